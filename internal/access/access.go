@@ -1,0 +1,239 @@
+// Package access decides who may do what: one plain function, default deny,
+// which names the rule that decided. The same predicate narrows every list query.
+//
+// Pure rules: no SQL, no HTTP, no clock.
+package access
+
+import (
+	"slices"
+	"time"
+
+	"github.com/paraph/paraph/internal/fault"
+)
+
+// Kind is what sort of actor acts.
+type Kind string
+
+// The kinds of actor.
+const (
+	Client    Kind = "client"    // an OAuth client with an access token
+	Recipient Kind = "recipient" // a person who followed a signing link
+	System    Kind = "system"    // a worker of Paraph itself
+)
+
+// Actor is who acts, proved by a credential, and from where.
+type Actor struct {
+	Kind      Kind
+	Org       string
+	ID        string   // client id, recipient id, or the worker's name
+	Principal string   // e-mail address or name of whom it speaks for
+	Scopes    []Scope  // what the credential allows
+	Units     []string // business units it is confined to; nil: all of the organisation
+	Source    Source
+}
+
+// Source is where a request came from. The socket's peer and the header of a
+// configured proxy are both kept, so that a forged header shows.
+type Source struct {
+	Address   string // what is believed: the peer, or what a trusted proxy says
+	Peer      string // the socket's other end
+	Forwarded string // X-Forwarded-For as received, "" where there was none
+	UserAgent string
+	RequestID string
+	Trace     string // W3C traceparent of the request
+}
+
+// Scope is a right that a token carries, in OAuth's sense.
+type Scope string
+
+// The scopes. Reading and writing are apart, so that a viewer cannot upload and
+// an uploader cannot read.
+const (
+	DocumentsRead  Scope = "documents:read"
+	DocumentsWrite Scope = "documents:write"
+	ApprovalsWrite Scope = "approvals:write"
+	TasksRead      Scope = "tasks:read"
+	TasksDecide    Scope = "tasks:decide"
+	TasksDecideFor Scope = "tasks:decide_for" // decide for somebody else; the log says so
+	EnvelopesRead  Scope = "envelopes:read"
+	EnvelopesWrite Scope = "envelopes:write"
+	EventsRead     Scope = "events:read"
+	ArchiveRead    Scope = "archive:read"
+	Admin          Scope = "admin" // types, units, clients
+)
+
+// Scopes lists every scope with a sentence for the consent page and the docs.
+func Scopes() map[Scope]string {
+	return map[Scope]string{
+		DocumentsRead:  "Read documents, their pages, text and versions.",
+		DocumentsWrite: "Upload documents, change their metadata, void them, retry their processing.",
+		ApprovalsWrite: "Hand documents in for approval.",
+		TasksRead:      "Read approvals and tasks.",
+		TasksDecide:    "Decide tasks assigned to the client's own principal.",
+		TasksDecideFor: "Decide tasks on behalf of their assignee.",
+		EnvelopesRead:  "Read envelopes and their recipients.",
+		EnvelopesWrite: "Send envelopes for signature, remind, void, and make signing links.",
+		EventsRead:     "Read events and their proofs.",
+		ArchiveRead:    "Read archive records and their packages.",
+		Admin:          "Manage document types, business units and clients.",
+	}
+}
+
+// Action is something an operation of the API does.
+type Action string
+
+// The actions. Every API operation names exactly one.
+const (
+	ReadDocument    Action = "document.read"
+	WriteDocument   Action = "document.write"
+	SubmitDocument  Action = "document.submit"
+	ReadTask        Action = "task.read"
+	DecideTask      Action = "task.decide"
+	ReadEnvelope    Action = "envelope.read"
+	WriteEnvelope   Action = "envelope.write"
+	ReadEvent       Action = "event.read"
+	ReadArchive     Action = "archive.read"
+	ReadSettings    Action = "settings.read"
+	ManageSettings  Action = "settings.manage"
+	SignAsRecipient Action = "envelope.sign"
+)
+
+// rule is what one action needs.
+type rule struct {
+	scopes []Scope // any of these
+	// related: somebody with a part in the document (a task, a recipient) may do
+	// it across business units, as long as the scope is there.
+	related bool
+}
+
+var rules = map[Action]rule{
+	ReadDocument:   {scopes: []Scope{DocumentsRead}, related: true},
+	WriteDocument:  {scopes: []Scope{DocumentsWrite}},
+	SubmitDocument: {scopes: []Scope{ApprovalsWrite}},
+	ReadTask:       {scopes: []Scope{TasksRead}, related: true},
+	DecideTask:     {scopes: []Scope{TasksDecide, TasksDecideFor}, related: true},
+	ReadEnvelope:   {scopes: []Scope{EnvelopesRead}, related: true},
+	WriteEnvelope:  {scopes: []Scope{EnvelopesWrite}},
+	ReadEvent:      {scopes: []Scope{EventsRead}},
+	ReadArchive:    {scopes: []Scope{ArchiveRead}},
+	// Any client of the organisation may look at its document types and units.
+	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
+	ManageSettings: {scopes: []Scope{Admin}},
+}
+
+// Actions lists every action a client can be allowed.
+func Actions() []Action {
+	out := make([]Action, 0, len(rules))
+	for a := range rules {
+		out = append(out, a)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Resource is what is acted on.
+type Resource struct {
+	Org  string
+	Unit string // "" where the thing belongs to the whole organisation
+	// Related tells that the actor's principal has a task on the document or is
+	// one of its recipients.
+	Related bool
+}
+
+// Decision is the outcome with the rule that led to it, for the log.
+type Decision struct {
+	Allow bool
+	Rule  string
+	// Hidden: the caller must not even learn that the thing exists.
+	Hidden bool
+}
+
+// Can decides whether the actor may do the action on the resource.
+func Can(a Actor, do Action, on Resource) Decision {
+	if a.Org == "" || a.Org != on.Org {
+		return Decision{Rule: "other organisation", Hidden: true}
+	}
+	if a.Kind == System {
+		return Decision{Allow: true, Rule: "system"}
+	}
+	r, known := rules[do]
+	if a.Kind != Client || !known {
+		return Decision{Rule: "no rule"}
+	}
+	if !a.HasAny(r.scopes...) {
+		return Decision{Rule: "scope missing"}
+	}
+	if on.Unit == "" || a.InUnit(on.Unit) {
+		return Decision{Allow: true, Rule: "scope and unit"}
+	}
+	if r.related && on.Related {
+		return Decision{Allow: true, Rule: "scope and part in the document"}
+	}
+	return Decision{Rule: "other unit", Hidden: true}
+}
+
+// Check is Can as an error: fault NotFound "not_found" where the thing must stay
+// hidden, fault Forbidden "missing_scope" where the right is missing.
+func Check(a Actor, do Action, on Resource) error {
+	d := Can(a, do, on)
+	if d.Allow {
+		return nil
+	}
+	if d.Hidden {
+		return NotFound()
+	}
+	return MissingScope(do)
+}
+
+// NotFound is the one answer for what does not exist and for what is not yours.
+func NotFound() error {
+	return fault.New(fault.NotFound, "not_found", "There is nothing here under this id, or it is not yours to see.")
+}
+
+// MissingScope is fault Forbidden "missing_scope" with the scope that would do.
+func MissingScope(do Action) error {
+	need := "a scope this client cannot have"
+	if r, ok := rules[do]; ok {
+		need = string(r.scopes[0])
+	}
+	return fault.New(fault.Forbidden, "missing_scope", "This token does not carry the right. Ask for the scope %s.", need)
+}
+
+// Allowed tells whether the actor's credential carries the action at all,
+// before anything is looked up. Faults: Forbidden "missing_scope".
+func Allowed(a Actor, do Action) error {
+	return Check(a, do, Resource{Org: a.Org})
+}
+
+// HasAny tells whether the actor carries one of the scopes.
+func (a Actor) HasAny(scopes ...Scope) bool {
+	for _, s := range scopes {
+		if slices.Contains(a.Scopes, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// InUnit tells whether the actor may act in the business unit.
+func (a Actor) InUnit(unit string) bool { return a.Units == nil || slices.Contains(a.Units, unit) }
+
+// OAuthClient is a program, or a person's program, that may ask for tokens.
+type OAuthClient struct {
+	ID         string // cli_…
+	Org        string
+	Name       string
+	Principal  string // whom it speaks for
+	Scopes     []Scope
+	Units      []string // nil: all
+	SecretHash []byte   // SHA-256 of 256 random bits
+	CreatedAt  time.Time
+	RevokedAt  time.Time // zero: in force
+}
+
+// Organisation is a tenant.
+type Organisation struct {
+	ID        string
+	Name      string
+	CreatedAt time.Time
+}
