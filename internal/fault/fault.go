@@ -79,6 +79,14 @@ func (f *Fault) With(details ...Detail) *Fault {
 	return &c
 }
 
+// GetDetails gives the details; none for nil.
+func (f *Fault) GetDetails() []Detail {
+	if f == nil {
+		return nil
+	}
+	return f.Details
+}
+
 // Error gives code, message, details and cause in one line, for logs.
 func (f *Fault) Error() string {
 	var b strings.Builder
