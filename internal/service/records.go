@@ -1,0 +1,229 @@
+package service
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/paraph/paraph/internal/document"
+)
+
+// Blob is the row that names an encrypted object and holds its wrapped key.
+type Blob struct {
+	ID          string
+	Org         string
+	KeyID       string // the Key that wraps DataKey
+	DataKey     []byte // wrapped
+	Size        int64  // bytes of plaintext
+	SHA256      string // of the plaintext, lower-case hex
+	CreatedAt   time.Time
+	DestroyedAt time.Time // set when the key was shredded
+}
+
+// Key is a key-encryption key of a business unit and class, wrapped by the master key.
+type Key struct {
+	ID        string
+	Org       string
+	Unit      string
+	Class     string
+	MasterID  string
+	Wrapped   []byte
+	CreatedAt time.Time
+}
+
+// OperationState is how far an operation has come.
+type OperationState string
+
+// The states of an operation.
+const (
+	OperationPending   OperationState = "pending"
+	OperationRunning   OperationState = "running"
+	OperationSucceeded OperationState = "succeeded"
+	OperationFailed    OperationState = "failed"
+)
+
+// Ended tells whether the operation will not change by itself any more.
+func (s OperationState) Ended() bool { return s == OperationSucceeded || s == OperationFailed }
+
+// The kinds of operation.
+const (
+	OpCapture = "capture" // read an uploaded file
+	OpSeal    = "seal"    // make the sealed PDF of an envelope
+	OpArchive = "archive" // put a document into the archive
+)
+
+// Operation is long work that a caller can poll, await or hear of.
+type Operation struct {
+	ID         string
+	Org        string
+	Unit       string
+	Kind       string
+	DocumentID string
+	EnvelopeID string // for a seal
+	State      OperationState
+	Step       string
+	Done       int // of Total steps or pages
+	Total      int
+	Attempts   int
+	Code       string // fault code of the last failure
+	Reason     string
+	Retryable  bool
+	CreatedAt  time.Time
+	StartedAt  time.Time
+	EndedAt    time.Time
+	Revision   int64
+}
+
+// ArchiveRecord is a document's place in the compliance archive.
+type ArchiveRecord struct {
+	ID            string
+	Org           string
+	Unit          string
+	DocumentID    string
+	Version       int    // the archived version
+	SHA256        string // of the archived version
+	Package       string // blob of the package
+	PackageSHA256 string
+	PackageSize   int64
+	Files         json.RawMessage // name → {sha256, size}
+	Rule          string          // retention rule; "" = keep until a rule says otherwise
+	ArchivedAt    time.Time
+}
+
+// PendingEntry is an entry that waits for its number.
+type PendingEntry struct {
+	ID   string
+	Leaf []byte
+}
+
+// LogHead is the newest state of the log.
+type LogHead struct {
+	Size       int64
+	Root       [32]byte
+	Epoch      int64
+	Checkpoint string // signed note; "" while the log is empty
+}
+
+// Numbering is what the sequencer writes for one batch.
+type Numbering struct {
+	First  int64    // index of the first of IDs; the head's size before
+	Epoch  int64    // the writer's epoch
+	IDs    []string // entry ids in order
+	Hashes map[int64][32]byte
+	Root   [32]byte
+	Note   string // the signed checkpoint of size First+len(IDs)
+}
+
+// IdempotencyRecord remembers a command's result under the caller's key.
+type IdempotencyRecord struct {
+	Client    string
+	Route     string // method and route pattern
+	Key       string
+	Digest    []byte // SHA-256 of the request
+	Result    []byte // encrypted typed result; nil where it must not be repeated
+	Secret    bool   // the result held a secret and was not kept
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Figures are counts for gauges and reports.
+type Figures struct {
+	DocumentsByState map[string]int64
+	Unnumbered       int64
+	OldestUnnumbered time.Time // zero: none
+	LogSize          int64
+	OpenOperations   map[string]int64     // by kind
+	OldestOperation  map[string]time.Time // by kind
+	Cursors          map[string]int64
+}
+
+// DocumentFilter narrows a list of documents. Zero fields do not narrow.
+type DocumentFilter struct {
+	Org string
+	// Units confines the list to these units, plus documents Principal has a part
+	// in; nil: all units.
+	Units      []string
+	Principal  string
+	Unit       string
+	States     []string
+	Types      []string
+	CreatedBy  string
+	Approver   string // stands in the approver list
+	ExternalID string
+	Labels     map[string]string
+	Since      time.Time // created at or after
+	Until      time.Time // created before
+	Before     string    // id: older than this one
+	Limit      int
+}
+
+// PageQuery asks for pages by their text.
+type PageQuery struct {
+	Org        string
+	Units      []string // nil: all
+	Principal  string
+	DocumentID string // "": all documents
+	Text       string
+	After      PageHit // zero: from the start
+	Limit      int
+}
+
+// PageHit is one page that contains the query.
+type PageHit struct {
+	Document document.Document
+	Page     document.Page
+}
+
+// TaskFilter narrows a list of tasks.
+type TaskFilter struct {
+	Org        string
+	Units      []string // of the documents; nil: all
+	Principal  string   // tasks of this assignee are listed whatever the unit
+	Assignee   string
+	State      string
+	DocumentID string
+	Before     string
+	Limit      int
+}
+
+// EnvelopeFilter narrows a list of envelopes.
+type EnvelopeFilter struct {
+	Org        string
+	Units      []string // nil: all
+	Principal  string   // envelopes with this recipient are listed whatever the unit
+	State      string
+	DocumentID string
+	Before     string
+	Limit      int
+}
+
+// OperationFilter narrows a list of operations.
+type OperationFilter struct {
+	Org        string
+	Units      []string
+	State      string
+	Kind       string
+	DocumentID string
+	Before     string
+	Limit      int
+}
+
+// ArchiveFilter narrows a list of archive records.
+type ArchiveFilter struct {
+	Org        string
+	Units      []string
+	DocumentID string
+	Before     string
+	Limit      int
+}
+
+// EntryFilter narrows a list of journal entries of one organisation.
+type EntryFilter struct {
+	Org        string
+	Units      []string // nil: all, with entries that belong to no unit
+	From       int64    // index of the first entry to look at
+	Kinds      []string // exact kinds, or prefixes that end in ".*"
+	DocumentID string
+	SubjectID  string
+	PublicOnly bool
+	Limit      int
+}

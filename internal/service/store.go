@@ -1,0 +1,217 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/signing"
+)
+
+// Store is the database as the commands and queries need it. It is implemented
+// by internal/store for SQLite and PostgreSQL and held to internal/store/storetest.
+//
+// Every method that names a thing by id returns fault NotFound "not_found" where
+// it does not exist in the organisation; database trouble is fault Unavailable
+// "store_unavailable" or "storage_full". Times are UTC and cut to microseconds.
+type Store interface {
+	// Write runs fn in one transaction and returns once it is synced to disk. fn
+	// may run more than once, so it does nothing but SQL. It is detached from the
+	// caller's cancellation once it has begun. Fault Conflict "stale" (a
+	// compare-and-swap that lost) makes Write run fn again, a bounded number of times.
+	Write(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	// Read runs fn on one consistent snapshot.
+	Read(ctx context.Context, fn func(ctx context.Context, tx Reader) error) error
+	// Subscribe gives a channel that receives (coalesced, never blocking the
+	// sender) whenever a committed transaction on any process called
+	// Tx.Notify(topic). cancel ends it.
+	Subscribe(topic string) (wake <-chan struct{}, cancel func())
+}
+
+// Topics of Tx.Notify.
+const (
+	TopicEntries = "entries" // journal entries wait to be numbered
+	TopicJournal = "journal" // numbered entries are there to be read
+)
+
+// Reader is what can be asked.
+type Reader interface {
+	accessReader
+	documentReader
+	approvalReader
+	signingReader
+	journalReader
+	workReader
+}
+
+// Tx is what can be asked and changed inside one transaction.
+type Tx interface {
+	Reader
+	// Now is the one time of this transaction.
+	Now() time.Time
+	// Notify wakes the subscribers of topic, here and in other processes, after commit.
+	Notify(topic string)
+	accessWriter
+	documentWriter
+	approvalWriter
+	signingWriter
+	journalWriter
+	workWriter
+}
+
+type accessReader interface {
+	Organisation(ctx context.Context, id string) (access.Organisation, error)
+	Organisations(ctx context.Context) ([]access.Organisation, error)
+	// Client finds a client by id alone, since a token request names no organisation.
+	Client(ctx context.Context, id string) (access.OAuthClient, error)
+	Clients(ctx context.Context, org string) ([]access.OAuthClient, error)
+	// Related tells whether the principal has a task on the document or is a
+	// recipient of one of its envelopes.
+	Related(ctx context.Context, org, documentID, principal string) (bool, error)
+}
+
+type accessWriter interface {
+	InsertOrganisation(ctx context.Context, o access.Organisation) error
+	InsertClient(ctx context.Context, c access.OAuthClient) error
+	// RevokeClient sets RevokedAt where it is not set yet.
+	RevokeClient(ctx context.Context, org, id string, at time.Time) error
+}
+
+type documentReader interface {
+	Unit(ctx context.Context, org, name string) (document.Unit, error)
+	Units(ctx context.Context, org string) ([]document.Unit, error)
+	DocumentType(ctx context.Context, org, name string) (document.Type, error)
+	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
+	Document(ctx context.Context, org, id string) (document.Document, error)
+	// Documents lists by id, newest first.
+	Documents(ctx context.Context, f DocumentFilter) ([]document.Document, error)
+	Version(ctx context.Context, org, documentID string, no int) (document.Version, error)
+	Versions(ctx context.Context, org, documentID string) ([]document.Version, error) // by number
+	// Pages gives the pages of a version by number, without their Text.
+	Pages(ctx context.Context, org, documentID string, version int) ([]document.Page, error)
+	// SearchPages finds pages of current versions whose text contains the query
+	// (any substring, case and accents folded as far as the database can).
+	SearchPages(ctx context.Context, q PageQuery) ([]PageHit, error)
+	Blob(ctx context.Context, org, id string) (Blob, error)
+	// Key gives the wrapped key-encryption key of a unit and class. NotFound where none was made.
+	Key(ctx context.Context, org, unit, class string) (Key, error)
+	KeyByID(ctx context.Context, id string) (Key, error)
+	// KnownBlob tells whether any row names the blob, for the collector of orphans.
+	KnownBlob(ctx context.Context, id string) (bool, error)
+}
+
+type documentWriter interface {
+	// InsertUnit and SaveDocumentType: Conflict "exists" for a second unit of the
+	// name; a type is inserted when Revision is 0 and else compare-and-swapped (Conflict "stale").
+	InsertUnit(ctx context.Context, u document.Unit) error
+	SaveDocumentType(ctx context.Context, t document.Type) error
+	// InsertDocument: Conflict "external_id_taken" where the organisation has another
+	// document of the same external id.
+	InsertDocument(ctx context.Context, d document.Document) error
+	// UpdateDocument writes d where its row still has revision d.Revision and sets
+	// d.Revision one higher. Conflict "stale" where another write came first.
+	UpdateDocument(ctx context.Context, d *document.Document) error
+	InsertVersion(ctx context.Context, v document.Version) error
+	InsertPages(ctx context.Context, pages []document.Page) error
+	InsertBlob(ctx context.Context, b Blob) error
+	// InsertKey: Conflict "exists" where another transaction made it first.
+	InsertKey(ctx context.Context, k Key) error
+}
+
+type approvalReader interface {
+	// Approval gives an approval with its tasks in order.
+	Approval(ctx context.Context, org, id string) (approval.Approval, error)
+	// OpenApproval gives the document's approval that is open. NotFound where none is.
+	OpenApproval(ctx context.Context, org, documentID string) (approval.Approval, error)
+	Approvals(ctx context.Context, org, documentID string) ([]approval.Approval, error) // oldest first
+	Task(ctx context.Context, org, id string) (approval.Task, error)
+	Tasks(ctx context.Context, f TaskFilter) ([]approval.Task, error) // by id, newest first
+}
+
+type approvalWriter interface {
+	InsertApproval(ctx context.Context, a approval.Approval) error
+	// UpdateApproval compare-and-swaps the approval (Conflict "stale") and writes all its tasks.
+	UpdateApproval(ctx context.Context, a *approval.Approval) error
+}
+
+type signingReader interface {
+	// Envelope gives an envelope with its recipients in order.
+	Envelope(ctx context.Context, org, id string) (signing.Envelope, error)
+	Envelopes(ctx context.Context, f EnvelopeFilter) ([]signing.Envelope, error) // by id, newest first
+	// CompletedSignature finds an earlier signature of the document by the e-mail
+	// address, in any envelope that was not voided, declined or expired. NotFound where there is none.
+	CompletedSignature(ctx context.Context, org, documentID, email string) (signing.Recipient, error)
+	// Link finds a link by its token's hash alone: whoever holds the token has named
+	// the organisation by it. NotFound where there is none.
+	Link(ctx context.Context, tokenHash []byte) (signing.Link, error)
+}
+
+type signingWriter interface {
+	InsertEnvelope(ctx context.Context, e signing.Envelope) error
+	// UpdateEnvelope compare-and-swaps the envelope (Conflict "stale") and writes all its recipients.
+	UpdateEnvelope(ctx context.Context, e *signing.Envelope) error
+	InsertLink(ctx context.Context, l signing.Link) error
+}
+
+type journalReader interface {
+	// Entry gives one entry of the organisation.
+	Entry(ctx context.Context, org, id string) (journal.Entry, error)
+	// Entries lists numbered entries in the order of the log.
+	Entries(ctx context.Context, f EntryFilter) ([]journal.Entry, error)
+	// EntriesFrom gives up to limit numbered entries of all organisations with
+	// index ≥ from, in order: for dispatchers and audits.
+	EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error)
+	// LogHead gives size, epoch of the last sequencer and the newest checkpoint note ("" before the first).
+	LogHead(ctx context.Context) (LogHead, error)
+	// TreeHashes gives the stored hashes at the positions, in their order.
+	TreeHashes(ctx context.Context, positions []int64) ([][32]byte, error)
+	// Leaves gives the records of the tree with from ≤ index < to, in order.
+	Leaves(ctx context.Context, from, to int64) ([][]byte, error)
+}
+
+type journalWriter interface {
+	// InsertEntry writes an entry that has no index yet.
+	InsertEntry(ctx context.Context, e journal.Entry) error
+	// Unnumbered gives entries without an index, oldest id first.
+	Unnumbered(ctx context.Context, limit int) ([]PendingEntry, error)
+	// Number gives the entries their indexes from first on, stores the tree's new
+	// hashes and the checkpoint, and moves the head from {first, epoch}. Conflict
+	// "stale" where the head is elsewhere or the epoch is another's.
+	Number(ctx context.Context, n Numbering) error
+	// Lease takes or renews a named lease for holder until now+ttl. It returns the
+	// epoch (one higher for each new holder) and whether holder has it.
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (epoch int64, held bool, err error)
+}
+
+type workReader interface {
+	Operation(ctx context.Context, org, id string) (Operation, error)
+	Operations(ctx context.Context, f OperationFilter) ([]Operation, error) // by id, newest first
+	ArchiveRecord(ctx context.Context, org, id string) (ArchiveRecord, error)
+	ArchiveRecords(ctx context.Context, f ArchiveFilter) ([]ArchiveRecord, error) // by id, newest first
+	// Cursor gives a dispatcher's place: the index of the next entry to read.
+	Cursor(ctx context.Context, name string) (int64, error)
+	// Setting gives a value of the installation; NotFound where it was never set.
+	Setting(ctx context.Context, key string) (string, error)
+	// Figures counts what gauges show.
+	Figures(ctx context.Context) (Figures, error)
+}
+
+type workWriter interface {
+	InsertOperation(ctx context.Context, o Operation) error
+	// UpdateOperation compare-and-swaps (Conflict "stale").
+	UpdateOperation(ctx context.Context, o *Operation) error
+	// InsertArchiveRecord: Conflict "exists" where the document has one already.
+	InsertArchiveRecord(ctx context.Context, r ArchiveRecord) error
+	SetCursor(ctx context.Context, name string, next int64) error
+	SetSetting(ctx context.Context, key, value string) error
+	// ClaimIdempotency writes the row if (client, route, key) is new and returns
+	// nil; otherwise it waits for the transaction that holds it and returns the
+	// row as that one left it.
+	ClaimIdempotency(ctx context.Context, r IdempotencyRecord) (*IdempotencyRecord, error)
+	FinishIdempotency(ctx context.Context, r IdempotencyRecord) error
+	// PurgeExpired removes idempotency rows and links that ended before t.
+	PurgeExpired(ctx context.Context, t time.Time) (int64, error)
+}
