@@ -1,0 +1,22 @@
+// Package childmain is the program a sandboxed child runs: everything that may
+// touch untrusted bytes, put together.
+package childmain
+
+import (
+	"maps"
+	"os"
+
+	"github.com/paraph/paraph/internal/pdf"
+	"github.com/paraph/paraph/internal/pdf/engine"
+	"github.com/paraph/paraph/internal/sandbox"
+)
+
+// Main serves jobs from the parent until it goes and gives the exit code. The
+// binary calls it for its hidden command "child" before it does anything else:
+// the child has no environment, no configuration and nowhere to write.
+func Main() int {
+	documents := engine.New(os.Getenv(pdf.CacheEnv))
+	ops := map[string]sandbox.Op{}
+	maps.Copy(ops, documents.Ops())
+	return sandbox.Serve(ops)
+}
