@@ -1,0 +1,193 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/paraph/paraph/internal/fault"
+)
+
+// Row is one sequenced entry as an audit reads it.
+type Row struct {
+	Index int64
+	Leaf  []byte
+	Entry *Entry // nil to look at the leaf only; with it, Check is run as well
+}
+
+// Report is what an audit has found.
+type Report struct {
+	Size         int64         // leaves read and found in order
+	Root         Hash          // over those leaves
+	Checked      int64         // entries that were compared with their leaf
+	Erased       int64         // entries whose salt is erased: the leaf stands, the content cannot be compared
+	Disagreement *Disagreement // the first; nil where everything agrees
+}
+
+// Disagreement is the place where a log stops being what was signed.
+type Disagreement struct {
+	Index int64  // of the entry; for a root, the size
+	Code  string // gap, leaf, entry, hash, root, missing or beyond
+	About string // in words for people
+}
+
+// auditBatch is how many stored hashes are compared at once.
+const auditBatch = 4096
+
+// Audit reads a whole log again: rows in the order of their index, against the
+// stored hashes (nil to leave them out) and against a checkpoint whose signature
+// the caller has checked. It stops at the first disagreement and reports it; its
+// error is only for what keeps it from going on: a read that failed, or ctx.
+//
+// progress, if not nil, is called after every few thousand entries with how many
+// are done and how many there are. Memory does not grow with the log.
+func Audit(ctx context.Context, want Head, rows iter.Seq2[Row, error], stored HashReader, progress func(done, total int64)) (Report, error) {
+	a := auditor{want: want, stored: stored}
+	for row, err := range rows {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = a.row(row)
+		}
+		if err != nil || a.report.Disagreement != nil {
+			return a.done(), err
+		}
+		if progress != nil && a.tree.size%auditBatch == 0 {
+			progress(a.tree.size, want.Size)
+		}
+	}
+	if err := a.compare(); err != nil || a.report.Disagreement != nil {
+		return a.done(), err
+	}
+	switch head := a.tree.Head(); {
+	case head.Size < want.Size:
+		a.differs(head.Size, "missing", "The checkpoint was signed over more entries than there are.")
+	case head.Root != want.Root:
+		a.differs(head.Size, "root", "The entries do not give the root that was signed.")
+	case progress != nil:
+		progress(head.Size, want.Size)
+	}
+	return a.done(), nil
+}
+
+type auditor struct {
+	want    Head
+	stored  HashReader
+	tree    Tree
+	pending []StoredHash // computed, not yet compared with what is stored
+	report  Report
+}
+
+func (a *auditor) differs(index int64, code, about string) {
+	a.report.Disagreement = &Disagreement{index, code, about}
+}
+
+func (a *auditor) done() Report {
+	head := a.tree.Head()
+	a.report.Size, a.report.Root = head.Size, head.Root
+	return a.report
+}
+
+// row takes in one row.
+func (a *auditor) row(row Row) error {
+	switch {
+	case row.Index != a.tree.size:
+		a.differs(a.tree.size, "gap", "The entry is missing, or another stands in its place.")
+		return nil
+	case row.Index >= a.want.Size:
+		a.differs(row.Index, "beyond", "The entry comes after those the checkpoint was signed over.")
+		return nil
+	}
+	if _, err := parseRecord(row.Leaf); err != nil {
+		a.differs(row.Index, "leaf", err.Error())
+		return nil
+	}
+	if e := row.Entry; e != nil {
+		switch err := Check(*e); {
+		case !bytes.Equal(e.Leaf, row.Leaf):
+			a.differs(row.Index, "entry", "The entry carries another leaf than the row.")
+			return nil
+		case e.Salt == [32]byte{}:
+			a.report.Erased++
+		case err != nil:
+			a.differs(row.Index, "entry", fault.From(err).Message)
+			return nil
+		default:
+			a.report.Checked++
+		}
+	}
+	var added []StoredHash
+	a.tree, added = a.tree.Append(row.Leaf)
+	if a.stored != nil {
+		a.pending = append(a.pending, added...)
+	}
+	if len(a.pending) >= auditBatch {
+		return a.compare()
+	}
+	return nil
+}
+
+// compare checks the pending hashes against those that are stored.
+func (a *auditor) compare() error {
+	if len(a.pending) == 0 {
+		return nil
+	}
+	positions := make([]int64, len(a.pending))
+	for i, s := range a.pending {
+		positions[i] = s.Pos
+	}
+	got, err := readHashes(a.stored, positions)
+	if errors.Is(err, ErrHashMissing) {
+		a.differs(a.tree.size-1, "hash", "A stored hash of the tree is missing, here or up to a few thousand entries before.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, s := range a.pending {
+		if got[i] != s.Hash {
+			level, n := tlog.SplitStoredHashIndex(s.Pos)
+			a.differs((n+1)<<level-1, "hash", "The stored hash of the tree is not that of the entries.")
+			break
+		}
+	}
+	a.pending = a.pending[:0]
+	return nil
+}
+
+// CheckChain compares the entries of one document, in the order of DocSeq, with
+// each other: sequence without a hole, each with the hash of the one before, and
+// the last one as the document's row has it (seq and hash of the newest entry).
+// It needs no tree, so it also covers entries that are not sequenced yet.
+// Invalid, "chain_broken".
+func CheckChain(entries iter.Seq2[Entry, error], lastSeq int64, lastLeaf Hash) error {
+	var seq int64
+	var prev Hash
+	broken := func(format string, args ...any) error {
+		return fault.New(fault.Invalid, "chain_broken", "The document's entries are not complete: "+format+".", args...)
+	}
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		rec, err := parseRecord(e.Leaf)
+		if err != nil {
+			return err
+		}
+		if e.DocSeq != seq+1 {
+			return broken("after entry %d of the document comes entry %d", seq, e.DocSeq)
+		}
+		if rec.prev != prev || rec.id != e.ID {
+			return broken("entry %d of the document does not follow from the one before it", e.DocSeq)
+		}
+		seq, prev = e.DocSeq, e.LeafHash()
+	}
+	if seq != lastSeq || prev != lastLeaf {
+		return broken("the document counts %d entries, %d are there, or the last one is another", lastSeq, seq)
+	}
+	return nil
+}

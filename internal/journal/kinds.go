@@ -1,0 +1,134 @@
+package journal
+
+// Kind is the type of an entry, named subject.past_tense. Kinds are never
+// renamed or reused: subscribers and old proofs know them by name.
+type Kind string
+
+// The kinds of entry. Each has its line in Kinds.
+const (
+	DocumentCreated          Kind = "document.created"
+	DocumentCaptured         Kind = "document.captured"
+	DocumentProcessingFailed Kind = "document.processing_failed"
+	DocumentQuarantined      Kind = "document.quarantined"
+	DocumentSubmitted        Kind = "document.submitted"
+	DocumentInReview         Kind = "document.in_review"
+	DocumentApproved         Kind = "document.approved"
+	DocumentRejected         Kind = "document.rejected"
+	DocumentReturned         Kind = "document.returned"
+	DocumentSigned           Kind = "document.signed"
+	DocumentDeclined         Kind = "document.declined"
+	DocumentVoided           Kind = "document.voided"
+	DocumentExpired          Kind = "document.expired"
+	DocumentArchived         Kind = "document.archived"
+	DocumentMetadataChanged  Kind = "document.metadata_changed"
+	DocumentVersionAdded     Kind = "document.version_added"
+
+	TaskOpened    Kind = "task.opened"
+	TaskDecided   Kind = "task.decided"
+	TaskCancelled Kind = "task.cancelled"
+
+	EnvelopeCreated   Kind = "envelope.created"
+	EnvelopeSent      Kind = "envelope.sent"
+	EnvelopeDelivered Kind = "envelope.delivered"
+	EnvelopeViewed    Kind = "envelope.viewed"
+	EnvelopeConsented Kind = "envelope.consented"
+	EnvelopeSigned    Kind = "envelope.signed"
+	EnvelopeDeclined  Kind = "envelope.declined"
+	EnvelopeReminded  Kind = "envelope.reminded"
+	EnvelopeCompleted Kind = "envelope.completed"
+	EnvelopeExpired   Kind = "envelope.expired"
+	EnvelopeVoided    Kind = "envelope.voided"
+
+	OperationStarted   Kind = "operation.started"
+	OperationSucceeded Kind = "operation.succeeded"
+	OperationFailed    Kind = "operation.failed"
+	OperationRetried   Kind = "operation.retried"
+
+	DocumentTypeSaved Kind = "document_type.saved"
+	UnitCreated       Kind = "unit.created"
+	ClientCreated     Kind = "client.created"
+	ClientRevoked     Kind = "client.revoked"
+)
+
+// KindInfo describes one kind.
+type KindInfo struct {
+	Kind   Kind
+	Public bool   // subscribers may hear of it; the others are for audit only
+	About  string // one line for people
+}
+
+// Kinds lists every kind an entry may have, in the order of the guide.
+var Kinds = []KindInfo{
+	{DocumentCreated, true, "A document was taken in."},
+	{DocumentCaptured, true, "Its pages were read; text and pages are there."},
+	{DocumentProcessingFailed, true, "A step kept failing; the reason stands on the document."},
+	{DocumentQuarantined, true, "The file cannot be processed safely and was put aside."},
+	{DocumentSubmitted, true, "It was handed in for approval."},
+	{DocumentInReview, true, "Its review was opened."},
+	{DocumentApproved, true, "Every approver needed said yes."},
+	{DocumentRejected, true, "An approver rejected it."},
+	{DocumentReturned, true, "It went back for correction."},
+	{DocumentSigned, true, "Every signer has signed and the PDF is sealed."},
+	{DocumentDeclined, true, "A signer declined to sign."},
+	{DocumentVoided, true, "It was withdrawn."},
+	{DocumentExpired, true, "Its time ran out before it was finished."},
+	{DocumentArchived, true, "Its archive package was written and checked."},
+	{DocumentVersionAdded, true, "A corrected file was added."},
+	{DocumentMetadataChanged, true, "Its title, labels or metadata changed."},
+
+	{TaskOpened, true, "Somebody was asked to decide."},
+	{TaskDecided, true, "An approver decided."},
+	{TaskCancelled, true, "A decision is no longer needed."},
+
+	{EnvelopeCreated, true, "A signature request was made."},
+	{EnvelopeSent, true, "A recipient was sent the link."},
+	{EnvelopeDelivered, true, "A recipient opened the signing link."},
+	{EnvelopeViewed, true, "A recipient saw the document."},
+	{EnvelopeConsented, true, "A recipient agreed to sign electronically."},
+	{EnvelopeSigned, true, "A recipient signed."},
+	{EnvelopeDeclined, true, "A recipient declined."},
+	{EnvelopeReminded, true, "A recipient was reminded."},
+	{EnvelopeCompleted, true, "All recipients have signed."},
+	{EnvelopeExpired, true, "The signature request ran out."},
+	{EnvelopeVoided, true, "The signature request was withdrawn."},
+
+	{OperationStarted, true, "Longer work began."},
+	{OperationSucceeded, true, "Longer work is done."},
+	{OperationFailed, true, "Longer work failed after its retries."},
+	{OperationRetried, true, "Failed work was started again."},
+
+	{DocumentTypeSaved, true, "A document type was made or changed."},
+	{UnitCreated, true, "A business unit was made."},
+	{ClientCreated, false, "An API client was made."},
+	{ClientRevoked, false, "An API client lost its access."},
+}
+
+// Info gives the description of the kind; false for a kind nobody registered.
+func (k Kind) Info() (KindInfo, bool) {
+	for _, info := range Kinds {
+		if info.Kind == k {
+			return info, true
+		}
+	}
+	return KindInfo{}, false
+}
+
+// Public tells whether subscribers may hear of entries of this kind.
+func (k Kind) Public() bool {
+	info, ok := k.Info()
+	return ok && info.Public
+}
+
+// wellFormed tells whether k is made of lower-case letters, digits, underscores
+// and dots, as everything in the leaf must be that is not base 64.
+func (k Kind) wellFormed() bool {
+	if k == "" || len(k) > 64 {
+		return false
+	}
+	for _, c := range []byte(k) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
