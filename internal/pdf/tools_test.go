@@ -19,7 +19,10 @@ import (
 	"github.com/paraph/paraph/internal/sandbox/childmain"
 )
 
-var tools *pdf.Tools
+var (
+	tools    *pdf.Tools
+	cacheDir string // pdfium compiled once for the whole run
+)
 
 // TestMain lets the test binary be its own child, as the real one is.
 func TestMain(m *testing.M) {
@@ -36,7 +39,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	tools, err = pdf.New(pdf.Config{CacheDir: filepath.Join(dir, "cache"), WorkDir: filepath.Join(dir, "work")})
+	cacheDir = filepath.Join(dir, "cache")
+	tools, err = pdf.New(pdf.Config{CacheDir: cacheDir, WorkDir: filepath.Join(dir, "work")})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -175,7 +175,7 @@ func (p *process) privateMemory() int64 {
 func (p *process) verdict() error {
 	<-p.exited
 	text := p.stderr.last()
-	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
+	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") || strings.Contains(text, "failed to allocate") {
 		return ErrMemory
 	}
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
