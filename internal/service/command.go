@@ -1,0 +1,228 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/id"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// change is one command's transaction with the actor who caused it. Journal
+// entries are gathered and written at the end, in the order they were noted.
+type change struct {
+	Tx
+	actor   access.Actor
+	entries []journal.Entry
+}
+
+// Result is a command's typed result.
+type Result[R any] struct {
+	Value    R
+	Replayed bool // the key was known: this is the first call's result
+}
+
+// run executes fn as the one transaction of a command. With an idempotency key
+// the result is kept, encrypted, in the same transaction; a repetition gets it
+// back without running fn. secret results are not kept: their repetition is
+// fault Conflict "result_not_repeatable".
+func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func(context.Context, *change) (R, error)) (Result[R], error) {
+	var out Result[R]
+	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		out = Result[R]{}
+		c := &change{Tx: tx, actor: call.Actor}
+		row, earlier, err := s.claim(ctx, c, call, secret)
+		if err != nil {
+			return err
+		}
+		if earlier != nil {
+			out.Replayed = true
+			return s.replay(earlier, call, &out.Value)
+		}
+		if out.Value, err = fn(ctx, c); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+		return s.remember(ctx, c, row, out.Value)
+	})
+	return out, err
+}
+
+// claim takes the caller's key, or gives the record of whoever took it before.
+func (s *Service) claim(ctx context.Context, c *change, call Call, secret bool) (*IdempotencyRecord, *IdempotencyRecord, error) {
+	if call.Idem == nil {
+		return nil, nil, nil
+	}
+	row := &IdempotencyRecord{
+		Client: call.Actor.Org + "/" + call.Actor.ID, Route: call.Idem.Route, Key: call.Idem.Key,
+		Digest: call.Idem.Digest, Secret: secret,
+		CreatedAt: c.Now(), ExpiresAt: c.Now().Add(s.Limits.IdempotencyTTL),
+	}
+	earlier, err := c.ClaimIdempotency(ctx, *row)
+	return row, earlier, err
+}
+
+// replay gives the stored result of an earlier call under the same key.
+func (s *Service) replay(r *IdempotencyRecord, call Call, into any) error {
+	if !bytes.Equal(r.Digest, call.Idem.Digest) {
+		return fault.New(fault.Conflict, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.")
+	}
+	if r.Secret {
+		return fault.New(fault.Conflict, "result_not_repeatable", "This request was carried out before, and its result held a secret that is not kept. Look at what exists, and make a new one if the secret is lost.")
+	}
+	plain, err := s.Box.Open(r.Result, idemContext(r))
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "internal", "The stored result cannot be opened.")
+	}
+	return json.Unmarshal(plain, into)
+}
+
+func (s *Service) remember(ctx context.Context, c *change, row *IdempotencyRecord, value any) error {
+	if row == nil {
+		return nil
+	}
+	if !row.Secret {
+		plain, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		if row.Result, err = s.Box.Seal(plain, idemContext(row)); err != nil {
+			return err
+		}
+	}
+	return c.FinishIdempotency(ctx, *row)
+}
+
+func idemContext(r *IdempotencyRecord) []byte {
+	return []byte(strings.Join([]string{"idempotency", r.Client, r.Route, r.Key}, "\x00"))
+}
+
+// note is what a command says of one thing that happened.
+type note struct {
+	kind    journal.Kind
+	subject string // "document", "task", …
+	id      string
+	data    any               // public event data
+	digests map[string]string // name → lower-case hex of a SHA-256
+	behalf  string            // who was acted for
+}
+
+// log notes an entry that belongs to no document.
+func (c *change) log(org, unit string, n note) error {
+	e, err := c.newEntry(org, unit, n)
+	if err != nil {
+		return err
+	}
+	if err := journal.Seal(&e, journal.Hash{}); err != nil {
+		return err
+	}
+	c.entries = append(c.entries, e)
+	return nil
+}
+
+// logDocument notes an entry of a document's own chain. The caller writes the
+// document afterwards, with UpdateDocument or InsertDocument.
+func (c *change) logDocument(d *document.Document, n note) error {
+	if n.subject == "" {
+		n.subject, n.id = "document", d.ID
+	}
+	e, err := c.newEntry(d.Org, d.Unit, n)
+	if err != nil {
+		return err
+	}
+	d.EntrySeq++
+	e.DocumentID, e.DocSeq, e.DocVersion = d.ID, d.EntrySeq, d.Revision+1
+	var prev journal.Hash
+	copy(prev[:], d.LastLeaf)
+	if err := journal.Seal(&e, prev); err != nil {
+		return err
+	}
+	leaf := e.LeafHash()
+	d.LastLeaf = leaf[:]
+	c.entries = append(c.entries, e)
+	return nil
+}
+
+func (c *change) newEntry(org, unit string, n note) (journal.Entry, error) {
+	data, err := json.Marshal(n.data)
+	if err != nil {
+		return journal.Entry{}, err
+	}
+	digests := make(map[string]string, len(n.digests))
+	for name, hex := range n.digests {
+		digests[name] = "sha256:" + hex
+	}
+	src := c.actor.Source
+	return journal.Entry{
+		ID: id.New(journal.Prefix, c.Now()), Org: org, Unit: unit, Kind: n.kind,
+		SubjectType: n.subject, SubjectID: n.id, At: c.Now(),
+		Actor:   journal.Actor{Kind: journal.ActorKind(c.actor.Kind), ID: c.actor.ID, Principal: c.actor.Principal, OnBehalfOf: n.behalf},
+		Source:  journal.Source{Peer: src.Peer, Forwarded: src.Forwarded, UserAgent: src.UserAgent, RequestID: src.RequestID},
+		Digests: digests, Data: data, Trace: src.Trace,
+	}, nil
+}
+
+func (c *change) flush(ctx context.Context) error {
+	for _, e := range c.entries {
+		if err := c.InsertEntry(ctx, e); err != nil {
+			return err
+		}
+	}
+	if len(c.entries) > 0 {
+		c.Notify(TopicEntries)
+	}
+	return nil
+}
+
+// document reads a document and checks that the actor may do the action on it.
+func (c *change) document(ctx context.Context, docID string, do access.Action) (document.Document, error) {
+	return documentFor(ctx, c, c.actor, docID, do)
+}
+
+// documentFor reads a document for an actor: fault NotFound where it does not
+// exist or is not theirs to see, Forbidden where the right is missing.
+func documentFor(ctx context.Context, tx Reader, a access.Actor, docID string, do access.Action) (document.Document, error) {
+	if err := access.Allowed(a, do); err != nil {
+		return document.Document{}, err
+	}
+	d, err := tx.Document(ctx, a.Org, docID)
+	if err != nil {
+		return d, err
+	}
+	return d, check(ctx, tx, a, do, d.Unit, d.ID)
+}
+
+// check decides on something of a unit that belongs to a document. The look-up
+// of the actor's part in the document is made only where the unit does not allow it.
+func check(ctx context.Context, tx Reader, a access.Actor, do access.Action, unit, docID string) error {
+	on := access.Resource{Org: a.Org, Unit: unit}
+	if access.Can(a, do, on).Allow {
+		return nil
+	}
+	if a.Kind == access.Client && a.Principal != "" {
+		related, err := tx.Related(ctx, a.Org, docID, a.Principal)
+		if err != nil {
+			return err
+		}
+		on.Related = related
+	}
+	return access.Check(a, do, on)
+}
+
+// limit brings a page size between 1 and 200, 50 by default.
+func limit(n int) int {
+	switch {
+	case n <= 0:
+		return 50
+	case n > 200:
+		return 200
+	}
+	return n
+}

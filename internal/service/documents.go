@@ -1,0 +1,318 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/id"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// NewDocument is what a caller says of a document it uploads.
+type NewDocument struct {
+	Type       string // "" = "document"
+	Unit       string // "" = the actor's only unit, else "general"
+	Title      string // "" = the file's name
+	ExternalID string
+	Labels     map[string]string
+	Metadata   json.RawMessage
+}
+
+// File is an uploaded file: its bytes are read once, to the end.
+type File struct {
+	Name      string // as the caller calls it; "" allowed
+	MediaType string // as the caller declares it; what it really is the capture finds out
+	Body      io.Reader
+}
+
+// Uploaded is a new document, or version, with the operation that reads it.
+type Uploaded struct {
+	Document  document.Document
+	Version   document.Version
+	Operation Operation
+}
+
+// Upload stores a file as a new draft and starts its capture.
+//
+// Faults: Invalid "invalid_document" listing everything, "empty_file"; Conflict
+// "external_id_taken"; those of Vault.Put and of the body's reader.
+func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file File) (Result[Uploaded], error) {
+	d, err := s.draft(ctx, call.Actor, in, file.Name)
+	if err != nil {
+		return Result[Uploaded]{}, err
+	}
+	blob, err := s.receive(ctx, &call, d.Unit, file.Body)
+	if err != nil {
+		return Result[Uploaded]{}, err
+	}
+	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+		now := c.Now()
+		d := d
+		d.ID, d.CreatedAt, d.UpdatedAt, d.State = id.New("doc", now), now, now, document.Draft
+		v := originalVersion(&d, 1, file, blob, now)
+		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256, "metadata": hexSum(d.Metadata)}}); err != nil {
+			return Uploaded{}, err
+		}
+		op, err := s.startOperation(ctx, c, &d, OpCapture, "")
+		if err != nil {
+			return Uploaded{}, err
+		}
+		if err := c.InsertBlob(ctx, blob); err != nil {
+			return Uploaded{}, err
+		}
+		d.Revision = 1
+		if err := c.InsertDocument(ctx, d); err != nil {
+			return Uploaded{}, err
+		}
+		if err := c.InsertVersion(ctx, v); err != nil {
+			return Uploaded{}, err
+		}
+		return Uploaded{Document: d, Version: v, Operation: op}, c.InsertOperation(ctx, op)
+	})
+}
+
+// Replace stores a corrected file as a new version of a draft and reads it.
+//
+// Faults: as Upload; Conflict "document_not_draft" where it is not a draft.
+func (s *Service) Replace(ctx context.Context, call Call, docID string, file File) (Result[Uploaded], error) {
+	var unit string
+	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		d, err := documentFor(ctx, tx, call.Actor, docID, access.WriteDocument)
+		unit = d.Unit
+		return err
+	})
+	if err != nil {
+		return Result[Uploaded]{}, err
+	}
+	blob, err := s.receive(ctx, &call, unit, file.Body)
+	if err != nil {
+		return Result[Uploaded]{}, err
+	}
+	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+		d, err := c.document(ctx, docID, access.WriteDocument)
+		if err != nil {
+			return Uploaded{}, err
+		}
+		if !d.State.Allows(document.Submit) {
+			return Uploaded{}, fault.New(fault.Conflict, "document_not_draft", "The document is %s; only a draft takes a new file.", d.State)
+		}
+		versions, err := c.Versions(ctx, d.Org, d.ID)
+		if err != nil {
+			return Uploaded{}, err
+		}
+		v := originalVersion(&d, len(versions)+1, file, blob, c.Now())
+		if err := c.logDocument(&d, note{kind: journal.DocumentVersionAdded, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256}}); err != nil {
+			return Uploaded{}, err
+		}
+		op, err := s.startOperation(ctx, c, &d, OpCapture, "")
+		if err != nil {
+			return Uploaded{}, err
+		}
+		if err := c.InsertBlob(ctx, blob); err != nil {
+			return Uploaded{}, err
+		}
+		if err := c.InsertVersion(ctx, v); err != nil {
+			return Uploaded{}, err
+		}
+		d.Current, d.Pages, d.UpdatedAt = 0, 0, c.Now()
+		if err := c.UpdateDocument(ctx, &d); err != nil {
+			return Uploaded{}, err
+		}
+		return Uploaded{Document: d, Version: v, Operation: op}, c.InsertOperation(ctx, op)
+	})
+}
+
+// draft checks everything that can be checked before the body is read.
+func (s *Service) draft(ctx context.Context, a access.Actor, in NewDocument, fileName string) (document.Document, error) {
+	d := document.Document{
+		Org: a.Org, Unit: in.Unit, Type: in.Type, Title: in.Title, ExternalID: in.ExternalID,
+		Labels: in.Labels, Metadata: in.Metadata, CreatedBy: a.Principal,
+	}
+	if d.Unit == "" {
+		d.Unit = "general"
+		if len(a.Units) == 1 {
+			d.Unit = a.Units[0]
+		}
+	}
+	if d.Type == "" {
+		d.Type = "document"
+	}
+	if d.Title == "" {
+		d.Title = titleOf(fileName)
+	}
+	if err := access.Check(a, access.WriteDocument, access.Resource{Org: a.Org, Unit: d.Unit}); err != nil {
+		return d, err
+	}
+	return d, s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		return s.checkDocument(ctx, tx, &d)
+	})
+}
+
+// checkDocument lists everything wrong with a document's own fields, its type,
+// unit and metadata.
+func (s *Service) checkDocument(ctx context.Context, tx Reader, d *document.Document) error {
+	var l fault.List
+	d.Check(&l)
+	if document.Slug(d.Unit) {
+		if _, err := tx.Unit(ctx, d.Org, d.Unit); fault.KindOf(err) == fault.NotFound {
+			l.Add("/business_unit", "unknown_unit", "There is no business unit %s.", d.Unit)
+		} else if err != nil {
+			return err
+		}
+	}
+	if document.Slug(d.Type) {
+		t, err := tx.DocumentType(ctx, d.Org, d.Type)
+		if fault.KindOf(err) == fault.NotFound {
+			l.Add("/document_type", "unknown_type", "There is no document type %s.", d.Type)
+		} else if err != nil {
+			return err
+		} else if err := s.schemas.check(t, d.Metadata, &l); err != nil {
+			return err
+		}
+	}
+	return l.Err("invalid_document", "The document's details have faults.")
+}
+
+// receive stores the body and binds the caller's idempotency key to its digest.
+func (s *Service) receive(ctx context.Context, call *Call, unit string, body io.Reader) (Blob, error) {
+	blob, err := s.Vault.Put(ctx, call.Actor.Org, unit, body)
+	if err != nil {
+		return blob, err
+	}
+	if blob.Size == 0 {
+		return blob, errors.Join(fault.New(fault.Invalid, "empty_file", "The file is empty. Send the document's bytes."), s.Vault.Remove(ctx, blob.ID))
+	}
+	if call.Idem != nil {
+		h := sha256.New()
+		h.Write(call.Idem.Digest)
+		io.WriteString(h, blob.SHA256)
+		idem := *call.Idem
+		idem.Digest = h.Sum(nil)
+		call.Idem = &idem
+	}
+	return blob, nil
+}
+
+// keep runs the command that names a stored blob, and removes the blob where
+// the command did not take it: it failed, or was a repetition.
+func (s *Service) keep(ctx context.Context, call Call, blob Blob, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
+	out, err := run(ctx, s, call, false, fn)
+	if err != nil || out.Replayed {
+		if rm := s.Vault.Remove(context.WithoutCancel(ctx), blob.ID); rm != nil {
+			s.Log.Warn("an orphaned blob stays until the collector comes", "blob", blob.ID, "error", rm)
+		}
+	}
+	return out, err
+}
+
+func originalVersion(d *document.Document, no int, file File, blob Blob, now time.Time) document.Version {
+	return document.Version{
+		DocumentID: d.ID, Org: d.Org, No: no, Kind: document.Original, MediaType: file.MediaType,
+		FileName: file.Name, Blob: blob.ID, SHA256: blob.SHA256, Size: blob.Size, CreatedAt: now,
+	}
+}
+
+// titleOf makes a title of a file's name: without folders and without its ending.
+func titleOf(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, name[strings.LastIndexAny(name, `/\\`)+1:])
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 {
+		name = name[:dot]
+	}
+	if name == "" {
+		return "Untitled"
+	}
+	return strings.ToValidUTF8(name[:min(len(name), document.MaxTitle)], "")
+}
+
+// documentData is the public event data of a document's entry.
+type documentData struct {
+	DocumentID string          `json:"document_id"`
+	Type       string          `json:"document_type"`
+	Unit       string          `json:"business_unit"`
+	State      document.State  `json:"state"`
+	Title      string          `json:"title,omitempty"`
+	ExternalID string          `json:"external_id,omitempty"`
+	Version    int             `json:"version,omitempty"`
+	Pages      int             `json:"pages,omitempty"`
+	Approvers  []string        `json:"approver_list,omitempty"`
+	Envelope   string          `json:"envelope_id,omitempty"`
+	Code       string          `json:"code,omitempty"`
+	Reason     string          `json:"reason,omitempty"`
+	Note       string          `json:"note,omitempty"`
+	DueAt      *time.Time      `json:"due_at,omitempty"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+}
+
+func dataOf(d *document.Document) documentData {
+	return documentData{DocumentID: d.ID, Type: d.Type, Unit: d.Unit, State: d.State, Title: d.Title, ExternalID: d.ExternalID}
+}
+
+// Edit is what may be changed of a document; nil fields stay.
+type Edit struct {
+	Title      *string
+	ExternalID *string
+	Unit       *string
+	Labels     map[string]string
+	Metadata   json.RawMessage
+}
+
+// EditDocument changes a document's details. Title, unit and metadata can be
+// changed while it is a draft; labels and external id until it has ended.
+//
+// Faults: Invalid "invalid_document", Conflict "document_not_draft", "external_id_taken".
+func (s *Service) EditDocument(ctx context.Context, call Call, docID string, in Edit) (Result[document.Document], error) {
+	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
+		d, err := c.document(ctx, docID, access.WriteDocument)
+		if err != nil {
+			return d, err
+		}
+		if err := s.applyEdit(ctx, c, &d, in); err != nil {
+			return d, err
+		}
+		d.UpdatedAt = c.Now()
+		if err := c.logDocument(&d, note{kind: journal.DocumentMetadataChanged, data: dataOf(&d), digests: map[string]string{"metadata": hexSum(d.Metadata)}}); err != nil {
+			return d, err
+		}
+		return d, c.UpdateDocument(ctx, &d)
+	})
+}
+
+func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document, in Edit) error {
+	draft := d.State.Allows(document.Submit)
+	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil)) {
+		return fault.New(fault.Conflict, "document_not_draft", "The document is %s; its title, unit and metadata can be changed while it is a draft.", d.State)
+	}
+	if in.Title != nil {
+		d.Title = *in.Title
+	}
+	if in.ExternalID != nil {
+		d.ExternalID = *in.ExternalID
+	}
+	if in.Labels != nil {
+		d.Labels = in.Labels
+	}
+	if in.Metadata != nil {
+		d.Metadata = in.Metadata
+	}
+	if in.Unit != nil {
+		if err := access.Check(c.actor, access.WriteDocument, access.Resource{Org: d.Org, Unit: *in.Unit}); err != nil {
+			return err
+		}
+		d.Unit = *in.Unit
+	}
+	return s.checkDocument(ctx, c, d)
+}

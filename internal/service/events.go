@@ -1,0 +1,204 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// EventQuery asks for events of the actor's organisation in the order of the log.
+type EventQuery struct {
+	After      string   // opaque cursor of an earlier page; "" = from the start
+	Latest     bool     // without After: begin behind the newest event
+	Kinds      []string // exact kinds, or prefixes that end in ".*"
+	DocumentID string
+	SubjectID  string
+	Limit      int
+	// Wait is how long to wait for the first event where there is none yet.
+	Wait time.Duration
+}
+
+// EventPage is a page of events and the cursor behind it, which is always set:
+// a consumer that keeps it can never miss an event.
+type EventPage struct {
+	Events []journal.Entry
+	Next   string
+}
+
+// Events lists public events. Faults: Invalid "bad_cursor"; Forbidden "missing_scope".
+func (s *Service) Events(ctx context.Context, a access.Actor, q EventQuery) (EventPage, error) {
+	if err := access.Allowed(a, access.ReadEvent); err != nil {
+		return EventPage{}, err
+	}
+	f := EntryFilter{Org: a.Org, Units: a.Units, Kinds: q.Kinds, DocumentID: q.DocumentID, SubjectID: q.SubjectID, PublicOnly: true, Limit: limit(q.Limit)}
+	if q.After != "" {
+		from, err := s.Cursors.Decode(a.Org, q.After)
+		if err != nil {
+			return EventPage{}, err
+		}
+		f.From = from
+	}
+	wake, cancel := s.Store.Subscribe(TopicJournal)
+	defer cancel()
+	deadline := time.NewTimer(q.Wait)
+	defer deadline.Stop()
+	for {
+		page, next, err := s.readEvents(ctx, f, q.After == "" && q.Latest)
+		if err != nil || len(page.Events) > 0 || q.Wait <= 0 {
+			return page, err
+		}
+		f.From, q.Latest = next, false
+		select {
+		case <-wake:
+		case <-deadline.C:
+			return page, nil
+		case <-ctx.Done():
+			return page, nil
+		}
+	}
+}
+
+// readEvents reads one page. All entries below the log's size are numbered, so
+// the cursor may jump there when a page is not full.
+func (s *Service) readEvents(ctx context.Context, f EntryFilter, latest bool) (page EventPage, next int64, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		head, err := tx.LogHead(ctx)
+		if err != nil {
+			return err
+		}
+		if next = max(head.Size, f.From); latest {
+			return nil
+		}
+		if page.Events, err = tx.Entries(ctx, f); err != nil {
+			return err
+		}
+		if n := len(page.Events); n == f.Limit {
+			next = page.Events[n-1].Index + 1
+		}
+		return nil
+	})
+	page.Next = s.Cursors.Encode(f.Org, next)
+	return page, next, err
+}
+
+// CursorAfter gives the cursor behind an event, for a stream's Last-Event-ID.
+func (s *Service) CursorAfter(e journal.Entry) string { return s.Cursors.Encode(e.Org, e.Index+1) }
+
+// EventProof is an event with the proof of its place in the log.
+type EventProof struct {
+	Entry     journal.Entry
+	Proof     []byte // .tlog-proof file; its extra data is the entry's leaf
+	Disclosed []byte // JSON: the entry with the keys of its commitments
+}
+
+// Proof gives the proof of one event.
+// Faults: NotFound; Conflict "not_in_log_yet" for the moment before it is numbered.
+func (s *Service) Proof(ctx context.Context, a access.Actor, eventID string) (out EventProof, err error) {
+	if err := access.Allowed(a, access.ReadEvent); err != nil {
+		return out, err
+	}
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		if out.Entry, err = tx.Entry(ctx, a.Org, eventID); err != nil {
+			return err
+		}
+		if !out.Entry.Kind.Public() {
+			return access.NotFound()
+		}
+		if err := access.Check(a, access.ReadEvent, access.Resource{Org: a.Org, Unit: out.Entry.Unit}); err != nil {
+			return err
+		}
+		out, err = s.prove(ctx, tx, out.Entry)
+		return err
+	})
+	return out, err
+}
+
+// EntryProofs proves entries of the log for a worker that packs them.
+func (s *Service) EntryProofs(ctx context.Context, entries []journal.Entry) (out []EventProof, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		for _, e := range entries {
+			p, err := s.prove(ctx, tx, e)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventProof, error) {
+	out := EventProof{Entry: e}
+	head, err := tx.LogHead(ctx)
+	if err != nil {
+		return out, err
+	}
+	if e.Index < 0 || e.Index >= head.Size {
+		f := fault.New(fault.Conflict, "not_in_log_yet", "The event is not in the log yet; it will be within moments.")
+		f.RetryAfter = time.Second
+		return out, f
+	}
+	cp := journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)}
+	proof, err := journal.NewProof(cp, e.Index, HashesOf(ctx, tx), e.Leaf)
+	if err != nil {
+		return out, err
+	}
+	out.Proof = proof.Encode()
+	shown, err := journal.Disclose(e, journal.Fields...)
+	if err != nil {
+		return out, err
+	}
+	out.Disclosed, err = shown.Encode()
+	return out, err
+}
+
+// HashesOf reads the tree's stored hashes from the database.
+func HashesOf(ctx context.Context, tx Reader) journal.HashReader {
+	return journal.HashReaderFunc(func(positions []int64) ([]journal.Hash, error) {
+		raw, err := tx.TreeHashes(ctx, positions)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]journal.Hash, len(raw))
+		for i, h := range raw {
+			out[i] = h
+		}
+		return out, nil
+	})
+}
+
+// Checkpoint gives the log's newest signed checkpoint; "" before the first.
+func (s *Service) Checkpoint(ctx context.Context) (note string, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		head, err := tx.LogHead(ctx)
+		note = head.Checkpoint
+		return err
+	})
+	return note, err
+}
+
+// Tile gives a tile of the log by its tlog-tiles path ("tile/0/000"). full tells that it will never change.
+// Faults: NotFound where the path names no tile of the log's size.
+func (s *Service) Tile(ctx context.Context, path string) (data []byte, full bool, err error) {
+	tile, err := journal.ParseTilePath(path)
+	if err != nil {
+		return nil, false, err
+	}
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		head, err := tx.LogHead(ctx)
+		if err != nil {
+			return err
+		}
+		if tile.Entries() {
+			data, err = journal.ReadBundle(tile, head.Size, func(from, to int64) ([][]byte, error) { return tx.Leaves(ctx, from, to) })
+			return err
+		}
+		data, err = journal.ReadTile(tile, head.Size, HashesOf(ctx, tx))
+		return err
+	})
+	return data, tile.Width == journal.TileWidth, err
+}

@@ -1,0 +1,122 @@
+// Package service holds the commands and queries that everything else calls:
+// the HTTP API, the signing page, the workers and the command line.
+//
+// A command is one transaction: it reads what it changes, asks the domain's
+// rules, writes the new state by compare-and-swap, appends the journal entries
+// and remembers the caller's idempotency key with its typed result. It does no
+// I/O but SQL and may run twice. Files are stored before the command that names
+// them and are orphans until it has committed.
+package service
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// Vault keeps the bytes of documents, encrypted. It is implemented over
+// internal/blob. Faults: Unavailable "storage_full" or "storage_unavailable".
+type Vault interface {
+	// Put stores all of r and returns the row that will name it, once the object
+	// and its folder entry are synced. The row is not written here.
+	Put(ctx context.Context, org, unit string, r io.Reader) (Blob, error)
+	// Open gives the plaintext. Fault Internal "blob_damaged" where the object is
+	// not what was stored; reads of damaged parts fail, they never return them.
+	Open(ctx context.Context, b Blob) (Content, error)
+	// Remove deletes an object that no row names.
+	Remove(ctx context.Context, id string) error
+}
+
+// Content is a stored file, readable from anywhere.
+type Content interface {
+	io.Reader
+	io.Seeker
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Box encrypts small values that rest in the database.
+type Box interface {
+	Seal(plaintext, context []byte) ([]byte, error)
+	Open(ciphertext, context []byte) ([]byte, error)
+}
+
+// Meter receives what the metrics count. Implemented by internal/telemetry.
+type Meter interface {
+	// TimeToOCR is from upload to captured, per document type.
+	TimeToOCR(documentType string, d time.Duration)
+	// TimeToSign is from an envelope's sending to its completion.
+	TimeToSign(documentType string, d time.Duration)
+	// ApprovalDecided counts closed approvals by outcome.
+	ApprovalDecided(outcome string)
+}
+
+// Limits bound what callers may ask for.
+type Limits struct {
+	EnvelopeTTL      time.Duration // how long an envelope can be signed unless it says otherwise
+	LinkTTL          time.Duration // how long a signing link works
+	ReminderInterval time.Duration // between reminders to a recipient; 0: none
+	MaxReminders     int
+	IdempotencyTTL   time.Duration
+}
+
+// DefaultLimits are the limits where nothing is configured.
+var DefaultLimits = Limits{
+	EnvelopeTTL:      30 * 24 * time.Hour,
+	LinkTTL:          14 * 24 * time.Hour,
+	ReminderInterval: 3 * 24 * time.Hour,
+	MaxReminders:     5,
+	IdempotencyTTL:   7 * 24 * time.Hour,
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Store     Store
+	Vault     Vault
+	Clock     clock.Clock
+	Box       Box
+	Cursors   *journal.CursorCodec
+	Meter     Meter
+	Log       *slog.Logger
+	Limits    Limits
+	PublicURL string // without a slash at the end; signing links start with it
+}
+
+// Service runs commands and answers queries. It is safe for concurrent use and
+// holds no state of its own beside a cache of compiled schemas.
+type Service struct {
+	Config
+	schemas schemaCache
+}
+
+// New makes a Service.
+func New(c Config) *Service {
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits
+	}
+	return &Service{Config: c}
+}
+
+// Call is who calls, and under which idempotency key.
+type Call struct {
+	Actor access.Actor
+	Idem  *Idempotency // nil: the caller cannot repeat the call
+}
+
+// Idempotency names a request so that its repetition returns the first result.
+type Idempotency struct {
+	Route  string // method and route pattern
+	Key    string // as sent by the client
+	Digest []byte // SHA-256 over everything in the request that matters
+}
+
+// SystemCall is the call of one of Paraph's own workers, for an organisation.
+func SystemCall(org, worker, trace string) Call {
+	return Call{Actor: access.Actor{Kind: access.System, Org: org, ID: worker, Source: access.Source{Trace: trace}}}
+}
