@@ -1,0 +1,281 @@
+package pdffile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+)
+
+// Update collects new and replaced objects and writes them as one incremental
+// section (7.5.6). It is written once, by WriteTo or AppendTo.
+type Update struct {
+	file    *File
+	objects map[uint32]pending
+	next    uint32
+}
+
+type pending struct {
+	gen uint16
+	obj Object
+}
+
+// NewUpdate begins an update of the file.
+func NewUpdate(f *File) *Update {
+	u := &Update{file: f, objects: map[uint32]pending{}, next: 1}
+	// The /Size of a hostile trailer may be too small or huge; the entries count.
+	for _, s := range f.sections {
+		for num := range s.entries {
+			u.next = max(u.next, num+1)
+		}
+		u.next = max(u.next, s.Self+1)
+		if size, ok := s.Trailer["Size"].(Integer); ok && size <= maxObjectNumber {
+			u.next = max(u.next, uint32(max(size, 0)))
+		}
+	}
+	return u
+}
+
+// File is the file that is being updated.
+func (u *Update) File() *File { return u.file }
+
+// Reserve gives the reference of an object to be Set later.
+func (u *Update) Reserve() Ref {
+	ref := Ref{Num: u.next}
+	u.next++
+	return ref
+}
+
+// Add adds a new object.
+func (u *Update) Add(o Object) Ref {
+	ref := u.Reserve()
+	u.Set(ref, o)
+	return ref
+}
+
+// AddStream adds a new stream; its /Length is set here. The data must already
+// be encoded as the dictionary's /Filter says.
+func (u *Update) AddStream(d Dict, data []byte) Ref {
+	if d = d.Clone(); d == nil {
+		d = Dict{}
+	}
+	d["Length"] = Integer(len(data))
+	return u.Add(&Stream{Dict: d, Data: data, Length: int64(len(data))})
+}
+
+// Set gives a reserved object its value, or replaces an object of the file.
+func (u *Update) Set(ref Ref, o Object) { u.objects[ref.Num] = pending{ref.Gen, o} }
+
+// Get gives the object as it will be after the update.
+func (u *Update) Get(ref Ref) (Object, error) {
+	if p, ok := u.objects[ref.Num]; ok && p.gen == ref.Gen {
+		return p.obj, nil
+	}
+	return u.file.Object(ref)
+}
+
+// Resolve follows a reference to the object as it will be after the update.
+func (u *Update) Resolve(o Object) (Object, error) {
+	for range 32 {
+		ref, ok := o.(Ref)
+		if !ok {
+			if o == nil {
+				return Null{}, nil
+			}
+			return o, nil
+		}
+		var err error
+		if o, err = u.Get(ref); err != nil {
+			return nil, err
+		}
+	}
+	return nil, damaged(-1, "references lead to references without end")
+}
+
+// Root is the reference of the document catalog.
+func (u *Update) Root() Ref { root, _ := u.file.Trailer()["Root"].(Ref); return root }
+
+// Len is the number of objects that the update writes.
+func (u *Update) Len() int { return len(u.objects) }
+
+// WriteTo writes the whole file: the original bytes, copied as they are, and the update.
+func (u *Update) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.Copy(w, io.NewSectionReader(u.file.src, 0, u.file.size))
+	if err != nil {
+		return n, err
+	}
+	if n != u.file.size {
+		return n, damaged(n, "the file became shorter while it was copied")
+	}
+	m, err := u.AppendTo(w)
+	return n + m, err
+}
+
+// Bytes gives the bytes that the update appends.
+func (u *Update) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	_, err := u.AppendTo(&b)
+	return b.Bytes(), err
+}
+
+// AppendTo writes only the bytes that the update appends.
+func (u *Update) AppendTo(w io.Writer) (int64, error) {
+	out := &appender{w: w, base: u.file.size}
+	if err := u.separate(out); err != nil {
+		return 0, err
+	}
+	nums := make([]uint32, 0, len(u.objects)+1)
+	for num := range u.objects {
+		nums = append(nums, num)
+	}
+	slices.Sort(nums)
+	entries := make([]entry, 0, len(nums)+1)
+	for _, num := range nums {
+		p := u.objects[num]
+		entries = append(entries, entry{kind: entryPlain, gen: p.gen, offset: out.pos()})
+		if err := out.object(num, p); err != nil {
+			return out.written, err
+		}
+	}
+	start := out.pos()
+	var err error
+	if u.file.Kind() == XRef {
+		self := u.Reserve()
+		nums = append(nums, self.Num)
+		entries = append(entries, entry{kind: entryPlain, offset: start})
+		err = u.writeXRefStream(out, self, nums, entries)
+	} else {
+		err = u.writeTable(out, nums, entries)
+	}
+	if err != nil {
+		return out.written, err
+	}
+	out.buf = fmt.Appendf(out.buf, "startxref\n%d\n%%%%EOF\n", start)
+	err = out.flush()
+	return out.written, err
+}
+
+// separate puts a line end between the original's last byte and the update.
+func (u *Update) separate(out *appender) error {
+	var last [1]byte
+	if err := readFull(u.file.src, last[:], u.file.size-1); err != nil {
+		return err
+	}
+	if last[0] != '\n' && last[0] != '\r' {
+		out.buf = append(out.buf, '\n')
+	}
+	return nil
+}
+
+func (u *Update) trailer() Dict {
+	old := u.file.Trailer()
+	d := Dict{
+		"Size": Integer(u.next),
+		"Root": old["Root"],
+		"Prev": Integer(u.file.sections[0].Offset),
+	}
+	if !isNull(old["Info"]) {
+		d["Info"] = old["Info"]
+	}
+	d["ID"] = u.identifier()
+	return d
+}
+
+// identifier keeps the permanent half of the file's /ID and changes the other (14.4).
+func (u *Update) identifier() Array {
+	id, _ := u.file.Resolve(u.file.Trailer()["ID"])
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %d %v", u.file.size, u.file.sections[0].Offset, u.next, id)
+	changed := String(h.Sum(nil)[:16])
+	if a, ok := id.(Array); ok && len(a) == 2 {
+		return Array{a[0], changed}
+	}
+	return Array{changed, changed}
+}
+
+func (u *Update) writeTable(out *appender, nums []uint32, entries []entry) error {
+	out.buf = append(out.buf, "xref\n"...)
+	for i := 0; i < len(nums); {
+		n := run(nums[i:])
+		out.buf = fmt.Appendf(out.buf, "%d %d\n", nums[i], n)
+		for _, e := range entries[i : i+n] {
+			if e.offset > 9_999_999_999 {
+				return overLimit("the file is too large for a cross-reference table")
+			}
+			out.buf = fmt.Appendf(out.buf, "%010d %05d n\r\n", e.offset, e.gen)
+		}
+		i += n
+	}
+	out.buf = append(out.buf, "trailer\n"...)
+	out.buf = AppendObject(out.buf, u.trailer(), 0)
+	out.buf = append(out.buf, '\n')
+	return nil
+}
+
+// run counts the consecutive numbers at the beginning of nums.
+func run(nums []uint32) int {
+	n := 1
+	for n < len(nums) && nums[n] == nums[n-1]+1 {
+		n++
+	}
+	return n
+}
+
+func (u *Update) writeXRefStream(out *appender, self Ref, nums []uint32, entries []entry) error {
+	width := 4
+	if entries[len(entries)-1].offset > 1<<32-1 {
+		width = 6
+	}
+	index := Array{}
+	for i := 0; i < len(nums); {
+		n := run(nums[i:])
+		index = append(index, Integer(nums[i]), Integer(n))
+		i += n
+	}
+	data := make([]byte, 0, len(entries)*(width+3))
+	for _, e := range entries {
+		data = append(data, 1)
+		for shift := 8 * (width - 1); shift >= 0; shift -= 8 {
+			data = append(data, byte(e.offset>>shift))
+		}
+		data = append(data, byte(e.gen>>8), byte(e.gen))
+	}
+	d := u.trailer()
+	d["Type"] = Name("XRef")
+	d["W"] = Array{Integer(1), Integer(width), Integer(2)}
+	d["Index"] = index
+	d["Length"] = Integer(len(data))
+	return out.object(self.Num, pending{obj: &Stream{Dict: d, Data: data}})
+}
+
+// appender counts what it writes, so that objects know their place in the file.
+type appender struct {
+	w       io.Writer
+	base    int64
+	written int64
+	buf     []byte
+}
+
+func (a *appender) pos() int64 { return a.base + a.written + int64(len(a.buf)) }
+
+func (a *appender) object(num uint32, p pending) error {
+	a.buf = strconv.AppendUint(a.buf, uint64(num), 10)
+	a.buf = append(a.buf, ' ')
+	a.buf = strconv.AppendUint(a.buf, uint64(p.gen), 10)
+	a.buf = append(a.buf, " obj\n"...)
+	a.buf = AppendObject(a.buf, p.obj, a.base+a.written)
+	a.buf = append(a.buf, "\nendobj\n"...)
+	if len(a.buf) < 1<<16 {
+		return nil
+	}
+	return a.flush()
+}
+
+func (a *appender) flush() error {
+	n, err := a.w.Write(a.buf)
+	a.written += int64(n)
+	a.buf = a.buf[:0]
+	return err
+}
