@@ -368,20 +368,35 @@ type SigningLink struct {
 // Faults: NotFound; Conflict as signing.Envelope.Acting; a repetition is
 // "result_not_repeatable".
 func (s *Service) NewLink(ctx context.Context, call Call, envID, recipientID, channel string) (Result[SigningLink], error) {
+	return s.newLink(ctx, call, envID, recipientID, channel, true)
+}
+
+// NewViewLink makes a link by which a recipient who has signed sees and
+// downloads the result. Faults: NotFound.
+func (s *Service) NewViewLink(ctx context.Context, call Call, envID, recipientID string) (Result[SigningLink], error) {
+	return s.newLink(ctx, call, envID, recipientID, "email", false)
+}
+
+func (s *Service) newLink(ctx context.Context, call Call, envID, recipientID, channel string, toSign bool) (Result[SigningLink], error) {
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (SigningLink, error) {
 		e, _, err := c.envelope(ctx, envID)
 		if err != nil {
 			return SigningLink{}, err
 		}
-		r, err := e.Acting(recipientID)
-		if err != nil {
-			return SigningLink{}, err
+		r := e.Recipient(recipientID)
+		if r == nil {
+			return SigningLink{}, access.NotFound()
+		}
+		ends := c.Now().Add(s.Limits.LinkTTL)
+		if toSign {
+			if _, err := e.Acting(recipientID); err != nil {
+				return SigningLink{}, err
+			}
+			if e.ExpiresAt.Before(ends) {
+				ends = e.ExpiresAt
+			}
 		}
 		token, hash := signing.NewToken()
-		ends := c.Now().Add(s.Limits.LinkTTL)
-		if e.ExpiresAt.Before(ends) {
-			ends = e.ExpiresAt
-		}
 		link := signing.Link{TokenHash: hash, Org: e.Org, EnvelopeID: e.ID, RecipientID: r.ID, Channel: channel, CreatedAt: c.Now(), ExpiresAt: ends}
 		return SigningLink{URL: s.PublicURL + "/sign/" + token, ExpiresAt: ends}, c.InsertLink(ctx, link)
 	})

@@ -1,0 +1,296 @@
+package work
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// The queues. Slow work never stands in the way of quick work.
+const (
+	QueueCapture = service.OpCapture
+	QueueSeal    = service.OpSeal
+	QueueArchive = service.OpArchive
+	QueueMail    = "mail"
+	QueueTimer   = "timer"
+)
+
+// OperationArgs are the job of one operation: capture, seal or archive.
+type OperationArgs struct {
+	Org          string `json:"org"`
+	OperationID  string `json:"operation_id"`
+	Operation    string `json:"operation"`
+	DocumentType string `json:"document_type"`
+	Trace        string `json:"trace,omitempty"`
+}
+
+// Kind names the job in River's table.
+func (OperationArgs) Kind() string { return "operation" }
+
+// The messages a MailArgs job can send.
+const (
+	MailRequest   = "sign_request"
+	MailReminder  = "reminder"
+	MailCompleted = "completed"
+	MailDeclined  = "declined"
+	MailTask      = "task"
+	MailAttention = "attention"
+)
+
+// MailArgs are the job of telling people about one journal entry.
+type MailArgs struct {
+	Org         string `json:"org"`
+	Message     string `json:"message"`
+	EventID     string `json:"event_id"`
+	DocumentID  string `json:"document_id,omitempty"`
+	EnvelopeID  string `json:"envelope_id,omitempty"`
+	RecipientID string `json:"recipient_id,omitempty"`
+	TaskID      string `json:"task_id,omitempty"`
+	Trace       string `json:"trace,omitempty"`
+}
+
+// Kind names the job in River's table.
+func (MailArgs) Kind() string { return "mail" }
+
+// The timers. Each checks, when it fires, whether it still applies.
+const (
+	TimerEnvelopeExpiry = "envelope_expiry"
+	TimerReminder       = "reminder"
+	TimerReviewDue      = "review_due"
+)
+
+// TimerArgs are a job that waits for its time.
+type TimerArgs struct {
+	Org         string    `json:"org"`
+	Timer       string    `json:"timer"`
+	DocumentID  string    `json:"document_id,omitempty"`
+	EnvelopeID  string    `json:"envelope_id,omitempty"`
+	RecipientID string    `json:"recipient_id,omitempty"`
+	At          time.Time `json:"at"`
+	Trace       string    `json:"trace,omitempty"`
+}
+
+// Kind names the job in River's table.
+func (TimerArgs) Kind() string { return "timer" }
+
+const (
+	operationAttempts = 5
+	mailAttempts      = 12
+	timerAttempts     = 25
+)
+
+func operationJob(e journal.Entry, f fact) river.InsertManyParams {
+	return river.InsertManyParams{
+		Args:       OperationArgs{Org: e.Org, OperationID: f.OperationID, Operation: f.Kind, DocumentType: f.DocumentType, Trace: e.Trace},
+		InsertOpts: &river.InsertOpts{Queue: f.Kind, MaxAttempts: operationAttempts},
+	}
+}
+
+func mailJob(e journal.Entry, f fact, message string) river.InsertManyParams {
+	return river.InsertManyParams{
+		Args:       MailArgs{Org: e.Org, Message: message, EventID: e.ID, DocumentID: f.DocumentID, EnvelopeID: f.EnvelopeID, RecipientID: f.RecipientID, TaskID: f.TaskID, Trace: e.Trace},
+		InsertOpts: &river.InsertOpts{Queue: QueueMail, MaxAttempts: mailAttempts},
+	}
+}
+
+func timerJob(e journal.Entry, f fact, timer string, at time.Time) river.InsertManyParams {
+	return river.InsertManyParams{
+		Args:       TimerArgs{Org: e.Org, Timer: timer, DocumentID: f.DocumentID, EnvelopeID: f.EnvelopeID, RecipientID: f.RecipientID, At: at, Trace: e.Trace},
+		InsertOpts: &river.InsertOpts{Queue: QueueTimer, MaxAttempts: timerAttempts, ScheduledAt: at},
+	}
+}
+
+// retryAfter are the waits after the 1st, 2nd, 3rd … failed attempt; the last
+// one repeats.
+var retryAfter = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
+
+type retryPolicy struct{}
+
+// NextRetry implements river.ClientRetryPolicy.
+func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	n := len(job.Errors) // before this failure is added
+	return time.Now().Add(retryAfter[min(n, len(retryAfter)-1)])
+}
+
+// JobsConfig says what a process does of the queued work.
+type JobsConfig struct {
+	ID      string         // unique to the process
+	Queues  map[string]int // queue → jobs at once; empty: insert only
+	Workers *river.Workers
+	Log     *slog.Logger
+}
+
+const (
+	jobTimeout = 45 * time.Minute // of the longest work; each step inside has limits of its own
+	rescue     = jobTimeout + 5*time.Minute
+)
+
+// Jobs is River over the store's own connections.
+type Jobs struct {
+	insert func(ctx context.Context, tx service.Tx, jobs []river.InsertManyParams) error
+	start  func(ctx context.Context) error
+	stop   func(ctx context.Context) error
+	depths func(ctx context.Context) (map[string]QueueDepth, error)
+}
+
+// QueueDepth is what waits in a queue.
+type QueueDepth struct {
+	Waiting int64
+	Oldest  time.Time // when the oldest waiting job became due; zero: none
+}
+
+// Insert implements Inserter.
+func (j *Jobs) Insert(ctx context.Context, tx service.Tx, jobs []river.InsertManyParams) error {
+	return j.insert(ctx, tx, jobs)
+}
+
+// Start begins to work the queues.
+func (j *Jobs) Start(ctx context.Context) error { return j.start(ctx) }
+
+// Stop lets running jobs finish until ctx ends, then cancels them.
+func (j *Jobs) Stop(ctx context.Context) error { return j.stop(ctx) }
+
+// Depths tells what waits in each queue.
+func (j *Jobs) Depths(ctx context.Context) (map[string]QueueDepth, error) { return j.depths(ctx) }
+
+// NewSQLiteJobs makes Jobs over the store's single write connection: two pools
+// on one SQLite file would lock each other out. River's tables are made if
+// missing. Since the process is the only one on its database, jobs that were
+// running when it last ended are given back at once.
+func NewSQLiteJobs(ctx context.Context, db *sql.DB, c JobsConfig) (*Jobs, error) {
+	driver := riversqlite.New(db)
+	if err := migrateRiver(ctx, driver); err != nil {
+		return nil, err
+	}
+	if _, err := db.ExecContext(ctx, `UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0) WHERE state = 'running'`); err != nil {
+		return nil, fmt.Errorf("give back interrupted jobs: %w", err)
+	}
+	client, err := river.NewClient(driver, riverConfig(c))
+	if err != nil {
+		return nil, err
+	}
+	return &Jobs{
+		insert: func(ctx context.Context, tx service.Tx, jobs []river.InsertManyParams) error {
+			inner, ok := tx.(interface{ SQLTx() *sql.Tx })
+			if !ok {
+				return errors.New("the transaction is not one of SQLite")
+			}
+			_, err := client.InsertManyFastTx(ctx, inner.SQLTx(), jobs)
+			return err
+		},
+		start:  startClient(client, c),
+		stop:   client.Stop,
+		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return sqliteDepths(ctx, db) },
+	}, nil
+}
+
+// NewPostgresJobs makes Jobs over the store's pool.
+func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jobs, error) {
+	driver := riverpgxv5.New(pool)
+	if err := migrateRiver(ctx, driver); err != nil {
+		return nil, err
+	}
+	client, err := river.NewClient(driver, riverConfig(c))
+	if err != nil {
+		return nil, err
+	}
+	return &Jobs{
+		insert: func(ctx context.Context, tx service.Tx, jobs []river.InsertManyParams) error {
+			inner, ok := tx.(interface{ PgxTx() pgx.Tx })
+			if !ok {
+				return errors.New("the transaction is not one of PostgreSQL")
+			}
+			_, err := client.InsertManyFastTx(ctx, inner.PgxTx(), jobs)
+			return err
+		},
+		start:  startClient(client, c),
+		stop:   client.Stop,
+		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return postgresDepths(ctx, pool) },
+	}, nil
+}
+
+func riverConfig(c JobsConfig) *river.Config {
+	conf := &river.Config{
+		ID: c.ID, Logger: c.Log, RetryPolicy: retryPolicy{}, JobTimeout: jobTimeout, RescueStuckJobsAfter: rescue,
+		CompletedJobRetentionPeriod: time.Hour, FetchCooldown: 10 * time.Millisecond, FetchPollInterval: 250 * time.Millisecond,
+	}
+	if len(c.Queues) > 0 {
+		conf.Workers = c.Workers
+		conf.Queues = map[string]river.QueueConfig{}
+		for name, n := range c.Queues {
+			conf.Queues[name] = river.QueueConfig{MaxWorkers: n}
+		}
+	}
+	return conf
+}
+
+func startClient[T any](client *river.Client[T], c JobsConfig) func(context.Context) error {
+	if len(c.Queues) == 0 {
+		return func(context.Context) error { return nil }
+	}
+	return client.Start
+}
+
+func migrateRiver[T any](ctx context.Context, driver riverdriver.Driver[T]) error {
+	m, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("make the job tables: %w", err)
+	}
+	return nil
+}
+
+const waitingStates = `('available', 'retryable')`
+
+func sqliteDepths(ctx context.Context, db *sql.DB) (map[string]QueueDepth, error) {
+	rows, err := db.QueryContext(ctx, `SELECT queue, count(*), CAST(strftime('%s', min(scheduled_at)) AS INTEGER) FROM river_job WHERE state IN `+waitingStates+` GROUP BY queue`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]QueueDepth{}
+	for rows.Next() {
+		var queue string
+		var n, oldest int64
+		if err := rows.Scan(&queue, &n, &oldest); err != nil {
+			return nil, err
+		}
+		out[queue] = QueueDepth{Waiting: n, Oldest: time.Unix(oldest, 0).UTC()}
+	}
+	return out, rows.Err()
+}
+
+func postgresDepths(ctx context.Context, pool *pgxpool.Pool) (map[string]QueueDepth, error) {
+	rows, err := pool.Query(ctx, `SELECT queue, count(*), min(scheduled_at) FROM river_job WHERE state IN `+waitingStates+` GROUP BY queue`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]QueueDepth{}
+	for rows.Next() {
+		var queue string
+		var d QueueDepth
+		if err := rows.Scan(&queue, &d.Waiting, &d.Oldest); err != nil {
+			return nil, err
+		}
+		out[queue] = d
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,189 @@
+package work
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/riverqueue/river"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/signing"
+)
+
+// Letter is a message to one person, before it is put into words.
+type Letter struct {
+	Message   string // one of the Mail… constants
+	ID        string // stable per entry and person, so that repeats can be told
+	To        string
+	Name      string // of the person, where known
+	Sender    string // who asks
+	Subject   string // what it is about: the envelope's subject or the document's title
+	Note      string // the sender's own words, or a reason
+	Link      string // the one link
+	Pages     int
+	ExpiresAt string // in words, "" where nothing expires
+	Digest    string // SHA-256 of the sealed PDF, for completed
+}
+
+// Postman puts a letter into words and sends it. Implemented over internal/mail.
+// Faults: Unavailable where sending may succeed later; Invalid where the address
+// or the message is refused for good.
+type Postman interface {
+	Deliver(ctx context.Context, l Letter) error
+	// Configured tells whether letters leave the house at all.
+	Configured() bool
+}
+
+// MailWorker tells people about journal entries.
+type MailWorker struct {
+	river.WorkerDefaults[MailArgs]
+	Service *service.Service
+	Postman Postman
+	Tracer  Tracer
+	Meter   Meter
+	Log     *slog.Logger
+}
+
+// Work implements river.Worker.
+func (w *MailWorker) Work(ctx context.Context, job *river.Job[MailArgs]) (err error) {
+	ctx, end := w.Tracer.Job(ctx, job.Args.Trace, "mail "+job.Args.Message)
+	defer func() { end(err) }()
+	letters, err := w.letters(ctx, job.Args)
+	if k := fault.KindOf(err); err != nil && (k == fault.NotFound || k == fault.Conflict) {
+		return nil // it was voided, signed or deleted meanwhile: nothing to tell
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range letters {
+		if !strings.Contains(l.To, "@") {
+			continue // a user id: told in the inbox only
+		}
+		if !w.Postman.Configured() {
+			w.show(l)
+			continue
+		}
+		err := w.Postman.Deliver(ctx, l)
+		if fault.KindOf(err) == fault.Invalid {
+			w.Log.Warn("a message was refused for good", "message", l.Message, "event", job.Args.EventID, "error", err)
+			continue
+		}
+		if err != nil {
+			w.Meter.Retry("mail")
+			return err
+		}
+	}
+	return nil
+}
+
+// show writes what would have been sent to the log, so that a first trial works
+// without a mail server.
+func (w *MailWorker) show(l Letter) {
+	w.Log.Info("no mail server is configured; this would have been sent", "message", l.Message, "to", l.To, "subject", l.Subject, "link", l.Link)
+}
+
+func (w *MailWorker) letters(ctx context.Context, args MailArgs) ([]Letter, error) {
+	call := service.SystemCall(args.Org, "mail", args.Trace)
+	switch args.Message {
+	case MailTask:
+		return w.taskLetter(ctx, call.Actor, args)
+	case MailAttention:
+		return w.attentionLetter(ctx, call.Actor, args)
+	case MailRequest, MailReminder:
+		return w.requestLetter(ctx, call, args)
+	case MailCompleted:
+		return w.completedLetters(ctx, call, args)
+	case MailDeclined:
+		return w.declinedLetter(ctx, call.Actor, args)
+	}
+	return nil, fault.New(fault.Internal, "internal", "There is no message %q.", args.Message)
+}
+
+func (w *MailWorker) taskLetter(ctx context.Context, a access.Actor, args MailArgs) ([]Letter, error) {
+	t, err := w.Service.Task(ctx, a, args.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := w.Service.Document(ctx, a, t.DocumentID)
+	if err != nil {
+		return nil, err
+	}
+	return []Letter{{Message: args.Message, ID: args.EventID, To: t.Assignee, Sender: d.CreatedBy, Subject: d.Title, Pages: d.Pages,
+		Link: w.Service.PublicURL + "/v1/tasks/" + t.ID}}, nil
+}
+
+func (w *MailWorker) attentionLetter(ctx context.Context, a access.Actor, args MailArgs) ([]Letter, error) {
+	d, err := w.Service.Document(ctx, a, args.DocumentID)
+	if err != nil {
+		return nil, err
+	}
+	return []Letter{{Message: args.Message, ID: args.EventID, To: d.CreatedBy, Subject: d.Title, Note: d.Processing.Reason,
+		Link: w.Service.PublicURL + "/v1/documents/" + d.ID}}, nil
+}
+
+// requestLetter asks a recipient to sign, with a link made for this letter.
+func (w *MailWorker) requestLetter(ctx context.Context, call service.Call, args MailArgs) ([]Letter, error) {
+	e, err := w.Service.Envelope(ctx, call.Actor, args.EnvelopeID)
+	if err != nil {
+		return nil, err
+	}
+	link, err := w.Service.NewLink(ctx, call, e.ID, args.RecipientID, "email")
+	if err != nil {
+		return nil, err
+	}
+	r := e.Recipient(args.RecipientID)
+	d, err := w.Service.Document(ctx, call.Actor, e.DocumentID)
+	if err != nil {
+		return nil, err
+	}
+	return []Letter{{Message: args.Message, ID: args.EventID, To: r.Email, Name: r.Name, Sender: e.SenderID, Subject: e.Subject, Note: e.Message,
+		Link: link.Value.URL, Pages: d.Pages, ExpiresAt: link.Value.ExpiresAt.Format("2 January 2006")}}, nil
+}
+
+// completedLetters gives every signer, and the sender, the way to the sealed PDF.
+func (w *MailWorker) completedLetters(ctx context.Context, call service.Call, args MailArgs) ([]Letter, error) {
+	e, err := w.Service.Envelope(ctx, call.Actor, args.EnvelopeID)
+	if err != nil {
+		return nil, err
+	}
+	v, content, err := w.Service.Content(ctx, call.Actor, e.DocumentID, e.SealedVersion)
+	if err != nil {
+		return nil, err
+	}
+	content.Close()
+	letter := Letter{Message: args.Message, Sender: e.SenderID, Subject: e.Subject, Digest: v.SHA256, Pages: v.Pages}
+	var out []Letter
+	for i := range e.Recipients {
+		l := letter
+		r := &e.Recipients[i]
+		l.ID, l.To, l.Name = args.EventID+"."+r.ID, r.Email, r.Name
+		if l.Link, err = w.viewLink(ctx, call, &e, r); err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	letter.ID, letter.To = args.EventID, e.SenderID
+	letter.Link = w.Service.PublicURL + "/v1/documents/" + e.DocumentID + "/content"
+	return append(out, letter), nil
+}
+
+func (w *MailWorker) viewLink(ctx context.Context, call service.Call, e *signing.Envelope, r *signing.Recipient) (string, error) {
+	link, err := w.Service.NewViewLink(ctx, call, e.ID, r.ID)
+	return link.Value.URL, err
+}
+
+func (w *MailWorker) declinedLetter(ctx context.Context, a access.Actor, args MailArgs) ([]Letter, error) {
+	e, err := w.Service.Envelope(ctx, a, args.EnvelopeID)
+	if err != nil {
+		return nil, err
+	}
+	r := e.Recipient(args.RecipientID)
+	if r == nil {
+		return nil, access.NotFound()
+	}
+	return []Letter{{Message: args.Message, ID: args.EventID, To: e.SenderID, Name: r.Name, Sender: r.Email, Subject: e.Subject, Note: r.Reason,
+		Link: w.Service.PublicURL + "/v1/envelopes/" + e.ID}}, nil
+}

@@ -1,0 +1,117 @@
+package work
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// Meter receives what the workers measure. Implemented by internal/telemetry.
+type Meter interface {
+	// Step is how long a step of processing took, per document type.
+	Step(step, documentType string, d time.Duration)
+	// Retry counts an attempt that failed and will be repeated, by kind of work.
+	Retry(kind string)
+}
+
+// Tracer continues the trace of the request that caused a job.
+type Tracer interface {
+	// Job starts a span under the traceparent; end closes it with the outcome.
+	Job(ctx context.Context, traceparent, name string) (spanCtx context.Context, end func(error))
+}
+
+// Job is one attempt at an operation, as a handler sees it.
+type Job struct {
+	Call      service.Call
+	Operation service.Operation
+	Document  document.Document
+}
+
+// Handler does the work of one kind of operation. It finishes the operation
+// itself, through the service. What it returns decides what happens next:
+//
+//   - nil, or fault Conflict "operation_ended": done, or a twin was first
+//   - a fault of kind Invalid, Unsupported or TooLarge: the file itself is at
+//     fault; the document goes into quarantine with the reason
+//   - anything else: tried again later, until the attempts are used up
+type Handler func(ctx context.Context, job Job) error
+
+// OperationWorker works the jobs of operations.
+type OperationWorker struct {
+	river.WorkerDefaults[OperationArgs]
+	Service  *service.Service
+	Handlers map[string]Handler // by operation kind
+	Meter    Meter
+	Tracer   Tracer
+	Log      *slog.Logger
+}
+
+// Work implements river.Worker.
+func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs]) (err error) {
+	args := job.Args
+	ctx, end := w.Tracer.Job(ctx, args.Trace, args.Operation)
+	defer func() { end(err) }()
+	call := service.SystemCall(args.Org, args.Operation, args.Trace)
+	op, doc, err := w.Service.BeginWork(ctx, call, args.OperationID)
+	if fault.CodeOf(err) == "operation_ended" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc})
+	w.Meter.Step(args.Operation, args.DocumentType, time.Since(started))
+	return w.settle(ctx, call, op, err, job.Attempt >= job.MaxAttempts)
+}
+
+// attempt runs the handler; a panic in it is an attempt that failed.
+func (w *OperationWorker) attempt(ctx context.Context, job Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.Log.Error("a worker panicked", "operation", job.Operation.ID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	handle, ok := w.Handlers[job.Operation.Kind]
+	if !ok {
+		return fmt.Errorf("no handler for operations of kind %s", job.Operation.Kind)
+	}
+	return handle(ctx, job)
+}
+
+// settle decides what an attempt's outcome means.
+func (w *OperationWorker) settle(ctx context.Context, call service.Call, op service.Operation, err error, last bool) error {
+	if err == nil || fault.CodeOf(err) == "operation_ended" {
+		return nil
+	}
+	f := fault.From(err)
+	ctx = context.WithoutCancel(ctx) // the reason is written down even while the server stops
+	switch {
+	case f.Kind == fault.Invalid || f.Kind == fault.Unsupported || f.Kind == fault.TooLarge:
+		w.Log.Warn("a file cannot be processed", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture})
+	case last:
+		w.Log.Error("an operation failed for good", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: reason(f), Retryable: true})
+	}
+	w.Meter.Retry(op.Kind)
+	w.Log.Warn("an attempt failed and will be repeated", "operation", op.ID, "attempt", op.Attempts, "code", f.Code, "error", err)
+	return err
+}
+
+// reason gives words for people; an unclassified error's own text stays in the log.
+func reason(f *fault.Fault) string {
+	if f.Kind == fault.Internal {
+		return "Something went wrong on our side while the document was processed. The log has the details."
+	}
+	return f.Message
+}

@@ -1,0 +1,129 @@
+// Package work is what runs after a commit: the sequencer that numbers, hashes
+// and signs journal entries; the dispatcher that makes jobs of them; and the
+// workers, one file per kind of work. Nothing here decides what a document may
+// do: that is the service's business, which every worker calls.
+package work
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
+)
+
+const (
+	sequencerLease = "sequencer"
+	// leaseTTL is how long a leader that says nothing is believed to live.
+	leaseTTL = 10 * time.Second
+	// batchEntries is the most entries numbered in one transaction.
+	batchEntries = 4096
+	// sequencerIdle is how often the leader looks without being woken.
+	sequencerIdle = time.Second
+)
+
+// Sequencer gives journal entries their place in the log: it numbers, hashes
+// and signs, nothing else. On SQLite the store calls Number within every group
+// commit; on PostgreSQL one leased leader runs it right after.
+type Sequencer struct {
+	signer *journal.Signer
+	holder string // names this process in the lease
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	tree journal.Tree // as of the last numbering; checked against the head before use
+}
+
+// NewSequencer makes a Sequencer. holder is unique to the process.
+func NewSequencer(signer *journal.Signer, holder string, log *slog.Logger) *Sequencer {
+	return &Sequencer{signer: signer, holder: holder, log: log}
+}
+
+// Number numbers all waiting entries inside tx, as far as this process leads.
+// It returns how many it numbered.
+func (s *Sequencer) Number(ctx context.Context, tx service.Tx) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	epoch, held, err := tx.Lease(ctx, sequencerLease, s.holder, leaseTTL)
+	if err != nil || !held {
+		return 0, err
+	}
+	total := 0
+	for {
+		n, err := s.batch(ctx, tx, epoch)
+		total += n
+		if err != nil || n < batchEntries {
+			return total, err
+		}
+	}
+}
+
+func (s *Sequencer) batch(ctx context.Context, tx service.Tx, epoch int64) (int, error) {
+	waiting, err := tx.Unnumbered(ctx, batchEntries)
+	if err != nil || len(waiting) == 0 {
+		return 0, err
+	}
+	head, err := tx.LogHead(ctx)
+	if err != nil {
+		return 0, err
+	}
+	tree, err := s.treeAt(ctx, tx, head)
+	if err != nil {
+		return 0, err
+	}
+	n := service.Numbering{First: head.Size, Epoch: epoch, Hashes: map[int64][32]byte{}}
+	leaves := make([][]byte, len(waiting))
+	for i, w := range waiting {
+		n.IDs, leaves[i] = append(n.IDs, w.ID), w.Leaf
+	}
+	grown, hashes := tree.Append(leaves...)
+	for _, h := range hashes {
+		n.Hashes[h.Pos] = h.Hash
+	}
+	cp, err := s.signer.Sign(grown.Head())
+	if err != nil {
+		return 0, err
+	}
+	n.Root, n.Note = grown.Head().Root, string(cp.Note)
+	if err := tx.Number(ctx, n); err != nil {
+		return 0, err
+	}
+	s.tree = grown
+	tx.Notify(service.TopicJournal)
+	return len(waiting), nil
+}
+
+// treeAt gives the tree at the head. The one kept from the last batch serves
+// unless that batch was undone or another process was the leader meanwhile.
+func (s *Sequencer) treeAt(ctx context.Context, tx service.Tx, head service.LogHead) (journal.Tree, error) {
+	if kept := s.tree.Head(); kept.Size == head.Size && (head.Size == 0 || kept.Root == head.Root) {
+		return s.tree, nil
+	}
+	return journal.LoadTree(head.Size, service.HashesOf(ctx, tx))
+}
+
+// Run leads, or waits to lead, until ctx ends: woken by new entries, and looking
+// by itself now and then. For stores that do not number within the commit.
+func (s *Sequencer) Run(ctx context.Context, store service.Store) error {
+	wake, cancel := store.Subscribe(service.TopicEntries)
+	defer cancel()
+	tick := time.NewTicker(sequencerIdle)
+	defer tick.Stop()
+	for {
+		err := store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+			_, err := s.Number(ctx, tx)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("numbering journal entries failed; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
