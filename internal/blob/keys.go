@@ -1,0 +1,142 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paraph/paraph/internal/blob/crypt"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/id"
+)
+
+// KeyPrefix is the id prefix of a key-encryption key: kek_….
+const KeyPrefix = "kek"
+
+// KeyRow is a key-encryption key as the database keeps it.
+type KeyRow struct {
+	ID        string
+	Scope     Scope
+	MasterID  string // the master key that wraps it
+	Wrapped   []byte
+	CreatedAt time.Time
+}
+
+// KeyRows is where key-encryption keys are kept: the database.
+type KeyRows interface {
+	// KeyFor gives the newest key of a scope; a NotFound fault where there is none.
+	KeyFor(ctx context.Context, scope Scope) (KeyRow, error)
+	// KeyByID gives the key of that id; a NotFound fault.
+	KeyByID(ctx context.Context, keyID string) (KeyRow, error)
+	// InsertKey keeps a new key, for good when it returns; a Conflict fault where
+	// another writer has made one for the scope first.
+	InsertKey(ctx context.Context, row KeyRow) error
+}
+
+// KeyRing implements Keys over the database's rows and a master key. It keeps
+// opened keys in memory, a few hundred bytes each.
+type KeyRing struct {
+	rows   KeyRows
+	master crypt.Wrapper
+	clock  clock.Clock
+
+	mu     sync.Mutex
+	scopes map[Scope]string
+	opened map[string]*crypt.Ring
+}
+
+// NewKeyRing makes a key ring.
+func NewKeyRing(rows KeyRows, master crypt.Wrapper, clk clock.Clock) *KeyRing {
+	return &KeyRing{rows: rows, master: master, clock: clk, scopes: map[Scope]string{}, opened: map[string]*crypt.Ring{}}
+}
+
+// boundKey ties a wrapped key-encryption key to its place, so that a row copied
+// to another organisation opens nothing.
+func boundKey(keyID string, s Scope) []byte {
+	return []byte(strings.Join([]string{"kek", keyID, s.Org, s.Unit, s.Class}, "\x00"))
+}
+
+// For implements Keys.
+func (k *KeyRing) For(ctx context.Context, scope Scope) (crypt.Wrapper, error) {
+	k.mu.Lock()
+	ring := k.opened[k.scopes[scope]]
+	k.mu.Unlock()
+	if ring != nil {
+		return ring, nil
+	}
+	row, err := k.rows.KeyFor(ctx, scope)
+	if fault.KindOf(err) == fault.NotFound {
+		row, err = k.create(ctx, scope)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ring, err = k.open(ctx, row); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	k.scopes[scope] = row.ID
+	k.mu.Unlock()
+	return ring, nil
+}
+
+// create makes the key of a scope, or finds the one that came first.
+func (k *KeyRing) create(ctx context.Context, scope Scope) (KeyRow, error) {
+	now := k.clock.Now()
+	row := KeyRow{ID: id.New(KeyPrefix, now), Scope: scope, MasterID: k.master.KeyID(), CreatedAt: now}
+	var err error
+	if _, row.Wrapped, err = crypt.NewKEK(ctx, k.master, row.ID, boundKey(row.ID, scope)); err != nil {
+		return KeyRow{}, Away(err)
+	}
+	err = k.rows.InsertKey(ctx, row)
+	if fault.KindOf(err) == fault.Conflict {
+		return k.rows.KeyFor(ctx, scope)
+	}
+	return row, err
+}
+
+// ByID implements Keys.
+func (k *KeyRing) ByID(ctx context.Context, keyID string) (crypt.Wrapper, error) {
+	k.mu.Lock()
+	ring := k.opened[keyID]
+	k.mu.Unlock()
+	if ring != nil {
+		return ring, nil
+	}
+	row, err := k.rows.KeyByID(ctx, keyID)
+	if err != nil {
+		return nil, err
+	}
+	return k.open(ctx, row)
+}
+
+// open unwraps a row's key and keeps it at hand.
+func (k *KeyRing) open(ctx context.Context, row KeyRow) (*crypt.Ring, error) {
+	ring, err := crypt.OpenKEK(ctx, k.master, row.MasterID, row.ID, row.Wrapped, boundKey(row.ID, row.Scope))
+	if errors.Is(err, crypt.ErrWrongKey) {
+		return nil, because(err, ErrDamaged)
+	}
+	if err != nil {
+		return nil, Away(err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.opened[row.ID] = ring
+	return ring, nil
+}
+
+// Forget drops what is kept in memory of a key, or of all keys with "": after a
+// rotation, or where a key was destroyed. Other processes have to be told too.
+func (k *KeyRing) Forget(keyID string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if keyID == "" {
+		clear(k.opened)
+		clear(k.scopes)
+		return
+	}
+	delete(k.opened, keyID)
+}

@@ -1,0 +1,254 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+
+	"github.com/paraph/paraph/internal/blob/crypt"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/id"
+)
+
+// Scope says under whose key an object lies: a class (such as a retention class)
+// of a business unit of an organisation.
+type Scope struct {
+	Org   string
+	Unit  string
+	Class string
+}
+
+// Keys finds key-encryption keys. It is implemented by KeyRing; faults are those
+// of its rows, and ErrDamaged where a key does not open.
+type Keys interface {
+	// For gives the key that wraps new objects of the scope; it is made if it is
+	// not there.
+	For(ctx context.Context, scope Scope) (crypt.Wrapper, error)
+	// ByID gives the key of that id.
+	ByID(ctx context.Context, keyID string) (crypt.Wrapper, error)
+}
+
+// Stored is what the database keeps of an object: without it the object cannot
+// be read.
+type Stored struct {
+	ID      string
+	KeyID   string // the key-encryption key
+	DataKey []byte // wrapped by it
+	Size    int64  // bytes of plaintext
+	SHA256  string // of the plaintext, lower-case hex
+}
+
+// Vault puts files into a Store, encrypted, and gets them out again.
+type Vault struct {
+	store Store
+	keys  Keys
+	clock clock.Clock
+}
+
+// NewVault makes a vault.
+func NewVault(store Store, keys Keys, clk clock.Clock) *Vault { return &Vault{store, keys, clk} }
+
+// bound ties a wrapped data key to its object.
+func bound(blobID string) []byte { return []byte("object/" + blobID) }
+
+// Put stores all of r: one pass, with less than a megabyte of memory however
+// long r is. When it returns, the object and its name are synced; the caller
+// then writes the row. Where r fails, or ctx ends, nothing is stored and the
+// error of r or ctx comes back as it is. ErrFull, ErrAway.
+func (v *Vault) Put(ctx context.Context, scope Scope, r io.Reader) (Stored, error) {
+	kek, err := v.keys.For(ctx, scope)
+	if err != nil {
+		return Stored{}, err
+	}
+	out := Stored{ID: id.New(Prefix, v.clock.Now()), KeyID: kek.KeyID()}
+	key := crypt.NewKey()
+	defer clear(key[:])
+	if out.DataKey, err = kek.Wrap(ctx, key, bound(out.ID)); err != nil {
+		return Stored{}, Away(err)
+	}
+	w, err := v.store.Create(ctx, out.ID)
+	if err != nil {
+		return Stored{}, err
+	}
+	if out.Size, out.SHA256, err = encrypt(ctx, w, out.ID, key, r); err != nil {
+		return Stored{}, errors.Join(err, w.Abort())
+	}
+	if err := w.Commit(); err != nil {
+		return Stored{}, err
+	}
+	return out, nil
+}
+
+// encrypt copies r into w, encrypted, and gives length and digest of the plaintext.
+func encrypt(ctx context.Context, w io.Writer, blobID string, key crypt.Key, r io.Reader) (int64, string, error) {
+	enc, err := crypt.NewWriter(w, blobID, key)
+	if err != nil {
+		return 0, "", err
+	}
+	sum := sha256.New()
+	buf := make([]byte, 64<<10)
+	var size int64
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, "", err
+		}
+		n, err := r.Read(buf)
+		sum.Write(buf[:n])
+		size += int64(n)
+		if _, werr := enc.Write(buf[:n]); werr != nil {
+			return 0, "", werr
+		}
+		if err == io.EOF {
+			return size, hex.EncodeToString(sum.Sum(nil)), enc.Close()
+		}
+		if err != nil {
+			return 0, "", err
+		}
+	}
+}
+
+// Open opens an object. That it is the one stored, whole and in the size the row
+// says, is checked before Open returns; each part is checked before it is handed
+// out. ErrDamaged, ErrNotFound, ErrAway.
+func (v *Vault) Open(ctx context.Context, s Stored) (*File, error) {
+	kek, err := v.keys.ByID(ctx, s.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := kek.Unwrap(ctx, s.KeyID, s.DataKey, bound(s.ID))
+	if err != nil {
+		return nil, damaged(err)
+	}
+	defer clear(key[:])
+	obj, err := v.store.Open(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := crypt.NewReader(obj, obj.Size(), s.ID, key)
+	if err == nil && r.Size() != s.Size {
+		err = crypt.ErrDamaged
+	}
+	if err != nil {
+		return nil, errors.Join(damaged(err), obj.Close())
+	}
+	return &File{r: r, obj: obj}, nil
+}
+
+// damaged turns an error of crypt, or of the store below it, into a fault.
+func damaged(err error) error {
+	switch {
+	case err == nil, err == io.EOF:
+		return err
+	case errors.Is(err, crypt.ErrDamaged), errors.Is(err, crypt.ErrWrongKey):
+		return because(err, ErrDamaged)
+	}
+	return Away(err)
+}
+
+// Verify reads an object from beginning to end and compares its digest with the
+// row. ErrDamaged where it differs.
+func (v *Vault) Verify(ctx context.Context, s Stored) error {
+	f, err := v.Open(ctx, s)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, ctxReader{ctx, f})
+	if err == nil && hex.EncodeToString(sum.Sum(nil)) != s.SHA256 {
+		err = because(errors.New("the SHA-256 differs"), ErrDamaged)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// ctxReader reads until its context ends.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// Rewrap gives the row with its data key wrapped by the scope's present key. The
+// object itself stays as it is. ErrDamaged where the old wrapping does not open.
+func (v *Vault) Rewrap(ctx context.Context, s Stored, scope Scope) (Stored, error) {
+	old, err := v.keys.ByID(ctx, s.KeyID)
+	if err != nil {
+		return Stored{}, err
+	}
+	key, err := old.Unwrap(ctx, s.KeyID, s.DataKey, bound(s.ID))
+	if err != nil {
+		return Stored{}, damaged(err)
+	}
+	defer clear(key[:])
+	kek, err := v.keys.For(ctx, scope)
+	if err != nil {
+		return Stored{}, err
+	}
+	s.KeyID = kek.KeyID()
+	if s.DataKey, err = kek.Wrap(ctx, key, bound(s.ID)); err != nil {
+		return Stored{}, Away(err)
+	}
+	return s, nil
+}
+
+// Remove deletes an object; one that is not there is no error. Its row, if it
+// has one, must be gone. ErrAway.
+func (v *Vault) Remove(ctx context.Context, blobID string) error { return v.store.Delete(ctx, blobID) }
+
+// File is the plaintext of an object. ReadAt may be called concurrently; Read,
+// Seek and Close as on any file. A damaged part gives ErrDamaged.
+type File struct {
+	r   *crypt.Reader
+	obj Object
+	pos int64
+}
+
+// Size gives the length of the plaintext in bytes.
+func (f *File) Size() int64 { return f.r.Size() }
+
+// ReadAt implements io.ReaderAt.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.r.ReadAt(p, off)
+	return n, damaged(err)
+}
+
+// Read implements io.Reader.
+func (f *File) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if f.pos >= f.Size() {
+		return 0, io.EOF
+	}
+	n, err := f.ReadAt(p[:min(int64(len(p)), f.Size()-f.pos)], f.pos)
+	f.pos += int64(n)
+	return n, err
+}
+
+// Seek implements io.Seeker.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += f.pos
+	case io.SeekEnd:
+		offset += f.Size()
+	case io.SeekStart:
+	default:
+		return 0, errors.New("blob: seek from nowhere")
+	}
+	if offset < 0 {
+		return 0, errors.New("blob: seek before the beginning")
+	}
+	f.pos = offset
+	return offset, nil
+}
+
+// Close implements io.Closer.
+func (f *File) Close() error { return f.obj.Close() }
