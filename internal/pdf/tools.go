@@ -22,6 +22,7 @@ const (
 	OpText      = "pdf.text"
 	OpNormalise = "pdf.normalise"
 	OpImages    = "pdf.images"
+	OpLayer     = "pdf.layer"
 )
 
 // Arguments of the operations, as they travel to the child.
@@ -37,6 +38,10 @@ type (
 	RenderArgs struct {
 		Options RenderOptions `json:"options"`
 		Limits  Limits        `json:"limits"`
+	}
+	LayerArgs struct {
+		Pages  []PageWords `json:"pages"`
+		Limits Limits      `json:"limits"`
 	}
 	TextArgs struct {
 		Page   int    `json:"page"`
@@ -208,4 +213,12 @@ func (t *Tools) ImagesToPDF(ctx context.Context, pictures []*os.File, out *os.Fi
 	files := append(append([]*os.File{}, pictures...), out)
 	err := t.Do(ctx, sandbox.Job{Op: OpImages, Args: LimitArgs{t.config.Limits}, Files: files}, &pages)
 	return pages, err
+}
+
+// AddTextLayer writes the PDF to out (open for writing, empty) with invisible
+// words under the given pages, so that it can be searched; the bytes of file
+// stay an identical prefix and the pages look the same. Adds ErrNoSuchPage and
+// ErrSigned; ErrDamaged also when the file must be normalised first.
+func (t *Tools) AddTextLayer(ctx context.Context, file, out *os.File, pages []PageWords) error {
+	return t.Do(ctx, sandbox.Job{Op: OpLayer, Args: LayerArgs{pages, t.config.Limits}, Files: []*os.File{file, out}}, nil)
 }

@@ -80,11 +80,15 @@ func (d *document) inspectWhole(found *pdf.Inspection) error {
 		found.EmbeddedFiles = files.AttachmentCount
 	}
 	d.inspectSignatures(found)
+	reason := d.reason
 	if d.strict != nil {
-		found.Strict = true
+		if reason = d.strict.check(); reason == nil {
+			found.Strict = true
+		}
 		d.strict.actions(found)
-	} else if d.reason != nil {
-		found.StrictReason = d.reason.Error()
+	}
+	if reason != nil {
+		found.StrictReason = reason.Error()
 	}
 	return nil
 }

@@ -18,6 +18,12 @@ import (
 // turned the way the page is displayed; nil when the page is anything else, or
 // the picture needs more than copying. Drawing the page then is right, only slower.
 func (d *document) lift(number int, g geometry, limits pdf.Limits) image.Image {
+	if d.strict == nil {
+		return nil
+	}
+	if masked, _ := d.strict.imageTraits(number); masked {
+		return nil
+	}
 	object, ok := d.onlyImage(number)
 	if !ok {
 		return nil
@@ -152,7 +158,7 @@ func (d *document) jpegOf(number int, object references.FPDF_PAGEOBJECT) image.I
 	default:
 		return nil // CMYK, Lab, palettes: let pdfium do the colours
 	}
-	if d.strict == nil || d.strict.imageDecode(number) {
+	if _, mapped := d.strict.imageTraits(number); mapped {
 		return nil // the samples are inverted or may be; pdfium knows how
 	}
 	raw, err := d.pdfium.FPDFImageObj_GetImageDataRaw(&requests.FPDFImageObj_GetImageDataRaw{ImageObject: object})

@@ -32,6 +32,9 @@ func (e *Engine) Normalise(file, out *os.File, limits pdf.Limits) error {
 	if check.strict == nil {
 		return pdf.ErrDamaged.With("the document could not be mended: %v", check.reason)
 	}
+	if err := check.strict.check(); err != nil {
+		return pdf.ErrDamaged.With("the document could not be mended: %v", err)
+	}
 	return nil
 }
 

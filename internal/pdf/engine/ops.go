@@ -44,6 +44,12 @@ func (e *Engine) Ops() map[string]sandbox.Op {
 			}
 			return e.ImagesToPDF(task.Files[:n], task.Files[n], args.Limits)
 		}),
+		pdf.OpLayer: sandbox.Handle(func(task *sandbox.Task, args pdf.LayerArgs) (pdf.NoArgs, error) {
+			if err := wants(task, 2); err != nil {
+				return pdf.NoArgs{}, err
+			}
+			return pdf.NoArgs{}, e.AddTextLayer(task.Files[0], task.Files[1], args.Pages, args.Limits)
+		}),
 	}
 }
 
