@@ -1,0 +1,223 @@
+// Package ca is the certificate authority that Paraph makes for itself at its
+// first start, so that sealing works before anybody has bought a certificate.
+//
+// It holds two P-256 keys: the root's, which signs nothing but sealing
+// certificates, and the seal's. Whoever gets a sealed document decides whether
+// to trust the root; its certificate is published and printed into proofs.
+package ca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	rootYears = 20
+	sealYears = 3
+	// renewBefore is how long before its end a sealing certificate is replaced.
+	renewBefore = 90 * 24 * time.Hour
+)
+
+// documentSigning is id-kp-documentSigning (RFC 9336 section 3.2).
+var documentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36}
+
+// Authority is a root with a sealing key and certificate under it.
+type Authority struct {
+	Root  *x509.Certificate
+	Seal  *x509.Certificate
+	Key   crypto.Signer // of Seal
+	Files Files
+}
+
+// Files are where an Authority keeps its parts.
+type Files struct {
+	RootKey, RootCert, SealKey, SealCert string
+}
+
+// RootPEM gives the root certificate for whoever verifies.
+func (a *Authority) RootPEM() []byte { return pemCert(a.Root.Raw) }
+
+// Chain gives the sealing certificate and the root, in that order.
+func (a *Authority) Chain() []*x509.Certificate { return []*x509.Certificate{a.Seal, a.Root} }
+
+// LoadOrCreate opens the authority in dir, making what is missing: at the first
+// start everything, later a new sealing certificate shortly before the old one
+// ends. organisation is what the certificates name. Key files are made 0600 and
+// refused where others can read them.
+func LoadOrCreate(dir, organisation string, now time.Time) (*Authority, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	a := &Authority{Files: Files{
+		RootKey: filepath.Join(dir, "ca.key.pem"), RootCert: filepath.Join(dir, "ca.cert.pem"),
+		SealKey: filepath.Join(dir, "seal.key.pem"), SealCert: filepath.Join(dir, "seal.cert.pem"),
+	}}
+	rootKey, err := a.root(organisation, now)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authority: %w", err)
+	}
+	if err := a.seal(rootKey, organisation, now); err != nil {
+		return nil, fmt.Errorf("the sealing certificate: %w", err)
+	}
+	return a, nil
+}
+
+func (a *Authority) root(organisation string, now time.Time) (*ecdsa.PrivateKey, error) {
+	key, made, err := loadOrMakeKey(a.Files.RootKey)
+	if err != nil {
+		return nil, err
+	}
+	if !made {
+		a.Root, err = loadCert(a.Files.RootCert, key)
+		return key, err
+	}
+	tmpl := template(organisation+" document root", organisation, now, rootYears)
+	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.MaxPathLenZero = true, true, true
+	tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	a.Root, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
+	return key, err
+}
+
+func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now time.Time) error {
+	key, made, err := loadOrMakeKey(a.Files.SealKey)
+	if err != nil {
+		return err
+	}
+	a.Key = key
+	if !made {
+		if a.Seal, err = loadCert(a.Files.SealCert, key); err != nil {
+			return err
+		}
+		if now.Before(a.Seal.NotAfter.Add(-renewBefore)) {
+			return nil
+		}
+	}
+	tmpl := template(organisation+" document seal", organisation, now, sealYears)
+	tmpl.BasicConstraintsValid = true
+	tmpl.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{documentSigning}
+	a.Seal, err = issue(a.Files.SealCert, tmpl, a.Root, key.Public(), rootKey)
+	return err
+}
+
+func template(name, organisation string, now time.Time, years int) *x509.Certificate {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return &x509.Certificate{
+		SerialNumber: serial.Add(serial, big.NewInt(1)),
+		Subject:      pkix.Name{CommonName: name, Organization: []string{organisation}},
+		NotBefore:    now.Add(-time.Hour).UTC(), // other clocks may be behind
+		NotAfter:     now.AddDate(years, 0, 0).UTC(),
+	}
+}
+
+func issue(path string, tmpl, parent *x509.Certificate, pub crypto.PublicKey, by crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, pub, by)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeSynced(path, pemCert(der), 0o644); err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func pemCert(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func loadCert(path string, key crypto.Signer) (*x509.Certificate, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if pub, ok := key.Public().(*ecdsa.PublicKey); !ok || !pub.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%s does not belong to the key beside it", path)
+	}
+	return cert, nil
+}
+
+// loadOrMakeKey opens a private key file, or makes it. made tells which.
+func loadOrMakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, false, err
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return nil, false, err
+		}
+		return key, true, writeSynced(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, false, fmt.Errorf("others can read the key file %s; run: chmod 600 %s", path, path)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, false, err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, false, fmt.Errorf("%s holds no key", path)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", path, err)
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, false, fmt.Errorf("%s is not a P-256 key", path)
+	}
+	return key, false, nil
+}
+
+// writeSynced writes a file as a whole: readers see the old one or the new one,
+// also after a power cut.
+func writeSynced(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
