@@ -80,7 +80,7 @@ func (a *Authority) root(organisation string, now time.Time) (*ecdsa.PrivateKey,
 	if err != nil {
 		return nil, err
 	}
-	if !made {
+	if !made && exists(a.Files.RootCert) {
 		a.Root, err = loadCert(a.Files.RootCert, key)
 		return key, err
 	}
@@ -97,7 +97,7 @@ func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now tim
 		return err
 	}
 	a.Key = key
-	if !made {
+	if !made && exists(a.Files.SealCert) {
 		if a.Seal, err = loadCert(a.Files.SealCert, key); err != nil {
 			return err
 		}
@@ -111,6 +111,13 @@ func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now tim
 	tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{documentSigning}
 	a.Seal, err = issue(a.Files.SealCert, tmpl, a.Root, key.Public(), rootKey)
 	return err
+}
+
+// exists tells whether a file is there. A key without its certificate is what a
+// process killed at its first start leaves behind; the certificate is made again.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func template(name, organisation string, now time.Time, years int) *x509.Certificate {
