@@ -1,0 +1,222 @@
+// Package config is the one documented struct that says how Paraph runs.
+//
+// Every setting has a working default, so no file is needed. What is set comes,
+// in rising order, from the defaults, a file (YAML), the environment
+// (PARAPH_…) and flags; for each setting it is known where its value came from.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Secret is a setting that never shows itself in logs or listings.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the secret from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the secret from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal gives the secret itself, for the one place that needs it.
+func (s Secret) Reveal() string { return string(s) }
+
+// The roles a process can take. One process takes them all unless told otherwise.
+const (
+	RoleAPI       = "api"       // the HTTP API and the signing page
+	RoleSequencer = "sequencer" // numbers and signs the journal
+	RoleDispatch  = "dispatch"  // makes jobs of journal entries
+	RoleWork      = "work"      // works the jobs
+)
+
+// Roles lists all roles.
+func Roles() []string { return []string{RoleAPI, RoleSequencer, RoleDispatch, RoleWork} }
+
+// Config is how Paraph runs. The name tag is the setting's name in files and
+// flags (data-dir) and, in capitals with PARAPH_ in front, in the environment
+// (PARAPH_DATA_DIR); doc is its sentence in `paraph config` and --help.
+type Config struct {
+	DataDir      string   `name:"data-dir" doc:"Folder for database, documents and keys."`
+	Listen       string   `name:"listen" doc:"Address and port to serve on."`
+	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
+	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
+
+	Database        Secret        `name:"database" doc:"postgres://… for PostgreSQL 15 or newer. Empty: SQLite in the data folder."`
+	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
+
+	MaxUpload    int64   `name:"max-upload" doc:"Largest file taken in, in bytes."`
+	MaxPages     int     `name:"max-pages" doc:"Most pages of a document."`
+	MaxPixels    int64   `name:"max-pixels" doc:"Most pixels of one picture or page."`
+	RateLimit    float64 `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
+	RateBurst    int     `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
+	Workers      int     `name:"workers" doc:"Documents processed at once, and child processes; 0: one per core."`
+	OCRLanguages string  `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
+
+	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
+	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
+	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
+
+	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log."`
+	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
+	SMTPUser     string `name:"smtp-user" doc:"User name at the mail server."`
+	SMTPPassword Secret `name:"smtp-password" doc:"Password at the mail server."`
+	SMTPFrom     string `name:"smtp-from" doc:"Sender of all messages."`
+	SMTPTLS      string `name:"smtp-tls" doc:"starttls, tls or none."`
+
+	LogLevel     string `name:"log-level" doc:"debug, info, warn or error."`
+	LogFormat    string `name:"log-format" doc:"text or json."`
+	OTLPEndpoint string `name:"otlp-endpoint" doc:"OpenTelemetry collector for traces, over HTTP. Empty: none."`
+	Metrics      bool   `name:"metrics" doc:"Serve /metrics for Prometheus."`
+}
+
+// Default gives the settings nobody has to think about.
+func Default() Config {
+	return Config{
+		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
+		ShutdownTimeout: 20 * time.Second,
+		MaxUpload:       300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu",
+		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
+		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
+		LogLevel: "info", LogFormat: "text", Metrics: true,
+	}
+}
+
+// defaultDataDir follows the XDG base directory specification.
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "paraph")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "paraph")
+	}
+	return "paraph-data"
+}
+
+// Problem is one thing wrong with the settings.
+type Problem struct {
+	Setting string
+	Message string
+}
+
+// Problems is everything wrong at once.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, one := range p {
+		lines[i] = one.Setting + ": " + one.Message
+	}
+	return "the configuration has faults:\n  " + strings.Join(lines, "\n  ")
+}
+
+// Check lists everything wrong with the settings, as Problems, or nil.
+func (c *Config) Check() error {
+	var p Problems
+	add := func(setting, format string, args ...any) {
+		p = append(p, Problem{setting, fmt.Sprintf(format, args...)})
+	}
+	if c.DataDir == "" {
+		add("data-dir", "a folder is needed")
+	}
+	if !strings.Contains(c.Listen, ":") {
+		add("listen", "%q is not host:port", c.Listen)
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {
+			add("public-url", "%q is not an http or https address", c.PublicURL)
+		}
+	}
+	if db := c.Database.Reveal(); db != "" && !strings.HasPrefix(db, "postgres://") && !strings.HasPrefix(db, "postgresql://") {
+		add("database", "only postgres:// addresses are known; leave it empty for SQLite")
+	}
+	for _, r := range c.Roles {
+		if !slices.Contains(Roles(), r) {
+			add("roles", "there is no role %q; there are %s", r, strings.Join(Roles(), ", "))
+		}
+	}
+	if c.Database == "" && len(c.Roles) > 0 && len(c.Roles) < len(Roles()) {
+		add("roles", "on SQLite one process takes all roles; separate roles need PostgreSQL")
+	}
+	if _, err := c.Proxies(); err != nil {
+		add("trusted-proxies", "%v", err)
+	}
+	c.checkNumbers(add)
+	c.checkChoices(add)
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
+
+func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
+	for setting, bad := range map[string]bool{
+		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
+		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
+		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "rate-limit": c.RateLimit < 0,
+		"reminder-interval": c.ReminderInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
+	} {
+		if bad {
+			add(setting, "the value is out of range")
+		}
+	}
+}
+
+func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
+	choice := func(setting, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			add(setting, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
+	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")
+	choice("log-format", c.LogFormat, "text", "json")
+	for _, lang := range strings.Split(c.OCRLanguages, "+") {
+		if lang == "" || strings.ContainsFunc(lang, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
+			add("ocr-languages", "%q is not a language as Tesseract names it", lang)
+		}
+	}
+}
+
+// Proxies gives the trusted networks.
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(s)
+			if addrErr != nil {
+				return nil, fmt.Errorf("%q is neither a network nor an address", s)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// Has tells whether the process takes the role.
+func (c *Config) Has(role string) bool { return len(c.Roles) == 0 || slices.Contains(c.Roles, role) }
