@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+)
+
+var (
+	documentColumns = []string{"org", "id", "unit", "doc_type", "title", "external_id", "labels", "metadata", "approvers",
+		"created_by", "created_at", "updated_at", "state", "current_version", "pages", "proc_status", "proc_step",
+		"proc_operation", "proc_code", "proc_reason", "revision", "entry_seq", "last_leaf"}
+	selectDocument = selectFrom("document", "d", documentColumns)
+	insertDocument = insertInto("document", documentColumns, 1, "ON CONFLICT (org, external_id) WHERE external_id <> '' DO NOTHING")
+	updateDocument = `UPDATE document SET unit = ?, doc_type = ?, title = ?, external_id = ?, labels = ?, metadata = ?, approvers = ?,
+		created_by = ?, created_at = ?, updated_at = ?, state = ?, current_version = ?, pages = ?, proc_status = ?, proc_step = ?,
+		proc_operation = ?, proc_code = ?, proc_reason = ?, revision = ?, entry_seq = ?, last_leaf = ?
+		WHERE org = ? AND id = ? AND revision = ?`
+)
+
+// documentRow gives the values of documentColumns after org and id.
+func documentRow(d *document.Document, revision int64) []any {
+	labels := d.Labels
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	approvers := d.ApproverList
+	if approvers == nil {
+		approvers = []string{}
+	}
+	p := d.Processing
+	return []any{d.Unit, d.Type, d.Title, d.ExternalID, encode(labels), raw(d.Metadata), encode(approvers),
+		d.CreatedBy, d.CreatedAt, d.UpdatedAt, string(d.State), d.Current, d.Pages, string(p.Status), p.Step,
+		p.Operation, p.Code, p.Reason, revision, d.EntrySeq, d.LastLeaf}
+}
+
+// documentTargets gives where a row of documentColumns is read into.
+func documentTargets(d *document.Document) []any {
+	p := &d.Processing
+	return []any{&d.Org, &d.ID, &d.Unit, &d.Type, &d.Title, &d.ExternalID, asJSON{&d.Labels}, rawJSON{&d.Metadata}, asJSON{&d.ApproverList},
+		&d.CreatedBy, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt}, &d.State, &d.Current, &d.Pages, &p.Status, &p.Step,
+		&p.Operation, &p.Code, &p.Reason, &d.Revision, &d.EntrySeq, &d.LastLeaf}
+}
+
+func scanDocument(s scanner) (d document.Document, err error) {
+	err = s.Scan(documentTargets(&d)...)
+	if len(d.ApproverList) == 0 {
+		d.ApproverList = nil
+	}
+	return
+}
+
+// Document implements service.Reader.
+func (r *Reader) Document(ctx context.Context, org, id string) (document.Document, error) {
+	return one(ctx, r.c, scanDocument, selectDocument+"WHERE d.org = ? AND d.id = ?", org, id)
+}
+
+// Documents implements service.Reader.
+func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
+	var w where
+	w.add("d.org = ?", f.Org)
+	mine, args := part("d.org", "d.id", f.Principal)
+	w.within("d.unit", f.Units, mine, args...)
+	w.is("d.unit", f.Unit)
+	w.in("d.state", f.States)
+	w.in("d.doc_type", f.Types)
+	w.is("d.created_by", f.CreatedBy)
+	w.is("d.external_id", f.ExternalID)
+	if f.Approver != "" {
+		w.add(r.c.dialect().approverIs, f.Approver)
+	}
+	for _, name := range sortedKeys(f.Labels) {
+		w.add(r.c.dialect().labelIs, name, f.Labels[name])
+	}
+	if !f.Since.IsZero() {
+		w.add("d.created_at >= ?", f.Since)
+	}
+	if !f.Until.IsZero() {
+		w.add("d.created_at < ?", f.Until)
+	}
+	w.before("d.id", f.Before)
+	return list(ctx, r.c, scanDocument, selectDocument+w.clause("d.id DESC", f.Limit), w.args...)
+}
+
+// InsertDocument implements service.Tx. The revision is written as given.
+func (t *Tx) InsertDocument(ctx context.Context, d document.Document) error {
+	if err := checkLabels(d.Labels); err != nil {
+		return err
+	}
+	n, err := exec(ctx, t.c, insertDocument, append([]any{d.Org, d.ID}, documentRow(&d, d.Revision)...)...)
+	if err == nil && n == 0 {
+		return externalTaken(d.ExternalID)
+	}
+	return err
+}
+
+func externalTaken(external string) error {
+	return fault.New(fault.Conflict, "external_id_taken", "Another document of the organisation has the external id %q. Find it by that id, or choose another.", external)
+}
+
+// checkLabels refuses text that only one of the databases could look up again.
+func checkLabels(labels map[string]string) error {
+	for k, v := range labels {
+		if _, err := bind([]any{k, v}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UpdateDocument implements service.Tx. Fault Conflict "external_id_taken" as InsertDocument.
+func (t *Tx) UpdateDocument(ctx context.Context, d *document.Document) error {
+	if err := checkLabels(d.Labels); err != nil {
+		return err
+	}
+	if d.ExternalID != "" {
+		other, err := exists(ctx, t.c, "SELECT 1 FROM document WHERE org = ? AND external_id = ? AND external_id <> '' AND id <> ?", d.Org, d.ExternalID, d.ID)
+		if err != nil {
+			return err
+		}
+		if other {
+			return externalTaken(d.ExternalID)
+		}
+	}
+	args := append(documentRow(d, d.Revision+1), d.Org, d.ID, d.Revision)
+	n, err := exec(ctx, t.c, updateDocument, args...)
+	return swapped(ctx, t.c, n, err, &d.Revision, "document", d.Org, d.ID)
+}
+
+// swapped ends a compare-and-swap: one row changed is a new revision, none is
+// fault Conflict "stale", or NotFound where there is no such row.
+func swapped(ctx context.Context, c conn, n int64, err error, revision *int64, table, org, id string) error {
+	if err != nil {
+		return err
+	}
+	if n == 1 {
+		*revision++
+		return nil
+	}
+	known, err := exists(ctx, c, "SELECT 1 FROM "+table+" WHERE org = ? AND id = ?", org, id)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return access.NotFound()
+	}
+	return stale()
+}
+
+var (
+	versionColumns = []string{"org", "document_id", "number", "kind", "derived_from", "media_type", "file_name", "blob",
+		"sha256", "size", "pages", "signatures", "created_at"}
+	selectVersion = selectFrom("version", "v", versionColumns)
+	insertVersion = insertInto("version", versionColumns, 1, "ON CONFLICT (org, document_id, number) DO NOTHING")
+)
+
+func scanVersion(s scanner) (v document.Version, err error) {
+	err = s.Scan(&v.Org, &v.DocumentID, &v.No, &v.Kind, &v.DerivedFrom, &v.MediaType, &v.FileName, &v.Blob,
+		&v.SHA256, &v.Size, &v.Pages, &v.Signatures, stamp{&v.CreatedAt})
+	return
+}
+
+// Version implements service.Reader.
+func (r *Reader) Version(ctx context.Context, org, documentID string, no int) (document.Version, error) {
+	return one(ctx, r.c, scanVersion, selectVersion+"WHERE v.org = ? AND v.document_id = ? AND v.number = ?", org, documentID, no)
+}
+
+// Versions implements service.Reader.
+func (r *Reader) Versions(ctx context.Context, org, documentID string) ([]document.Version, error) {
+	return list(ctx, r.c, scanVersion, selectVersion+"WHERE v.org = ? AND v.document_id = ? ORDER BY v.number", org, documentID)
+}
+
+// InsertVersion implements service.Tx. The document must be there. Fault Conflict
+// "stale" where another transaction made a version of the number first.
+func (t *Tx) InsertVersion(ctx context.Context, v document.Version) error {
+	n, err := exec(ctx, t.c, insertVersion, v.Org, v.DocumentID, v.No, string(v.Kind), v.DerivedFrom, v.MediaType, v.FileName, v.Blob,
+		v.SHA256, v.Size, v.Pages, v.Signatures, v.CreatedAt)
+	if err == nil && n == 0 {
+		return stale()
+	}
+	return err
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

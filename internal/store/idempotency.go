@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/service"
+)
+
+var (
+	idemColumns = []string{"client", "route", "name", "digest", "result", "secret", "created_at", "expires_at"}
+	selectIdem  = selectFrom("idempotency", "i", idemColumns)
+	// A row that has run out is taken over as if it were not there. PostgreSQL
+	// waits here for a transaction that holds the same key and has not ended.
+	claimIdem = insertInto("idempotency", idemColumns, 1, `ON CONFLICT (client, route, name) DO UPDATE SET digest = excluded.digest,
+		result = excluded.result, secret = excluded.secret, created_at = excluded.created_at, expires_at = excluded.expires_at
+		WHERE idempotency.expires_at <= excluded.created_at`)
+)
+
+func scanIdem(s scanner) (r service.IdempotencyRecord, err error) {
+	err = s.Scan(&r.Client, &r.Route, &r.Key, &r.Digest, &r.Result, &r.Secret, stamp{&r.CreatedAt}, stamp{&r.ExpiresAt})
+	return
+}
+
+// ClaimIdempotency implements service.Tx.
+func (t *Tx) ClaimIdempotency(ctx context.Context, r service.IdempotencyRecord) (*service.IdempotencyRecord, error) {
+	n, err := exec(ctx, t.c, claimIdem, r.Client, r.Route, r.Key, r.Digest, r.Result, r.Secret, r.CreatedAt, r.ExpiresAt)
+	if err != nil || n == 1 {
+		return nil, err
+	}
+	earlier, err := one(ctx, t.c, scanIdem, selectIdem+"WHERE i.client = ? AND i.route = ? AND i.name = ?", r.Client, r.Route, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &earlier, nil
+}
+
+// FinishIdempotency implements service.Tx. Fault NotFound where the key was not claimed.
+func (t *Tx) FinishIdempotency(ctx context.Context, r service.IdempotencyRecord) error {
+	n, err := exec(ctx, t.c, "UPDATE idempotency SET result = ?, secret = ? WHERE client = ? AND route = ? AND name = ?",
+		r.Result, r.Secret, r.Client, r.Route, r.Key)
+	if err == nil && n == 0 {
+		return access.NotFound()
+	}
+	return err
+}
+
+// PurgeExpired implements service.Tx and gives the number of rows removed.
+func (t *Tx) PurgeExpired(ctx context.Context, at time.Time) (int64, error) {
+	keys, err := exec(ctx, t.c, "DELETE FROM idempotency WHERE expires_at < ?", at)
+	if err != nil {
+		return 0, err
+	}
+	links, err := exec(ctx, t.c, "DELETE FROM link WHERE expires_at < ?", at)
+	return keys + links, err
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
+)
+
+var (
+	entryColumns = []string{"id", "idx", "org", "unit", "kind", "subject_type", "subject_id", "document_id", "doc_version",
+		"doc_seq", "at", "actor_kind", "actor_id", "principal", "on_behalf_of", "peer", "forwarded", "user_agent",
+		"request_id", "digests", "data", "trace", "salt", "prev_leaf", "leaf"}
+	selectEntry = selectFrom("entry", "e", entryColumns)
+	insertEntry = insertInto("entry", entryColumns, 1, "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING")
+)
+
+func scanEntry(s scanner) (e journal.Entry, err error) {
+	var idx *int64
+	err = s.Scan(&e.ID, &idx, &e.Org, &e.Unit, &e.Kind, &e.SubjectType, &e.SubjectID, &e.DocumentID, &e.DocVersion,
+		&e.DocSeq, stamp{&e.At}, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Principal, &e.Actor.OnBehalfOf, &e.Source.Peer,
+		&e.Source.Forwarded, &e.Source.UserAgent, &e.Source.RequestID, asJSON{&e.Digests}, rawJSON{&e.Data}, &e.Trace,
+		fixed{&e.Salt}, fixed{(*[32]byte)(&e.PrevLeaf)}, &e.Leaf)
+	e.Index = journal.Unsequenced
+	if idx != nil {
+		e.Index = *idx
+	}
+	return
+}
+
+// Entry implements service.Reader.
+func (r *Reader) Entry(ctx context.Context, org, id string) (journal.Entry, error) {
+	return one(ctx, r.c, scanEntry, selectEntry+"WHERE e.id = ? AND e.org = ?", id, org)
+}
+
+// Entries implements service.Reader.
+func (r *Reader) Entries(ctx context.Context, f service.EntryFilter) ([]journal.Entry, error) {
+	var w where
+	w.add("e.org = ?", f.Org)
+	w.add("e.idx >= ?", max(f.From, 0))
+	w.within("e.unit", f.Units, "")
+	w.is("e.document_id", f.DocumentID)
+	if f.DocumentID != "" {
+		w.add("e.document_id <> ''") // lets the index of documents' chains serve
+	}
+	if f.SubjectID != "" {
+		// Two ways in, each with its index: entries about a document itself, and
+		// those about something else.
+		w.add("((e.subject_id = ? AND e.subject_id <> e.document_id) OR (e.document_id = ? AND e.document_id <> '' AND e.subject_id = e.document_id))", f.SubjectID, f.SubjectID)
+	}
+	if len(f.Kinds) > 0 {
+		w.add(kindIs(f.Kinds))
+		w.args = append(w.args, kindArgs(f.Kinds)...)
+	}
+	if f.PublicOnly {
+		w.in("e.kind", publicKinds)
+	}
+	return list(ctx, r.c, scanEntry, selectEntry+w.clause("e.idx", f.Limit), w.args...)
+}
+
+var publicKinds = func() []string {
+	var out []string
+	for _, k := range journal.Kinds {
+		if k.Public {
+			out = append(out, string(k.Kind))
+		}
+	}
+	return out
+}()
+
+// kindIs matches exact kinds and prefixes: "document.*" is everything from
+// "document." up to, but without, "document/", the next text in byte order.
+func kindIs(kinds []string) string {
+	either := make([]string, len(kinds))
+	for i, k := range kinds {
+		either[i] = "e.kind = ?"
+		if strings.HasSuffix(k, ".*") {
+			either[i] = "(e.kind >= ? AND e.kind < ?)"
+		}
+	}
+	return "(" + strings.Join(either, " OR ") + ")"
+}
+
+func kindArgs(kinds []string) []any {
+	var args []any
+	for _, k := range kinds {
+		if stem, ok := strings.CutSuffix(k, ".*"); ok {
+			args = append(args, stem+".", stem+"/")
+			continue
+		}
+		args = append(args, k)
+	}
+	return args
+}
+
+// EntriesFrom implements service.Reader.
+func (r *Reader) EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error) {
+	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", max(from, 0), limit)
+}
+
+func scanHead(s scanner) (h service.LogHead, err error) {
+	err = s.Scan(&h.Size, fixed{&h.Root}, &h.Epoch, &h.Checkpoint)
+	return
+}
+
+// LogHead implements service.Reader. The root of an empty log is that of the empty tree.
+func (r *Reader) LogHead(ctx context.Context) (service.LogHead, error) {
+	return one(ctx, r.c, scanHead, `SELECT h.size, h.root, h.epoch,
+		COALESCE((SELECT c.note FROM checkpoint c ORDER BY c.size DESC LIMIT 1), '') FROM log_head h`)
+}
+
+// TreeHashes implements service.Reader. Fault NotFound where one is missing.
+func (r *Reader) TreeHashes(ctx context.Context, positions []int64) ([][32]byte, error) {
+	type stored struct {
+		pos  int64
+		hash [32]byte
+	}
+	scan := func(s scanner) (h stored, err error) {
+		err = s.Scan(&h.pos, fixed{&h.hash})
+		return
+	}
+	known := make(map[int64][32]byte, len(positions))
+	err := chunks(len(positions), func(from, to int) error {
+		args := make([]any, 0, to-from)
+		for _, p := range positions[from:to] {
+			args = append(args, p)
+		}
+		found, err := list(ctx, r.c, scan, "SELECT pos, hash FROM tree_hash WHERE pos IN ("+marks(to-from)+")", args...)
+		for _, h := range found {
+			known[h.pos] = h.hash
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([][32]byte, len(positions))
+	for i, p := range positions {
+		h, ok := known[p]
+		if !ok {
+			return nil, access.NotFound()
+		}
+		out[i] = h
+	}
+	return out, nil
+}
+
+// Leaves implements service.Reader. Fewer than asked are those the log has.
+func (r *Reader) Leaves(ctx context.Context, from, to int64) ([][]byte, error) {
+	return list(ctx, r.c, scanBytes, "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
+}
+
+// InsertEntry implements service.Tx. Fault Conflict "stale" where the document
+// has another entry of the same place in its chain.
+func (t *Tx) InsertEntry(ctx context.Context, e journal.Entry) error {
+	digests := e.Digests
+	if digests == nil {
+		digests = map[string]string{}
+	}
+	n, err := exec(ctx, t.c, insertEntry, e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
+		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
+		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
+		e.Salt[:], e.PrevLeaf[:], e.Leaf)
+	if err == nil && n == 0 {
+		return stale()
+	}
+	t.entries = t.entries || err == nil
+	return err
+}

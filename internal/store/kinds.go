@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+
+	"github.com/paraph/paraph/internal/document"
+)
+
+var (
+	unitColumns = []string{"org", "name", "title", "created_at"}
+	selectUnit  = selectFrom("unit", "u", unitColumns)
+)
+
+func scanUnit(s scanner) (u document.Unit, err error) {
+	err = s.Scan(&u.Org, &u.Name, &u.Title, stamp{&u.CreatedAt})
+	return
+}
+
+// Unit implements service.Reader.
+func (r *Reader) Unit(ctx context.Context, org, name string) (document.Unit, error) {
+	return one(ctx, r.c, scanUnit, selectUnit+"WHERE u.org = ? AND u.name = ?", org, name)
+}
+
+// Units implements service.Reader; by name.
+func (r *Reader) Units(ctx context.Context, org string) ([]document.Unit, error) {
+	return list(ctx, r.c, scanUnit, selectUnit+"WHERE u.org = ? ORDER BY u.name", org)
+}
+
+// InsertUnit implements service.Tx.
+func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
+	n, err := exec(ctx, t.c, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, u.CreatedAt)
+	if err == nil && n == 0 {
+		return taken("a business unit of this name")
+	}
+	return err
+}
+
+var (
+	typeColumns = []string{"org", "name", "title", "schema", "revision", "created_at", "updated_at"}
+	selectType  = selectFrom("document_type", "t", typeColumns)
+)
+
+func scanType(s scanner) (d document.Type, err error) {
+	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{&d.Schema}, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
+	return
+}
+
+// DocumentType implements service.Reader.
+func (r *Reader) DocumentType(ctx context.Context, org, name string) (document.Type, error) {
+	return one(ctx, r.c, scanType, selectType+"WHERE t.org = ? AND t.name = ?", org, name)
+}
+
+// DocumentTypes implements service.Reader; by name.
+func (r *Reader) DocumentTypes(ctx context.Context, org string) ([]document.Type, error) {
+	return list(ctx, r.c, scanType, selectType+"WHERE t.org = ? ORDER BY t.name", org)
+}
+
+// SaveDocumentType implements service.Tx. Revision 0 says that there is none
+// yet; where another transaction made it first, that too is Conflict "stale", so
+// that Write lets the command look again.
+func (t *Tx) SaveDocumentType(ctx context.Context, d document.Type) error {
+	var n int64
+	var err error
+	if d.Revision == 0 {
+		n, err = exec(ctx, t.c, insertInto("document_type", typeColumns, 1, "ON CONFLICT DO NOTHING"),
+			d.Org, d.Name, d.Title, raw(d.Schema), 1, d.CreatedAt, d.UpdatedAt)
+	} else {
+		n, err = exec(ctx, t.c, "UPDATE document_type SET title = ?, schema = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
+			d.Title, raw(d.Schema), d.Revision+1, d.UpdatedAt, d.Org, d.Name, d.Revision)
+	}
+	if err == nil && n == 0 {
+		return stale()
+	}
+	return err
+}

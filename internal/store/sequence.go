@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+func scanPending(s scanner) (p service.PendingEntry, err error) {
+	err = s.Scan(&p.ID, &p.Leaf)
+	return
+}
+
+// Unnumbered implements service.Tx. An entry whose transaction committed late is
+// found like any other: what has no index is asked for, not what is newer.
+func (t *Tx) Unnumbered(ctx context.Context, limit int) ([]service.PendingEntry, error) {
+	return list(ctx, t.c, scanPending, "SELECT id, leaf FROM entry WHERE idx IS NULL ORDER BY id LIMIT ?", limit)
+}
+
+// Number implements service.Tx. An entry that is numbered already, or not there,
+// is Conflict "stale" too: the caller's view of the log is not the log's.
+func (t *Tx) Number(ctx context.Context, n service.Numbering) error {
+	size := n.First + int64(len(n.IDs))
+	moved, err := exec(ctx, t.c, "UPDATE log_head SET size = ?, root = ?, epoch = ? WHERE size = ? AND epoch <= ?",
+		size, n.Root[:], n.Epoch, n.First, n.Epoch)
+	if err != nil {
+		return err
+	}
+	if moved != 1 {
+		return stale()
+	}
+	if err := t.giveIndexes(ctx, n); err != nil {
+		return err
+	}
+	if err := t.storeHashes(ctx, n.Hashes); err != nil {
+		return err
+	}
+	_, err = exec(ctx, t.c, `INSERT INTO checkpoint (size, root, epoch, note, at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (size) DO UPDATE SET root = excluded.root, epoch = excluded.epoch, note = excluded.note, at = excluded.at`,
+		size, n.Root[:], n.Epoch, n.Note, t.now)
+	return err
+}
+
+func (t *Tx) giveIndexes(ctx context.Context, n service.Numbering) error {
+	return chunks(len(n.IDs), func(from, to int) error {
+		args := make([]any, 0, 2*(to-from))
+		for i := from; i < to; i++ {
+			args = append(args, n.IDs[i], n.First+int64(i))
+		}
+		done, err := exec(ctx, t.c, numberEntries(to-from), args...)
+		if err == nil && done != int64(to-from) {
+			return stale()
+		}
+		return err
+	})
+}
+
+// numberEntries writes the UPDATE of n entries. Both databases call the columns
+// of a VALUES list column1 and column2.
+func numberEntries(n int) string {
+	if n == 1 {
+		return "UPDATE entry SET idx = v.column2 FROM (SELECT CAST(? AS text) AS column1, CAST(? AS bigint) AS column2) v WHERE entry.id = v.column1 AND entry.idx IS NULL"
+	}
+	row := "(CAST(? AS text), CAST(? AS bigint)), "
+	return "UPDATE entry SET idx = v.column2 FROM (VALUES " + strings.TrimSuffix(strings.Repeat(row, n), ", ") +
+		") v WHERE entry.id = v.column1 AND entry.idx IS NULL"
+}
+
+func (t *Tx) storeHashes(ctx context.Context, hashes map[int64][32]byte) error {
+	positions := make([]int64, 0, len(hashes))
+	for p := range hashes {
+		positions = append(positions, p)
+	}
+	slices.Sort(positions)
+	all := make([][]any, len(positions))
+	for i, p := range positions {
+		h := hashes[p]
+		all[i] = []any{p, h[:]}
+	}
+	_, err := insertRows(ctx, t.c, "tree_hash", []string{"pos", "hash"}, "", all)
+	return err
+}
+
+// Lease implements service.Tx. A holder that renews in time keeps its epoch, and
+// so does one that comes back before anybody else has taken the lease. ttl
+// counts from this transaction's time; that the clocks of two machines differ
+// can make a lease change hands early, which the epoch makes harmless.
+func (t *Tx) Lease(ctx context.Context, name, holder string, ttl time.Duration) (epoch int64, held bool, err error) {
+	got, err := list(ctx, t.c, scanInt, `INSERT INTO lease (name, holder, epoch, until) VALUES (?, ?, 1, ?)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
+		epoch = CASE WHEN lease.holder = excluded.holder THEN lease.epoch ELSE lease.epoch + 1 END
+		WHERE lease.holder = excluded.holder OR lease.until <= ? RETURNING epoch`,
+		name, holder, t.now.Add(ttl), t.now)
+	if err != nil {
+		return 0, false, err
+	}
+	if len(got) == 1 {
+		return got[0], true, nil
+	}
+	epoch, err = one(ctx, t.c, scanInt, "SELECT epoch FROM lease WHERE name = ?", name)
+	return epoch, false, err
+}

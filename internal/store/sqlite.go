@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// sqliteEngine is a database in one file: one connection that writes, held by
+// the writer for the length of a group commit, and a pool of readers.
+type sqliteEngine struct {
+	path    string
+	db      *sql.DB // writes
+	readers *sql.DB
+	stmts   *stmtCache // of db
+	reads   *stmtCache // of readers
+	writer  *writer
+}
+
+// sqliteURL opens the file with our settings; the driver sets busy_timeout
+// before all others. With synchronous FULL a commit is synced to disk.
+func sqliteURL(path, mode string, more ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)"}, more...)}
+	if mode != "" {
+		q.Set("mode", mode)
+	}
+	q.Set("_txlock", "deferred")
+	if mode == "" {
+		q.Set("_txlock", "immediate")
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEngine, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", sqliteURL(path, "", "journal_mode(WAL)", "cache_size(-32768)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	readers, err := sql.Open("sqlite", sqliteURL(path, "ro", "query_only(1)"))
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	n := o.MaxConns
+	if n == 0 {
+		n = max(4, 2*runtime.NumCPU())
+	}
+	readers.SetMaxOpenConns(n)
+	readers.SetMaxIdleConns(n)
+	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers)}
+	e.writer = newWriter(e, o, h)
+	return e, nil
+}
+
+func (e *sqliteEngine) start(context.Context) error {
+	e.writer.started.Store(true)
+	go e.writer.loop()
+	return nil
+}
+
+func (e *sqliteEngine) close() error {
+	e.writer.stop()
+	e.stmts.close()
+	e.reads.close()
+	err := e.readers.Close()
+	if err2 := e.db.Close(); err == nil {
+		err = err2
+	}
+	return err
+}
+
+func (e *sqliteEngine) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return e.writer.submit(ctx, fn)
+}
+
+func (e *sqliteEngine) read(ctx context.Context, fn func(context.Context, *Reader) error) error {
+	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer e.reads.prepare()
+	defer tx.Rollback() // a reader has nothing to commit
+	return guard(func() error { return fn(ctx, &Reader{c: &sqlConn{tx: tx, stmts: e.reads}}) })
+}
+
+func (e *sqliteEngine) healthy(ctx context.Context) error { return e.writer.healthy(ctx) }
+
+func (e *sqliteEngine) findings(ctx context.Context) ([]Finding, error) {
+	var mode string
+	if err := e.readers.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return nil, err
+	}
+	if mode != "wal" {
+		return []Finding{{Code: "journal_mode", Message: "SQLite's journal mode is " + mode + ", not wal: the file system of the data folder may not share memory.", Remedy: "Move the data folder to a local disk."}}, nil
+	}
+	return nil, nil
+}
+
+func (e *sqliteEngine) migrate(ctx context.Context) ([]Migration, error) {
+	// BEGIN IMMEDIATE: of several processes one holds the lock, the others wait.
+	tx, err := e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, migrationTable); err != nil {
+		return nil, err
+	}
+	c := &sqlConn{tx: tx}
+	version, err := schemaVersion(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	wait, err := pending("sqlite", version)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range wait {
+		if _, err := tx.ExecContext(ctx, m.sql); err != nil {
+			return nil, fmt.Errorf("migration %d %s: %w", m.Number, m.Name, err)
+		}
+		if _, err := exec(ctx, c, "INSERT INTO schema_migration (number, name, applied_at) VALUES (?, ?, ?)", m.Number, m.Name, e.writer.clock.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return wait, tx.Commit()
+}
+
+func (e *sqliteEngine) current(ctx context.Context) error {
+	return e.read(ctx, func(ctx context.Context, r *Reader) error { return upToDate(ctx, r.c) })
+}
+
+// sqlConn is a transaction of database/sql as a conn.
+type sqlConn struct {
+	tx    *sql.Tx
+	stmts *stmtCache // nil: none
+	lost  error      // an error after which SQLite may have undone the whole transaction
+}
+
+func (c *sqlConn) dialect() *dialect { return sqliteDialect }
+
+func (c *sqlConn) exec(ctx context.Context, query string, args []any) (int64, error) {
+	var res sql.Result
+	var err error
+	if st := c.stmts.find(query); st != nil {
+		res, err = c.tx.StmtContext(ctx, st).ExecContext(ctx, args...)
+	} else {
+		res, err = c.tx.ExecContext(ctx, query, args...)
+	}
+	if err != nil {
+		return 0, c.note(err)
+	}
+	return res.RowsAffected()
+}
+
+func (c *sqlConn) query(ctx context.Context, query string, args []any) (rows, error) {
+	var res *sql.Rows
+	var err error
+	if st := c.stmts.find(query); st != nil {
+		res, err = c.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
+	} else {
+		res, err = c.tx.QueryContext(ctx, query, args...)
+	}
+	if err != nil {
+		return nil, c.note(err)
+	}
+	return noted{res, c}, nil
+}
+
+// noted watches a result for errors that lose the transaction.
+type noted struct {
+	*sql.Rows
+	c *sqlConn
+}
+
+func (n noted) Err() error { return n.c.note(n.Rows.Err()) }
+
+// note remembers errors after which SQLite may have rolled the transaction back
+// by itself (https://sqlite.org/lang_transaction.html, "Response To Errors").
+func (c *sqlConn) note(err error) error {
+	if code, ok := sqliteCode(err); ok {
+		switch code {
+		case sqliteFull, sqliteIOErr, sqliteNoMem, sqliteInterr, sqliteCorrupt, sqliteReadOnly, sqliteCantOpen, sqliteNotADB, sqliteBusy:
+			c.lost = err
+		}
+	}
+	return err
+}
+
+// stmtCache keeps prepared statements of a handle. A statement that is met for
+// the first time runs unprepared and is prepared when no transaction holds the
+// connection: with one connection, preparing earlier would wait for itself.
+type stmtCache struct {
+	db     *sql.DB
+	mu     sync.RWMutex
+	ready  map[string]*sql.Stmt
+	wanted map[string]struct{}
+}
+
+// maxStmts bounds the cache; list queries with filters have many texts.
+const maxStmts = 300
+
+func newStmtCache(db *sql.DB) *stmtCache {
+	return &stmtCache{db: db, ready: make(map[string]*sql.Stmt), wanted: make(map[string]struct{})}
+}
+
+func (s *stmtCache) find(query string) *sql.Stmt {
+	if s == nil {
+		return nil
+	}
+	s.mu.RLock()
+	st, full := s.ready[query], len(s.ready)+len(s.wanted) >= maxStmts
+	s.mu.RUnlock()
+	if st == nil && !full {
+		s.mu.Lock()
+		s.wanted[query] = struct{}{}
+		s.mu.Unlock()
+	}
+	return st
+}
+
+// prepare prepares what was met since. An error is no harm: the statement goes
+// on unprepared and says itself what is wrong with it.
+func (s *stmtCache) prepare() {
+	s.mu.RLock()
+	none := len(s.wanted) == 0
+	s.mu.RUnlock()
+	if none {
+		return
+	}
+	s.mu.Lock()
+	wanted := s.wanted
+	s.wanted = make(map[string]struct{})
+	s.mu.Unlock()
+	for query := range wanted {
+		st, err := s.db.Prepare(query)
+		if err != nil {
+			continue
+		}
+		s.mu.Lock()
+		if other := s.ready[query]; other != nil {
+			other, st = st, other
+			other.Close()
+		}
+		s.ready[query] = st
+		s.mu.Unlock()
+	}
+}
+
+func (s *stmtCache) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.ready {
+		st.Close()
+	}
+	s.ready = map[string]*sql.Stmt{}
+}

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+// Reader answers questions on one snapshot. It implements service.Reader.
+type Reader struct{ c conn }
+
+// Tx is one transaction. It implements service.Tx and is good only until the
+// function it was given to returns.
+type Tx struct {
+	Reader
+	now     time.Time
+	entries bool // InsertEntry was called
+	topics  map[string]struct{}
+	sqlTx   *sql.Tx
+	pgTx    pgx.Tx
+}
+
+var (
+	_ service.Reader = (*Reader)(nil)
+	_ service.Tx     = (*Tx)(nil)
+)
+
+// Now implements service.Tx.
+func (t *Tx) Now() time.Time { return t.now }
+
+// Notify implements service.Tx.
+func (t *Tx) Notify(topic string) {
+	if t.topics == nil {
+		t.topics = make(map[string]struct{}, 2)
+	}
+	t.topics[topic] = struct{}{}
+}
+
+// SQLTx is the transaction of the group commit on SQLite, nil on PostgreSQL. It
+// is for River, which inserts its jobs inside the request's savepoint. Whoever
+// uses it neither commits nor rolls back.
+func (t *Tx) SQLTx() *sql.Tx { return t.sqlTx }
+
+// PgxTx is the transaction on PostgreSQL, nil on SQLite; as SQLTx.
+func (t *Tx) PgxTx() pgx.Tx { return t.pgTx }
+
+// absorb takes over what a transaction inside this one asked for.
+func (t *Tx) absorb(inner *Tx) {
+	t.entries = t.entries || inner.entries
+	for topic := range inner.topics {
+		t.Notify(topic)
+	}
+}

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+)
+
+const (
+	maxGroup  = 128              // requests in one commit
+	maxGather = time.Millisecond // how long a commit waits for callers that are on their way back
+	probeGap  = time.Second      // between tries to write again after a failure
+)
+
+// writer is the group commit of SQLite. One goroutine owns the transaction: it
+// takes what waits, gives each request its turn inside a savepoint, and commits
+// them all with one sync. A request that fails is rolled back to its savepoint
+// and the others stay. Where the commit itself fails, each request of the group
+// runs again alone.
+//
+// Each request's function runs in its caller's goroutine, when the writer gives
+// it its turn; so a panic or the end of that goroutine is the caller's only.
+type writer struct {
+	e     *sqliteEngine
+	clock clock.Clock
+	hub   *hub
+	log   *slog.Logger
+	hook  func(context.Context, service.Tx) error
+
+	queue   chan *request
+	quit    chan struct{}
+	ended   chan struct{}
+	started atomic.Bool
+	once    sync.Once
+	last    int // size of the last group
+
+	// broken is set after a write that the disk did not take; writes are then
+	// refused until a probe passes.
+	broken atomic.Pointer[fault.Fault]
+	probed time.Time
+	dead   bool // the last probe failed
+
+	commit func(*sqlConn) error // replaced by tests that let the disk fail
+}
+
+// request is one call of Write.
+type request struct {
+	ctx   context.Context
+	fn    func(context.Context, *Tx) error
+	begun atomic.Bool // taken by the writer, or given up by the caller: whoever is first
+	gone  bool        // the caller's goroutine has ended
+	tx    *Tx
+	turn  chan *Tx   // writer → caller: run now
+	ran   chan error // caller → writer: how it ended
+	done  chan error // writer → caller: committed, or why not
+}
+
+// errGone says that the caller's goroutine ended inside its function.
+var errGone = errors.New("the caller's goroutine ended inside its transaction")
+
+func newWriter(e *sqliteEngine, o Options, h *hub) *writer {
+	return &writer{e: e, clock: o.Clock, hub: h, log: o.Log, hook: o.BeforeCommit,
+		queue: make(chan *request, maxGroup), quit: make(chan struct{}), ended: make(chan struct{}),
+		commit: func(c *sqlConn) error { return c.tx.Commit() }}
+}
+
+func (w *writer) stop() {
+	w.once.Do(func() {
+		close(w.quit)
+		if !w.started.Load() {
+			close(w.ended)
+		}
+	})
+	<-w.ended
+}
+
+// submit queues fn and runs it when its turn comes.
+func (w *writer) submit(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)}
+	select {
+	case w.queue <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return errClosed()
+	}
+	cancelled := ctx.Done()
+	for {
+		select {
+		case tx := <-r.turn:
+			r.run(tx)
+		case err := <-r.done:
+			return err
+		case <-cancelled:
+			if r.begun.CompareAndSwap(false, true) {
+				return ctx.Err()
+			}
+			cancelled = nil // it has begun: the caller hears how it ended
+		case <-w.ended:
+			select {
+			case err := <-r.done:
+				return err
+			default:
+				return errClosed()
+			}
+		}
+	}
+}
+
+// run executes the request's function and reports to the writer, whatever happens.
+func (r *request) run(tx *Tx) {
+	err := errGone
+	defer func() { r.ran <- err }()
+	err = guard(func() error { return r.fn(r.ctx, tx) })
+}
+
+func errClosed() error {
+	return fault.New(fault.Unavailable, "store_unavailable", "The server is shutting down. Try again in a moment.")
+}
+
+// loop takes requests until the writer is stopped.
+func (w *writer) loop() {
+	defer close(w.ended)
+	for {
+		select {
+		case <-w.quit:
+			return
+		case r := <-w.queue:
+			group := w.gather(r)
+			w.last = len(group)
+			w.process(group)
+			w.e.stmts.prepare()
+		}
+	}
+}
+
+// gather takes the requests that wait. After a group of several it waits a
+// moment for as many to come again: their callers have just been answered.
+func (w *writer) gather(first *request) []*request {
+	group := make([]*request, 0, max(w.last, 1))
+	var late <-chan time.Time
+	add := func(r *request) {
+		if r.begun.CompareAndSwap(false, true) {
+			group = append(group, r)
+		}
+	}
+	add(first)
+	for len(group) < maxGroup {
+		select {
+		case r := <-w.queue:
+			add(r)
+			continue
+		default:
+		}
+		if len(group) >= w.last {
+			break
+		}
+		if late == nil {
+			timer := time.NewTimer(maxGather)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case r := <-w.queue:
+			add(r)
+		case <-late:
+			return group
+		}
+	}
+	return group
+}
+
+// process commits a group and answers each of its requests.
+func (w *writer) process(group []*request) {
+	if len(group) == 0 {
+		return
+	}
+	if err := w.refused(); err != nil {
+		answer(group, err)
+		return
+	}
+	outcomes, err := w.attempt(group)
+	switch {
+	case err == nil:
+		for i, r := range group {
+			r.done <- outcomes[i]
+		}
+	case len(group) == 1 || !isLost(err):
+		answer(group, err)
+	default:
+		w.log.Warn("a group commit failed; its requests run again alone", "requests", len(group), "error", err)
+		for _, r := range group {
+			if !w.dead {
+				w.probed = time.Time{} // one request's failure is not held against the others
+			}
+			w.process([]*request{r})
+		}
+	}
+}
+
+func answer(group []*request, err error) {
+	for _, r := range group {
+		r.done <- err
+	}
+}
+
+// lost is a failure of the whole group that its requests can survive alone.
+type lost struct{ error }
+
+func (l lost) Unwrap() error { return l.error }
+
+func isLost(err error) bool {
+	var l lost
+	return errors.As(err, &l)
+}
+
+// attempt runs a group in one transaction. outcomes are those of the single
+// requests; err is the failure of all of them.
+func (w *writer) attempt(group []*request) (outcomes []error, err error) {
+	ctx := context.Background()
+	sqlTx, err := w.e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, w.suspect(err)
+	}
+	defer sqlTx.Rollback() // no effect after a commit
+	c := &sqlConn{tx: sqlTx, stmts: w.e.stmts}
+	all := &Tx{Reader: Reader{c}, sqlTx: sqlTx, now: w.clock.Now()}
+	outcomes = make([]error, len(group))
+	worked := false
+	for i, r := range group {
+		if outcomes[i], err = w.one(ctx, c, r); err != nil {
+			return nil, lost{w.suspect(err)}
+		}
+		if outcomes[i] == nil {
+			all.absorb(r.tx)
+			worked = true
+		}
+	}
+	if !worked {
+		return outcomes, nil
+	}
+	if err := w.beforeCommit(ctx, all); err != nil {
+		return nil, err
+	}
+	if err := w.commit(c); err != nil {
+		return nil, lost{w.suspect(err)}
+	}
+	for topic := range all.topics {
+		w.hub.publish(topic)
+	}
+	return outcomes, nil
+}
+
+// one gives a request its turn inside a savepoint. err means that the whole
+// transaction is lost.
+func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err error) {
+	if r.gone {
+		return errGone, nil
+	}
+	if _, err := c.exec(ctx, "SAVEPOINT request", nil); err != nil {
+		return nil, err
+	}
+	r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
+	r.turn <- r.tx
+	outcome = <-r.ran
+	r.gone = errors.Is(outcome, errGone)
+	if c.lost != nil {
+		return nil, c.lost
+	}
+	if outcome != nil {
+		if _, err := c.exec(ctx, "ROLLBACK TO request", nil); err != nil {
+			return nil, err
+		}
+	}
+	_, err = c.exec(ctx, "RELEASE request", nil)
+	return outcome, err
+}
+
+func (w *writer) beforeCommit(ctx context.Context, all *Tx) error {
+	if w.hook == nil || !all.entries {
+		return nil
+	}
+	err := guard(func() error { return w.hook(ctx, all) })
+	if err == nil {
+		return nil
+	}
+	w.log.Error("journal entries could not be numbered; their commands were undone", "error", err)
+	return unavailable(err)
+}
