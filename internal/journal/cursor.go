@@ -10,8 +10,8 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 )
 
-// CursorCodec makes the cursors of the event list. A cursor says after which
-// entry of the log a reader wants to go on, but must not show the number: the
+// CursorCodec makes the cursors of the event list. A cursor stands for a place
+// in the log where a reader wants to go on, but must not show its number: the
 // log is shared by all tenants, so bare numbers would tell one about another's
 // volume.
 //
@@ -36,8 +36,8 @@ func NewCursorCodec(key [32]byte) (*CursorCodec, error) {
 	return &CursorCodec{block, mac(key[:], []byte("paraph-cursor@v1/mac"))}, nil
 }
 
-// Encode makes the cursor of a reader of org that has seen every entry up to
-// and including index; Unsequenced stands for "nothing yet".
+// Encode makes the cursor that stands for index, at least Unsequenced, to a
+// reader of org.
 func (c *CursorCodec) Encode(org string, index int64) string {
 	var b [aes.BlockSize]byte
 	copy(b[:8], c.mac(org, index))
