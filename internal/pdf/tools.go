@@ -23,6 +23,9 @@ const (
 	OpNormalise = "pdf.normalise"
 	OpImages    = "pdf.images"
 	OpLayer     = "pdf.layer"
+
+	OpCertificate = "pdf.certificate"
+	OpAppend      = "pdf.append_certificate"
 )
 
 // Arguments of the operations, as they travel to the child.

@@ -50,6 +50,18 @@ func (e *Engine) Ops() map[string]sandbox.Op {
 			}
 			return pdf.NoArgs{}, e.AddTextLayer(task.Files[0], task.Files[1], args.Pages, args.Limits)
 		}),
+		pdf.OpCertificate: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (int, error) {
+			if err := wants(task, 1); err != nil {
+				return 0, err
+			}
+			return e.Certificate(task.Files[0], args.Certificate)
+		}),
+		pdf.OpAppend: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (int, error) {
+			if err := wants(task, 2); err != nil {
+				return 0, err
+			}
+			return e.AppendCertificate(task.Files[0], task.Files[1], args.Certificate, args.Limits)
+		}),
 	}
 }
 
