@@ -1,0 +1,152 @@
+// Package telemetry is how Paraph tells its keepers what it does: logs (slog),
+// metrics (Prometheus) and traces (OpenTelemetry) that run from a request over
+// the commit into the job it causes.
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts and times what happens. Its methods are safe for concurrent use.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.SummaryVec
+	responses *prometheus.CounterVec
+	retries   *prometheus.CounterVec
+	steps     *prometheus.HistogramVec
+	ocr       *prometheus.HistogramVec
+	sign      *prometheus.HistogramVec
+	approvals *prometheus.CounterVec
+}
+
+// quantiles are p50, p95 and p99, each with its tolerated error in rank.
+var quantiles = map[float64]float64{0.5: 0.02, 0.95: 0.005, 0.99: 0.001}
+
+// NewMetrics makes the metrics with a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		requests:  prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: "paraph_http_request_seconds", Help: "Time from the first byte of a request to the last of its answer, by route.", Objectives: quantiles, MaxAge: 10 * time.Minute}, []string{"method", "route"}),
+		responses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_http_responses_total", Help: "Answers by route and status."}, []string{"method", "route", "status"}),
+		retries:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_retries_total", Help: "Attempts that failed and are repeated, by kind of work."}, []string{"kind"}),
+		steps:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "paraph_processing_seconds", Help: "Time of one processing step, by step and document type.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 12)}, []string{"step", "document_type"}),
+		ocr:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "paraph_time_to_ocr_seconds", Help: "Time from upload to the text being there, by document type.", Buckets: prometheus.ExponentialBuckets(0.1, 2, 14)}, []string{"document_type"}),
+		sign:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "paraph_time_to_sign_seconds", Help: "Time from an envelope's sending to its sealed completion, by document type.", Buckets: []float64{1, 10, 60, 600, 3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600}}, []string{"document_type"}),
+		approvals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_approvals_decided_total", Help: "Approvals that were decided, by outcome. increase(…[1d]) gives approvals per day."}, []string{"outcome"}),
+	}
+	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// ObserveRequest notes one answered request. route is a pattern, never a path.
+func (m *Metrics) ObserveRequest(route, method string, status int, d time.Duration) {
+	m.requests.WithLabelValues(method, route).Observe(d.Seconds())
+	m.responses.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+}
+
+// Retry counts an attempt that will be repeated.
+func (m *Metrics) Retry(kind string) { m.retries.WithLabelValues(kind).Inc() }
+
+// Step notes how long a processing step took.
+func (m *Metrics) Step(step, documentType string, d time.Duration) {
+	m.steps.WithLabelValues(step, documentType).Observe(d.Seconds())
+}
+
+// TimeToOCR notes the time from upload to text.
+func (m *Metrics) TimeToOCR(documentType string, d time.Duration) {
+	m.ocr.WithLabelValues(documentType).Observe(d.Seconds())
+}
+
+// TimeToSign notes the time from sending to completion.
+func (m *Metrics) TimeToSign(documentType string, d time.Duration) {
+	m.sign.WithLabelValues(documentType).Observe(d.Seconds())
+}
+
+// ApprovalDecided counts a decided approval.
+func (m *Metrics) ApprovalDecided(outcome string) { m.approvals.WithLabelValues(outcome).Inc() }
+
+// Handler serves the metrics in Prometheus' text form.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// Queue is what waits in one queue.
+type Queue struct {
+	Waiting int64
+	Oldest  time.Time // zero: nothing waits
+}
+
+// State is what gauges show at the moment of a scrape.
+type State struct {
+	Queues     map[string]Queue
+	Unnumbered int64 // journal entries without a place in the log
+	LogSize    int64
+	Lag        map[string]int64 // entries a dispatcher has not read, by name
+	Documents  map[string]int64 // by state
+}
+
+// Watch registers the gauges; read is called at each scrape, within its time.
+func (m *Metrics) Watch(read func(ctx context.Context) (State, error), now func() time.Time, log *slog.Logger) {
+	m.registry.MustRegister(&gauges{read: read, now: now, log: log})
+}
+
+type gauges struct {
+	read func(ctx context.Context) (State, error)
+	now  func() time.Time
+	log  *slog.Logger
+}
+
+var (
+	descDepth     = prometheus.NewDesc("paraph_queue_depth", "Jobs that wait, by queue.", []string{"queue"}, nil)
+	descAge       = prometheus.NewDesc("paraph_queue_age_seconds", "Time the oldest waiting job has been due, by queue.", []string{"queue"}, nil)
+	descWaiting   = prometheus.NewDesc("paraph_journal_unnumbered", "Journal entries that wait for their place in the log.", nil, nil)
+	descLogSize   = prometheus.NewDesc("paraph_log_size", "Entries in the log.", nil, nil)
+	descLag       = prometheus.NewDesc("paraph_dispatcher_lag", "Journal entries a dispatcher has not read yet.", []string{"dispatcher"}, nil)
+	descDocuments = prometheus.NewDesc("paraph_documents", "Documents by state.", []string{"state"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	state, err := g.read(ctx)
+	if err != nil {
+		g.log.Warn("the gauges could not be read", "error", err)
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for name, q := range state.Queues {
+		gauge(descDepth, float64(q.Waiting), name)
+		age := 0.0
+		if !q.Oldest.IsZero() {
+			age = max(0, g.now().Sub(q.Oldest).Seconds())
+		}
+		gauge(descAge, age, name)
+	}
+	gauge(descWaiting, float64(state.Unnumbered))
+	gauge(descLogSize, float64(state.LogSize))
+	for name, n := range state.Lag {
+		gauge(descLag, float64(n), name)
+	}
+	for s, n := range state.Documents {
+		gauge(descDocuments, float64(n), s)
+	}
+}

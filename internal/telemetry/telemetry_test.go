@@ -1,0 +1,118 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+)
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+// TestEachMetricMoves: every metric is absent or zero before, and shows what
+// happened after.
+func TestEachMetricMoves(t *testing.T) {
+	t.Parallel()
+	m := NewMetrics()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	state := State{}
+	m.Watch(func(context.Context) (State, error) { return state, nil }, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	want := []string{
+		`paraph_http_request_seconds{method="GET",route="/v1/documents/{id}",quantile="0.5"} 0.2`,
+		`paraph_http_request_seconds{method="GET",route="/v1/documents/{id}",quantile="0.95"} 0.2`,
+		`paraph_http_request_seconds{method="GET",route="/v1/documents/{id}",quantile="0.99"} 0.2`,
+		`paraph_http_responses_total{method="GET",route="/v1/documents/{id}",status="404"} 1`,
+		`paraph_retries_total{kind="capture"} 1`,
+		`paraph_processing_seconds_count{document_type="invoice",step="capture"} 1`,
+		`paraph_time_to_ocr_seconds_count{document_type="invoice"} 1`,
+		`paraph_time_to_sign_seconds_count{document_type="invoice"} 1`,
+		`paraph_approvals_decided_total{outcome="approved"} 1`,
+		`paraph_queue_depth{queue="capture"} 3`,
+		`paraph_queue_age_seconds{queue="capture"} 60`,
+		`paraph_journal_unnumbered 2`,
+		`paraph_log_size 9`,
+		`paraph_dispatcher_lag{dispatcher="jobs"} 4`,
+		`paraph_documents{state="draft"} 5`,
+	}
+	before := scrape(t, m)
+	for _, line := range want {
+		if strings.Contains(before, line+"\n") {
+			t.Errorf("before anything happened: %s", line)
+		}
+	}
+	m.ObserveRequest("/v1/documents/{id}", "GET", 404, 200*time.Millisecond)
+	m.Retry("capture")
+	m.Step("capture", "invoice", time.Second)
+	m.TimeToOCR("invoice", time.Second)
+	m.TimeToSign("invoice", time.Minute)
+	m.ApprovalDecided("approved")
+	state = State{Queues: map[string]Queue{"capture": {Waiting: 3, Oldest: now.Add(-time.Minute)}}, Unnumbered: 2, LogSize: 9, Lag: map[string]int64{"jobs": 4}, Documents: map[string]int64{"draft": 5}}
+	after := scrape(t, m)
+	for _, line := range want {
+		if !strings.Contains(after, line) {
+			t.Errorf("missing: %s", line)
+		}
+	}
+}
+
+// TestTraceCrossesTheCommit: the job's span has the request's trace and parent,
+// carried only by the string kept in the journal entry.
+func TestTraceCrossesTheCommit(t *testing.T) {
+	t.Parallel()
+	exporter := tracetest.NewInMemoryExporter()
+	tr := newTracing(sdktrace.WithSyncer(exporter), "test")
+	ctx, request := tr.Provider().Tracer("t").Start(context.Background(), "POST /v1/documents")
+	kept := tr.Inject(ctx)
+	request.End()
+	_, end := tr.Job(context.Background(), kept, "capture")
+	end(errors.New("disk on fire"))
+	spans := exporter.GetSpans()
+	if len(spans) != 2 || spans[1].SpanContext.TraceID() != spans[0].SpanContext.TraceID() || spans[1].Parent.SpanID() != spans[0].SpanContext.SpanID() {
+		t.Fatalf("the trace is broken: %+v", spans)
+	}
+	if spans[1].Status.Description != "disk on fire" {
+		t.Error("the outcome is lost")
+	}
+}
+
+func TestNoTracingCostsNothing(t *testing.T) {
+	t.Parallel()
+	tr, err := NewTracing(context.Background(), "", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tr.Inject(context.Background()); got != "" {
+		t.Errorf("a traceparent from nowhere: %q", got)
+	}
+	_, end := tr.Job(context.Background(), "", "capture")
+	end(nil)
+	if err := tr.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCanariesAreBlottedOut(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"text", "json"} {
+		var out strings.Builder
+		log := NewLogger(&out, format, "info")
+		log.Info("x", "client_secret", "canary1", "Authorization", "Bearer canary2canary2", "header", "bearer canary3canary3",
+			"error", errors.New("dial postgres://u:canary4@h/db"), "path", "/sign/canary5canary5canary5canary5", "access_token", "canary6")
+		if s := out.String(); strings.Contains(s, "canary") || !strings.Contains(s, blot) {
+			t.Errorf("%s: a secret shows: %s", format, s)
+		}
+	}
+	NewLogger(io.Discard, "text", "nonsense").Info("an unknown level is info")
+}
