@@ -1,0 +1,319 @@
+package pades
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"github.com/paraph/paraph/pades/mark"
+	"github.com/paraph/paraph/pades/pdffile"
+)
+
+// layout is the incremental update of one signature, before its value is known.
+type layout struct {
+	file      *pdffile.File
+	update    *pdffile.Update
+	opts      *Options
+	pen       *mark.Pen
+	catalog   pdffile.Dict // a copy, written when changed
+	changed   bool
+	field     string
+	byteRange *pdffile.Verbatim
+	contents  *pdffile.Verbatim
+}
+
+// newLayout reads the file, refuses what must not be signed, and builds the
+// objects. contentsDigits is the length of the placeholder in hex digits.
+func newLayout(f *pdffile.File, opts *Options, contentsDigits int) (*layout, error) {
+	// Nothing may be signed that two readers could mend differently.
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	u := pdffile.NewUpdate(f)
+	l := &layout{file: f, update: u, opts: opts, pen: mark.NewPen(u, opts.Fonts)}
+	catalog, err := f.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	l.catalog = catalog.Clone()
+	if err := l.permitted(); err != nil {
+		return nil, err
+	}
+	if err := l.nameField(); err != nil {
+		return nil, err
+	}
+	if err := l.pen.Stamp(opts.Marks); err != nil {
+		return nil, err
+	}
+	sig := u.Add(l.signature(contentsDigits))
+	widget, err := l.widget(sig)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.form(widget); err != nil {
+		return nil, err
+	}
+	if opts.Certify > 0 {
+		if err := l.certify(sig); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.extensions(); err != nil {
+		return nil, err
+	}
+	if l.changed {
+		u.Set(u.Root(), l.catalog)
+	}
+	return l, l.pen.Close()
+}
+
+// permitted checks the options against the signatures that are already there.
+func (l *layout) permitted() error {
+	level, err := l.file.DocMDP()
+	if err != nil {
+		return err
+	}
+	if level == 1 {
+		return ErrNoChanges
+	}
+	signed, err := carriesSignature(l.file)
+	if err != nil {
+		return err
+	}
+	if signed && len(l.opts.Marks) > 0 {
+		return ErrSignedContent
+	}
+	if signed && l.opts.Certify > 0 {
+		return ErrCertifyLate
+	}
+	return nil
+}
+
+// carriesSignature tells whether a signature field of the file is filled.
+func carriesSignature(f *pdffile.File) (bool, error) {
+	fields, err := f.SignatureFields()
+	if err != nil {
+		return false, err
+	}
+	for _, s := range fields {
+		if s.Signed() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// nameField finds a name that no field of the form has.
+func (l *layout) nameField() error {
+	names, err := l.file.FieldNames()
+	if err != nil {
+		return err
+	}
+	l.field = l.opts.Field
+	if l.field != "" {
+		if names[string(textString(l.field))] {
+			return fmt.Errorf("%w: %s", ErrFieldExists, l.field)
+		}
+		if strings.Contains(l.field, ".") {
+			return fmt.Errorf("%w: a field name must not contain a full stop", ErrOptions)
+		}
+		return nil
+	}
+	for i := 1; ; i++ {
+		if l.field = fmt.Sprintf("Signature%d", i); !names[l.field] {
+			return nil
+		}
+	}
+}
+
+// signature makes the signature dictionary (ISO 32000-1, 12.8.1; EN 319 142-1, 5.3).
+func (l *layout) signature(contentsDigits int) pdffile.Dict {
+	// Three numbers of ten digits after the leading zero, padded with blanks.
+	l.byteRange = &pdffile.Verbatim{Data: []byte("[0" + strings.Repeat(" ", 3*11) + "]")}
+	l.contents = &pdffile.Verbatim{Data: make([]byte, contentsDigits+2)}
+	for i := range l.contents.Data {
+		l.contents.Data[i] = '0'
+	}
+	l.contents.Data[0], l.contents.Data[contentsDigits+1] = '<', '>'
+	d := pdffile.Dict{
+		"Type": pdffile.Name("Sig"), "Filter": pdffile.Name("Adobe.PPKLite"), "SubFilter": pdffile.Name("ETSI.CAdES.detached"),
+		"ByteRange": l.byteRange, "Contents": l.contents, "M": pdffile.String(pdfDate(l.opts.Time)),
+	}
+	for key, text := range map[pdffile.Name]string{
+		"Name": l.opts.Name, "Reason": l.opts.Reason, "Location": l.opts.Location, "ContactInfo": l.opts.Contact,
+	} {
+		if text != "" {
+			d[key] = textString(text)
+		}
+	}
+	if l.opts.Certify > 0 {
+		d["Reference"] = pdffile.Array{pdffile.Dict{
+			"Type": pdffile.Name("SigRef"), "TransformMethod": pdffile.Name("DocMDP"),
+			"TransformParams": pdffile.Dict{
+				"Type": pdffile.Name("TransformParams"), "V": pdffile.Name("1.2"), "P": pdffile.Integer(l.opts.Certify),
+			},
+		}}
+	}
+	return d
+}
+
+// widget makes the field, merged with its one widget, and hangs it on its page.
+func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
+	index := 0
+	if l.opts.Visible != nil {
+		index = l.opts.Visible.Page
+	}
+	n, err := l.file.NumPages()
+	if err != nil {
+		return pdffile.Ref{}, err
+	}
+	if index < 0 || index >= n {
+		return pdffile.Ref{}, fmt.Errorf("%w: page %d of %d does not exist", mark.ErrMark, index+1, n)
+	}
+	page, err := l.file.Page(index)
+	if err != nil {
+		return pdffile.Ref{}, err
+	}
+	const printLocked = 4 | 128 // annotation flags Print and Locked (12.5.3)
+	d := pdffile.Dict{
+		"Type": pdffile.Name("Annot"), "Subtype": pdffile.Name("Widget"), "FT": pdffile.Name("Sig"),
+		"T": textString(l.field), "V": sig, "P": page.Ref, "F": pdffile.Integer(printLocked),
+		"Rect": pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)},
+	}
+	if l.opts.Visible != nil {
+		form, _, box, err := l.pen.Form(page, *l.opts.Visible, true)
+		if err != nil {
+			return pdffile.Ref{}, err
+		}
+		d["Rect"] = box.Array()
+		d["AP"] = pdffile.Dict{"N": form}
+		if page.Rotate != 0 {
+			d["MK"] = pdffile.Dict{"R": pdffile.Integer(page.Rotate)}
+		}
+	}
+	ref := l.update.Add(d)
+	return ref, l.annotate(page, ref)
+}
+
+// annotate adds the widget to the page's /Annots, touching as little as it can:
+// where the list is an object of its own, the page stays as it is.
+func (l *layout) annotate(page *pdffile.Page, widget pdffile.Ref) error {
+	v, err := l.update.Get(page.Ref)
+	if err != nil {
+		return err
+	}
+	d, ok := v.(pdffile.Dict)
+	if !ok {
+		return fmt.Errorf("%w: the page is no dictionary", pdffile.ErrDamaged)
+	}
+	list, err := l.file.Array(d["Annots"])
+	if err != nil {
+		return err
+	}
+	list = append(list.Clone(), widget)
+	if ref, ok := d["Annots"].(pdffile.Ref); ok {
+		if old, err := l.file.Object(ref); err == nil && old != pdffile.Object(pdffile.Null{}) {
+			l.update.Set(ref, list)
+			return nil
+		}
+	}
+	d = d.Clone()
+	d["Annots"] = list
+	l.update.Set(page.Ref, d)
+	return nil
+}
+
+// form adds the field to the interactive form (12.7.2) and says that the file
+// has signatures and may only be appended to (SigFlags 3, Table 219).
+func (l *layout) form(field pdffile.Ref) error {
+	form, err := l.file.Dict(l.catalog["AcroForm"])
+	if err != nil {
+		return err
+	}
+	if form == nil {
+		form = pdffile.Dict{}
+	}
+	form = form.Clone()
+	fields, err := l.file.Array(form["Fields"])
+	if err != nil {
+		return err
+	}
+	fields = append(fields.Clone(), field)
+	fieldsRef, indirect := form["Fields"].(pdffile.Ref)
+	if indirect {
+		l.update.Set(fieldsRef, fields)
+	} else {
+		form["Fields"] = fields
+	}
+	flags, err := l.file.Resolve(form["SigFlags"])
+	if err != nil {
+		return err
+	}
+	old, _ := flags.(pdffile.Integer)
+	if indirect && old&3 == 3 {
+		return nil
+	}
+	form["SigFlags"] = old | 3
+	if ref, ok := l.catalog["AcroForm"].(pdffile.Ref); ok {
+		l.update.Set(ref, form)
+		return nil
+	}
+	l.catalog["AcroForm"] = form
+	l.changed = true
+	return nil
+}
+
+// certify makes the signature the document's certification (12.8.4).
+func (l *layout) certify(sig pdffile.Ref) error {
+	perms, err := l.file.Dict(l.catalog["Perms"])
+	if err != nil {
+		return err
+	}
+	if perms = perms.Clone(); perms == nil {
+		perms = pdffile.Dict{}
+	}
+	perms["DocMDP"] = sig
+	l.catalog["Perms"] = perms
+	l.changed = true
+	return nil
+}
+
+// extensions declares the ETSI extension below PDF 2.0 (ISO 32000-1, 7.12).
+func (l *layout) extensions() error {
+	version, err := l.file.Version()
+	if err != nil || version >= "2.0" {
+		return err
+	}
+	ext, err := l.file.Dict(l.catalog["Extensions"])
+	if err != nil {
+		return err
+	}
+	if _, there := ext["ESIC"]; there {
+		return nil
+	}
+	if ext = ext.Clone(); ext == nil {
+		ext = pdffile.Dict{}
+	}
+	ext["ESIC"] = pdffile.Dict{"BaseVersion": pdffile.Name("1.7"), "ExtensionLevel": pdffile.Integer(1)}
+	l.catalog["Extensions"] = ext
+	l.changed = true
+	return nil
+}
+
+// pdfDate writes a date as 7.9.4 says, in UTC.
+func pdfDate(t time.Time) string { return t.UTC().Format("D:20060102150405+00'00'") }
+
+// textString encodes text (7.9.2.2): ASCII as it is, anything else as UTF-16.
+func textString(s string) pdffile.String {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			b := []byte{0xFE, 0xFF}
+			for _, u := range utf16.Encode([]rune(s)) {
+				b = append(b, byte(u>>8), byte(u))
+			}
+			return pdffile.String(b)
+		}
+	}
+	return pdffile.String(s)
+}

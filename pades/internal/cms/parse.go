@@ -1,0 +1,381 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// ErrSigners: the SignedData has no or several SignerInfos.
+var ErrSigners = errors.New("the signature has not exactly one signer")
+
+// ErrContent: the SignedData carries content of its own.
+var ErrContent = errors.New("the signature carries content of its own")
+
+// Signature is a parsed SignedData with its one signer.
+type Signature struct {
+	Certificates  []*x509.Certificate
+	Hash          crypto.Hash
+	Scheme        Scheme
+	SignedAttrs   []byte // DER SET OF, as signed
+	Value         []byte
+	ContentType   asn1.ObjectIdentifier
+	MessageDigest []byte
+	SigningTime   bool // the attribute that PAdES forbids is there
+	UnsignedAttrs []byte
+	PSSSalt       int
+
+	issuer  []byte
+	serial  *big.Int
+	keyID   []byte
+	certIDs []certID
+}
+
+// certID is an ESSCertIDv2.
+type certID struct {
+	hash   crypto.Hash
+	digest []byte
+}
+
+func malformed(what string) error { return fmt.Errorf("the CMS structure is malformed: %s", what) }
+
+const (
+	tag0 = cbasn1.Tag(0x80 | 0x20)
+	tag1 = cbasn1.Tag(0x80 | 0x20 | 1)
+)
+
+// Parse reads a DER SignedData strictly. Trailing bytes are refused.
+func Parse(der []byte) (*Signature, error) {
+	in := cryptobyte.String(der)
+	var info, wrapped, sd cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !in.ReadASN1(&info, cbasn1.SEQUENCE) || !in.Empty() ||
+		!info.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidSignedData) ||
+		!info.ReadASN1(&wrapped, tag0) || !info.Empty() ||
+		!wrapped.ReadASN1(&sd, cbasn1.SEQUENCE) || !wrapped.Empty() {
+		return nil, malformed("no SignedData in DER")
+	}
+	s := &Signature{}
+	signer, err := s.signedData(sd)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.signerInfo(signer); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Signature) signedData(sd cryptobyte.String) (signer cryptobyte.String, err error) {
+	var version int
+	var digests, encap, certs, crls, signers cryptobyte.String
+	var hasCerts, hasCRLs bool
+	var oid asn1.ObjectIdentifier
+	if !sd.ReadASN1Integer(&version) || version < 1 || version > 5 ||
+		!sd.ReadASN1(&digests, cbasn1.SET) || !sd.ReadASN1(&encap, cbasn1.SEQUENCE) ||
+		!encap.ReadASN1ObjectIdentifier(&oid) {
+		return nil, malformed("the head of SignedData")
+	}
+	if !encap.Empty() {
+		return nil, ErrContent
+	}
+	if !oid.Equal(oidData) {
+		return nil, malformed("the content type is not data")
+	}
+	if !sd.ReadOptionalASN1(&certs, &hasCerts, tag0) || !sd.ReadOptionalASN1(&crls, &hasCRLs, tag1) ||
+		!sd.ReadASN1(&signers, cbasn1.SET) || !sd.Empty() {
+		return nil, malformed("the body of SignedData")
+	}
+	if !signers.ReadASN1(&signer, cbasn1.SEQUENCE) || !signers.Empty() {
+		return nil, ErrSigners
+	}
+	return signer, s.certificates(certs)
+}
+
+// maxCertificates bounds the chain a signature may carry.
+const maxCertificates = 50
+
+func (s *Signature) certificates(in cryptobyte.String) error {
+	for !in.Empty() {
+		var raw cryptobyte.String
+		var tag cbasn1.Tag
+		if !in.ReadAnyASN1Element(&raw, &tag) {
+			return malformed("the certificates")
+		}
+		if tag != cbasn1.SEQUENCE {
+			continue // attribute certificates say nothing about the signer's key
+		}
+		c, err := x509.ParseCertificate(raw)
+		if err != nil {
+			return fmt.Errorf("a certificate in the signature cannot be read: %w", err)
+		}
+		if s.Certificates = append(s.Certificates, c); len(s.Certificates) > maxCertificates {
+			return malformed("too many certificates")
+		}
+	}
+	return nil
+}
+
+func (s *Signature) signerInfo(in cryptobyte.String) error {
+	var version int
+	if !in.ReadASN1Integer(&version) || (version != 1 && version != 3) {
+		return malformed("the version of SignerInfo")
+	}
+	if err := s.signerID(&in, version); err != nil {
+		return err
+	}
+	digest, params, ok := readAlgorithm(&in)
+	if s.Hash = oidHash(digest); !ok || s.Hash == 0 || !nullOrAbsent(params) {
+		return malformed("the digest algorithm is not SHA-256, SHA-384 or SHA-512")
+	}
+	var attrs, unsigned, value cryptobyte.String
+	if !in.PeekASN1Tag(tag0) || !in.ReadASN1Element(&attrs, tag0) {
+		return malformed("there are no signed attributes")
+	}
+	s.SignedAttrs = bytes.Clone(attrs)
+	s.SignedAttrs[0] = byte(cbasn1.SET)
+	if err := s.attributes(s.SignedAttrs); err != nil {
+		return err
+	}
+	algorithm, params, ok := readAlgorithm(&in)
+	if !ok || !in.ReadASN1(&value, cbasn1.OCTET_STRING) {
+		return malformed("the signature value")
+	}
+	if err := s.scheme(algorithm, params); err != nil {
+		return err
+	}
+	s.Value = value
+	if in.PeekASN1Tag(tag1) {
+		if !in.ReadASN1(&unsigned, tag1) {
+			return malformed("the unsigned attributes")
+		}
+		s.UnsignedAttrs = unsigned
+	}
+	if !in.Empty() {
+		return malformed("the end of SignerInfo")
+	}
+	return nil
+}
+
+func (s *Signature) signerID(in *cryptobyte.String, version int) error {
+	if version == 3 {
+		var id cryptobyte.String
+		if !in.ReadASN1(&id, cbasn1.Tag(0).ContextSpecific()) {
+			return malformed("the signer's key identifier")
+		}
+		s.keyID = id
+		return nil
+	}
+	var id, issuer cryptobyte.String
+	s.serial = new(big.Int)
+	if !in.ReadASN1(&id, cbasn1.SEQUENCE) || !id.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
+		!id.ReadASN1Integer(s.serial) || !id.Empty() {
+		return malformed("the signer's issuer and serial number")
+	}
+	s.issuer = issuer
+	return nil
+}
+
+func readAlgorithm(in *cryptobyte.String) (oid asn1.ObjectIdentifier, params cryptobyte.String, ok bool) {
+	var seq cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&oid) {
+		return nil, nil, false
+	}
+	return oid, seq, true
+}
+
+func nullOrAbsent(params cryptobyte.String) bool {
+	return len(params) == 0 || bytes.Equal(params, []byte{5, 0})
+}
+
+func (s *Signature) attributes(der []byte) error {
+	in := cryptobyte.String(der)
+	var set cryptobyte.String
+	if !in.ReadASN1(&set, cbasn1.SET) || !in.Empty() {
+		return malformed("the signed attributes")
+	}
+	seen := map[string]bool{}
+	for !set.Empty() {
+		var attr, values cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !set.ReadASN1(&attr, cbasn1.SEQUENCE) || !attr.ReadASN1ObjectIdentifier(&oid) ||
+			!attr.ReadASN1(&values, cbasn1.SET) || !attr.Empty() {
+			return malformed("a signed attribute")
+		}
+		if seen[oid.String()] {
+			return malformed("a signed attribute stands twice")
+		}
+		seen[oid.String()] = true
+		if !s.attribute(oid, values) {
+			return malformed("the value of the signed attribute " + oid.String())
+		}
+	}
+	if s.ContentType == nil || s.MessageDigest == nil {
+		return malformed("the attribute content-type or message-digest is missing")
+	}
+	return nil
+}
+
+func (s *Signature) attribute(oid asn1.ObjectIdentifier, v cryptobyte.String) bool {
+	switch {
+	case oid.Equal(oidContentType):
+		return v.ReadASN1ObjectIdentifier(&s.ContentType) && v.Empty() && s.ContentType.Equal(oidData)
+	case oid.Equal(oidMessageDigest):
+		var d cryptobyte.String
+		ok := v.ReadASN1(&d, cbasn1.OCTET_STRING) && v.Empty()
+		s.MessageDigest = d
+		return ok && len(d) == s.Hash.Size()
+	case oid.Equal(oidSigningTime):
+		s.SigningTime = true
+	case oid.Equal(oidSigningCertV2):
+		return s.signingCertificate(v)
+	}
+	return true
+}
+
+func (s *Signature) signingCertificate(v cryptobyte.String) bool {
+	var outer, ids cryptobyte.String
+	if !v.ReadASN1(&outer, cbasn1.SEQUENCE) || !v.Empty() || !outer.ReadASN1(&ids, cbasn1.SEQUENCE) {
+		return false
+	}
+	for !ids.Empty() {
+		var id, digest cryptobyte.String
+		h := crypto.SHA256
+		if !ids.ReadASN1(&id, cbasn1.SEQUENCE) {
+			return false
+		}
+		if id.PeekASN1Tag(cbasn1.SEQUENCE) {
+			oid, params, ok := readAlgorithm(&id)
+			if h = oidHash(oid); !ok || h == 0 || !nullOrAbsent(params) {
+				return false
+			}
+		}
+		if !id.ReadASN1(&digest, cbasn1.OCTET_STRING) || len(digest) != h.Size() {
+			return false
+		}
+		s.certIDs = append(s.certIDs, certID{h, digest})
+	}
+	return len(s.certIDs) > 0
+}
+
+func (s *Signature) scheme(oid asn1.ObjectIdentifier, params cryptobyte.String) error {
+	h := s.Hash
+	switch {
+	case oid.Equal(oidRSA):
+		s.Scheme = PKCS1v15
+	case oid.Equal(oidRSASHA256):
+		s.Scheme, h = PKCS1v15, crypto.SHA256
+	case oid.Equal(oidRSASHA384):
+		s.Scheme, h = PKCS1v15, crypto.SHA384
+	case oid.Equal(oidRSASHA512):
+		s.Scheme, h = PKCS1v15, crypto.SHA512
+	case oid.Equal(oidECDSASHA256):
+		s.Scheme, h = ECDSA, crypto.SHA256
+	case oid.Equal(oidECDSASHA384):
+		s.Scheme, h = ECDSA, crypto.SHA384
+	case oid.Equal(oidECDSASHA512):
+		s.Scheme, h = ECDSA, crypto.SHA512
+	case oid.Equal(oidEd25519):
+		s.Scheme = Ed25519
+	case oid.Equal(oidRSAPSS):
+		s.Scheme = PSS
+		var p pssParameters
+		if rest, err := asn1.Unmarshal(params, &p); err != nil || len(rest) > 0 {
+			return malformed("the parameters of RSA-PSS")
+		}
+		var mgf pkixAlgorithm
+		if rest, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgf); err != nil || len(rest) > 0 ||
+			!p.MGF.Algorithm.Equal(oidMGF1) || oidHash(mgf.Algorithm) != oidHash(p.Hash.Algorithm) {
+			return malformed("the mask generation of RSA-PSS")
+		}
+		h, s.PSSSalt = oidHash(p.Hash.Algorithm), p.Salt
+	default:
+		return malformed("the signature algorithm " + oid.String() + " is not allowed")
+	}
+	if h != s.Hash {
+		return malformed("the signature algorithm uses another digest than the attributes")
+	}
+	return nil
+}
+
+type pkixAlgorithm struct {
+	Algorithm  asn1.ObjectIdentifier
+	Parameters asn1.RawValue `asn1:"optional"`
+}
+
+// Signer finds the signer's certificate among those in the signature.
+func (s *Signature) Signer() (*x509.Certificate, error) {
+	for _, c := range s.Certificates {
+		if s.keyID != nil {
+			if bytes.Equal(c.SubjectKeyId, s.keyID) {
+				return c, nil
+			}
+			continue
+		}
+		if bytes.Equal(c.RawIssuer, s.issuer) && c.SerialNumber.Cmp(s.serial) == 0 {
+			return c, nil
+		}
+	}
+	return nil, errors.New("the signer's certificate is not in the signature")
+}
+
+// NamesCertificate tells whether signing-certificate-v2 names the certificate
+// first, as RFC 5035 demands, and whether the attribute is there at all.
+func (s *Signature) NamesCertificate(c *x509.Certificate) (matches, present bool) {
+	if len(s.certIDs) == 0 {
+		return false, false
+	}
+	h := s.certIDs[0].hash.New()
+	h.Write(c.Raw)
+	return bytes.Equal(h.Sum(nil), s.certIDs[0].digest), true
+}
+
+// Verify checks the signature value over the signed attributes.
+func (s *Signature) Verify(c *x509.Certificate) error {
+	return VerifyValue(s.Scheme, s.Hash, s.PSSSalt, c.PublicKey, s.SignedAttrs, s.Value)
+}
+
+// VerifyValue checks a signature value over DER attributes.
+func VerifyValue(scheme Scheme, h crypto.Hash, salt int, key crypto.PublicKey, attrs, value []byte) error {
+	bad := errors.New("the signature value does not fit the signed attributes and the certificate's key")
+	d := h.New()
+	d.Write(attrs)
+	digest := d.Sum(nil)
+	switch pub := key.(type) {
+	case *rsa.PublicKey:
+		if scheme == PKCS1v15 && rsa.VerifyPKCS1v15(pub, h, digest, value) == nil {
+			return nil
+		}
+		if scheme == PSS && salt >= 0 && salt <= 64 &&
+			rsa.VerifyPSS(pub, h, digest, value, &rsa.PSSOptions{SaltLength: saltOption(salt), Hash: h}) == nil {
+			return nil
+		}
+	case *ecdsa.PublicKey:
+		if scheme == ECDSA && ecdsa.VerifyASN1(pub, digest, value) {
+			return nil
+		}
+	case ed25519.PublicKey:
+		if scheme == Ed25519 && ed25519.Verify(pub, attrs, value) {
+			return nil
+		}
+	}
+	return bad
+}
+
+// saltOption avoids Go's meaning of 0, which is to find the length by itself.
+func saltOption(salt int) int {
+	if salt == 0 {
+		return rsa.PSSSaltLengthAuto
+	}
+	return salt
+}
