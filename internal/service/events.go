@@ -90,7 +90,7 @@ func (s *Service) CursorAfter(e journal.Entry) string { return s.Cursors.Encode(
 // EventProof is an event with the proof of its place in the log.
 type EventProof struct {
 	Entry     journal.Entry
-	Proof     []byte // .tlog-proof file; its extra data is the entry's leaf
+	Proof     []byte // .tlog-proof file; its extra data is Disclosed
 	Disclosed []byte // JSON: the entry with the keys of its commitments
 }
 
@@ -143,17 +143,19 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 		return out, f
 	}
 	cp := journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)}
-	proof, err := journal.NewProof(cp, e.Index, HashesOf(ctx, tx), e.Leaf)
-	if err != nil {
-		return out, err
-	}
-	out.Proof = proof.Encode()
 	shown, err := journal.Disclose(e, journal.Fields...)
 	if err != nil {
 		return out, err
 	}
-	out.Disclosed, err = shown.Encode()
-	return out, err
+	if out.Disclosed, err = shown.Encode(); err != nil {
+		return out, err
+	}
+	proof, err := journal.NewProof(cp, e.Index, HashesOf(ctx, tx), out.Disclosed)
+	if err != nil {
+		return out, err
+	}
+	out.Proof = proof.Encode()
+	return out, nil
 }
 
 // HashesOf reads the tree's stored hashes from the database.
