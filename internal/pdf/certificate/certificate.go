@@ -152,8 +152,8 @@ func (d *drawing) need(height float64) {
 }
 
 func (d *drawing) head() {
-	flourish(d.pdf, margin, d.y, 68)
-	d.y += 52
+	drawMark(d.pdf, margin-6, d.y-10, 52)
+	d.y += 62
 	d.ink(ink)
 	d.text.write(margin, d.y, bold, 20, "Certificate of completion")
 	d.y += 18
@@ -419,34 +419,6 @@ func (d *drawing) code(x, y, size float64) {
 func dark(c interface{ RGBA() (r, g, b, a uint32) }) bool {
 	r, _, _, _ := c.RGBA()
 	return r < 0x8000
-}
-
-// flourish draws the mark of Paraph, one unbroken stroke, in a box of the given
-// width; its height is three fifths of that.
-func flourish(writer *fpdf.Fpdf, x, y, width float64) {
-	scale := width / 100
-	at := func(px, py float64) (float64, float64) { return x + px*scale, y + py*scale }
-	curve := func(a, b, c, d, e, f float64) {
-		x1, y1 := at(a, b)
-		x2, y2 := at(c, d)
-		x3, y3 := at(e, f)
-		writer.CurveBezierCubicTo(x1, y1, x2, y2, x3, y3)
-	}
-	writer.SetDrawColor(accent[0], accent[1], accent[2])
-	writer.SetLineWidth(2.2)
-	writer.SetLineCapStyle("round")
-	writer.SetLineJoinStyle("round")
-	writer.MoveTo(at(4, 34))
-	curve(22, 2, 44, 0, 44, 16)
-	curve(44, 34, 14, 44, 16, 30)
-	curve(18, 14, 62, 6, 66, 22)
-	curve(69, 36, 36, 46, 40, 32)
-	curve(44, 18, 84, 16, 84, 28)
-	curve(84, 40, 50, 50, 4, 50)
-	curve(40, 44, 72, 44, 97, 40)
-	writer.DrawPath("D")
-	writer.SetLineCapStyle("butt")
-	writer.SetLineJoinStyle("miter")
 }
 
 func person(name, email string) string {

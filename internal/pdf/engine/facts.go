@@ -45,7 +45,7 @@ func (p *picture) pageSize(config image.Config, known facts) (width, height floa
 	if known.dpiX >= 30 && known.dpiY >= 30 && known.dpiX <= 4800 && known.dpiY <= 4800 {
 		width, height = w*72/known.dpiX, h*72/known.dpiY
 		long := max(width, height)
-		if long >= 36 && (long <= largestPage || known.dpiX > 96 && long < 14_400) {
+		if long >= 9 && (long <= largestPage || known.dpiX > 96 && long < 14_400) {
 			return width, height, true
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // the child has no environment, no configuration and nowhere to write.
 func Main() int {
 	documents := engine.New(os.Getenv(pdf.CacheEnv))
-	ops := map[string]sandbox.Op{}
+	ops := map[string]sandbox.Op{opPrepare: prepare(documents)}
 	maps.Copy(ops, documents.Ops())
 	return sandbox.Serve(ops)
 }
