@@ -1,0 +1,345 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/store"
+)
+
+var errBoom = errors.New("boom")
+
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func documents(t *testing.T, s *store.Store) {
+	full, empty := newDocument(org, "docs"), document.Document{ID: newID("doc"), Org: org, Unit: "docs", State: document.Draft}
+	full.ExternalID = "PO-7"
+	put(t, s, full)
+	put(t, s, empty)
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		for _, want := range []document.Document{full, empty} {
+			got, err := tx.Document(ctx, org, want.ID)
+			if err != nil {
+				return err
+			}
+			same(t, "document", got, want)
+		}
+		return nil
+	})
+	twin := newDocument(org, "docs")
+	twin.ExternalID = full.ExternalID
+	err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		if err := tx.InsertDocument(ctx, twin); fault.CodeOf(err) != "external_id_taken" {
+			t.Errorf("a second external id: %v", err)
+		}
+		// The transaction is still good after a conflict.
+		twin.ExternalID = "PO-8"
+		return tx.InsertDocument(ctx, twin)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := newDocument(other, "docs")
+	elsewhere.ExternalID = full.ExternalID
+	put(t, s, elsewhere)
+
+	old := full
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		d := full
+		d.Title, d.State, d.Revision = "Neu", document.Submitted, 1
+		if err := tx.UpdateDocument(ctx, &d); err != nil {
+			return err
+		}
+		if d.Revision != 2 {
+			t.Errorf("revision %d after the update", d.Revision)
+		}
+		got, err := tx.Document(ctx, org, d.ID)
+		same(t, "updated", got, d)
+		return err
+	})
+	runs := 0
+	err = s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		runs++
+		d := old
+		return tx.UpdateDocument(ctx, &d)
+	})
+	refused(t, err, fault.Conflict, "stale")
+	if runs < 2 || runs > 11 {
+		t.Errorf("a stale write ran %d times", runs)
+	}
+	err = s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		d := newDocument(org, "docs")
+		return tx.UpdateDocument(ctx, &d)
+	})
+	gone(t, "an update of nothing", err)
+	err = s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		d := twin
+		d.ExternalID = "PO-7"
+		return tx.UpdateDocument(ctx, &d)
+	})
+	refused(t, err, fault.Conflict, "external_id_taken")
+}
+
+func lists(t *testing.T, s *store.Store) {
+	var all []document.Document
+	for i := range 30 {
+		d := newDocument(org, []string{"l_buy", "l_sell", "l_fin"}[i%3])
+		d.CreatedBy, d.CreatedAt = "cli_lists", at(i)
+		d.State = []document.State{document.Draft, document.Signed}[i%2]
+		d.Type = []string{"invoice", "order", "note"}[i%3]
+		d.Labels = map[string]string{"n": fmt.Sprint(i % 5), `we"ird.$ key`: "100%"}
+		d.ApproverList = []string{fmt.Sprintf("boss%d@example.org", i%4)}
+		all = append(all, put(t, s, d))
+	}
+	fin := all[2]
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		if err := tx.InsertApproval(ctx, newApproval(fin, "part@example.org")); err != nil {
+			return err
+		}
+		return tx.InsertEnvelope(ctx, newEnvelope(all[5], "part@example.org"))
+	})
+	keep := func(which func(i int, d document.Document) bool) []string {
+		var out []string
+		for i, d := range slices.Backward(all) {
+			if which(i, d) {
+				out = append(out, d.ID)
+			}
+		}
+		return out
+	}
+	base := service.DocumentFilter{Org: org, CreatedBy: "cli_lists"}
+	for name, c := range map[string]struct {
+		change func(*service.DocumentFilter)
+		want   func(i int, d document.Document) bool
+	}{
+		"all":       {func(*service.DocumentFilter) {}, func(int, document.Document) bool { return true }},
+		"unit":      {func(f *service.DocumentFilter) { f.Unit = "l_buy" }, func(i int, _ document.Document) bool { return i%3 == 0 }},
+		"units":     {func(f *service.DocumentFilter) { f.Units = []string{"l_buy", "l_sell"} }, func(i int, _ document.Document) bool { return i%3 != 2 }},
+		"no unit":   {func(f *service.DocumentFilter) { f.Units = []string{} }, func(int, document.Document) bool { return false }},
+		"part":      {func(f *service.DocumentFilter) { f.Units, f.Principal = []string{}, "Part@Example.org" }, func(i int, _ document.Document) bool { return i == 2 || i == 5 }},
+		"unit+part": {func(f *service.DocumentFilter) { f.Units, f.Principal = []string{"l_buy"}, "part@example.org" }, func(i int, _ document.Document) bool { return i%3 == 0 || i == 2 || i == 5 }},
+		"states":    {func(f *service.DocumentFilter) { f.States = []string{"signed", "voided"} }, func(i int, _ document.Document) bool { return i%2 == 1 }},
+		"types":     {func(f *service.DocumentFilter) { f.Types = []string{"order", "note"} }, func(i int, _ document.Document) bool { return i%3 != 0 }},
+		"label":     {func(f *service.DocumentFilter) { f.Labels = map[string]string{"n": "3", `we"ird.$ key`: "100%"} }, func(i int, _ document.Document) bool { return i%5 == 3 }},
+		"label%":    {func(f *service.DocumentFilter) { f.Labels = map[string]string{`we"ird.$ key`: "1%"} }, func(int, document.Document) bool { return false }},
+		"approver":  {func(f *service.DocumentFilter) { f.Approver = "boss1@example.org" }, func(i int, _ document.Document) bool { return i%4 == 1 }},
+		"since":     {func(f *service.DocumentFilter) { f.Since, f.Until = at(10), at(20) }, func(i int, _ document.Document) bool { return i >= 10 && i < 20 }},
+		"before":    {func(f *service.DocumentFilter) { f.Before = all[4].ID }, func(i int, _ document.Document) bool { return i < 4 }},
+		"limit":     {func(f *service.DocumentFilter) { f.Limit = 3 }, func(i int, _ document.Document) bool { return i > 26 }},
+		"other org": {func(f *service.DocumentFilter) { f.Org = other }, func(int, document.Document) bool { return false }},
+	} {
+		f := base
+		c.change(&f)
+		read(t, s, func(ctx context.Context, tx service.Reader) error {
+			found, err := tx.Documents(ctx, f)
+			var ids []string
+			for _, d := range found {
+				ids = append(ids, d.ID)
+			}
+			same(t, name, ids, keep(c.want))
+			return err
+		})
+	}
+	// Page by page gives the same as at once.
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		var ids []string
+		f := base
+		for f.Limit = 7; ; {
+			found, err := tx.Documents(ctx, f)
+			if err != nil || len(found) == 0 {
+				same(t, "pages", ids, keep(func(int, document.Document) bool { return true }))
+				return err
+			}
+			for _, d := range found {
+				ids = append(ids, d.ID)
+			}
+			f.Before = found[len(found)-1].ID
+		}
+	})
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		for who, want := range map[string]bool{"PART@example.org": true, "nobody@example.org": false, "": false} {
+			got, err := tx.Related(ctx, org, fin.ID, who)
+			if got != want || err != nil {
+				t.Errorf("related %q: %v, %v", who, got, err)
+			}
+		}
+		if got, err := tx.Related(ctx, other, fin.ID, "part@example.org"); got || err != nil {
+			t.Errorf("related in another organisation: %v, %v", got, err)
+		}
+		return nil
+	})
+}
+
+func versions(t *testing.T, s *store.Store) {
+	d := put(t, s, newDocument(org, "ver"))
+	want := []document.Version{
+		{DocumentID: d.ID, Org: org, No: 1, Kind: document.Original, MediaType: "image/png", FileName: "ä.png", Blob: newID("blb"), SHA256: "aa", Size: 1 << 40, CreatedAt: at(1)},
+		{DocumentID: d.ID, Org: org, No: 2, Kind: document.Sealed, DerivedFrom: 1, MediaType: "application/pdf", Blob: newID("blb"), SHA256: "bb", Size: 5, Pages: 3, Signatures: 2, CreatedAt: at(2)},
+	}
+	pages := make([]document.Page, 300)
+	for i := range pages {
+		pages[i] = document.Page{DocumentID: d.ID, Org: org, Version: 2, No: i + 1, Width: 595.28, Height: 841.89, Turned: 90, Blank: i == 1, Source: "ocr", Engine: "e", Confidence: 91.5, Words: i, Blob: "blb_x"}
+	}
+	blob := service.Blob{ID: want[0].Blob, Org: org, KeyID: "key_1", DataKey: []byte{0, 1}, Size: 9, SHA256: "aa", CreatedAt: at(1), DestroyedAt: at(2)}
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		for _, v := range slices.Backward(want) {
+			if err := tx.InsertVersion(ctx, v); err != nil {
+				return err
+			}
+		}
+		if err := tx.InsertPages(ctx, pages); err != nil {
+			return err
+		}
+		return tx.InsertBlob(ctx, blob)
+	})
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		got, err := tx.Versions(ctx, org, d.ID)
+		same(t, "versions", got, want)
+		if err != nil {
+			return err
+		}
+		one, err := tx.Version(ctx, org, d.ID, 2)
+		same(t, "version", one, want[1])
+		if err != nil {
+			return err
+		}
+		_, err = tx.Version(ctx, org, d.ID, 3)
+		gone(t, "a version that is not there", err)
+		gotPages, err := tx.Pages(ctx, org, d.ID, 2)
+		same(t, "pages", gotPages, pages)
+		if err != nil {
+			return err
+		}
+		b, err := tx.Blob(ctx, org, blob.ID)
+		same(t, "blob", b, blob)
+		if known, err := tx.KnownBlob(ctx, "blb_unknown"); known || err != nil {
+			t.Errorf("an unknown blob: %v, %v", known, err)
+		}
+		if known, err := tx.KnownBlob(ctx, blob.ID); !known || err != nil {
+			t.Errorf("a known blob: %v, %v", known, err)
+		}
+		return err
+	})
+	again := func(ctx context.Context, tx service.Tx) error { return tx.InsertVersion(ctx, want[0]) }
+	refused(t, s.Write(t.Context(), again), fault.Conflict, "stale")
+	again = func(ctx context.Context, tx service.Tx) error { return tx.InsertPages(ctx, pages[:1]) }
+	refused(t, s.Write(t.Context(), again), fault.Conflict, "stale")
+	if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		return tx.InsertVersion(ctx, document.Version{DocumentID: "doc_none", Org: org, No: 1})
+	}); err == nil {
+		t.Error("a version without a document was taken")
+	}
+}
+
+func search(t *testing.T, s *store.Store) {
+	texts := map[string]string{
+		"a": "Rechnung Nr. 4711\nMüller & Söhne   Straße 5, 100% sicher a_b",
+		"b": "rechnung über Äpfel; eﬃzient C:\\temp it's \"quoted\"",
+		"c": "nothing to see here",
+	}
+	docs := map[string]document.Document{}
+	for _, name := range []string{"a", "b", "c"} {
+		d := newDocument(org, "s_"+name)
+		d.Current = 2
+		docs[name] = put(t, s, d)
+		write(t, s, func(ctx context.Context, tx service.Tx) error {
+			return tx.InsertPages(ctx, []document.Page{
+				{DocumentID: d.ID, Org: org, Version: 1, No: 1, Text: "superseded zebra " + texts[name]},
+				{DocumentID: d.ID, Org: org, Version: 2, No: 1, Text: texts[name]},
+				{DocumentID: d.ID, Org: org, Version: 2, No: 2, Text: ""},
+			})
+		})
+	}
+	names := func(q service.PageQuery) (out []string) {
+		read(t, s, func(ctx context.Context, tx service.Reader) error {
+			hits, err := tx.SearchPages(ctx, q)
+			for _, h := range hits {
+				for name, d := range docs {
+					if d.ID == h.Document.ID {
+						out = append(out, fmt.Sprint(name, h.Page.No))
+						same(t, "hit", h.Document, d)
+						same(t, "text", h.Page.Text, texts[name])
+					}
+				}
+			}
+			return err
+		})
+		return out
+	}
+	for query, want := range map[string][]string{
+		"4711": {"a1"}, "RECHNUNG": {"b1", "a1"}, "chnun": {"b1", "a1"}, "müller & söhne": {"a1"}, "MULLER": {"a1"},
+		"söhne straße": {"a1"}, "strasse": {"a1"}, "äpfel": {"b1"}, "effizient": {"b1"}, "ü": {"b1", "a1"}, "nr": {"a1"},
+		"100%": {"a1"}, "1%0": nil, "0%": {"a1"}, "_": {"a1"}, "a_b": {"a1"}, "axb": nil, `c:\temp`: {"b1"}, `\`: {"b1"},
+		`"quoted"`: {"b1"}, "it's": {"b1"}, "zebra": nil, "": nil, "  ": nil, "rechnung OR nothing": nil, "see*": nil,
+	} {
+		same(t, "query "+query, names(service.PageQuery{Org: org, Text: query, Limit: 20}), want)
+	}
+	same(t, "another organisation", names(service.PageQuery{Org: other, Text: "rechnung", Limit: 20}), []string(nil))
+	same(t, "one document", names(service.PageQuery{Org: org, DocumentID: docs["a"].ID, Text: "rechnung", Limit: 20}), []string{"a1"})
+	same(t, "units", names(service.PageQuery{Org: org, Units: []string{"s_b"}, Text: "rechnung", Limit: 20}), []string{"b1"})
+	same(t, "first", names(service.PageQuery{Org: org, Text: "rechnung", Limit: 1}), []string{"b1"})
+	same(t, "after", names(service.PageQuery{Org: org, Text: "rechnung", Limit: 1, After: service.PageHit{Document: docs["b"], Page: document.Page{No: 1}}}), []string{"a1"})
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return tx.InsertEnvelope(ctx, newEnvelope(docs["a"], "reader@example.org"))
+	})
+	same(t, "part", names(service.PageQuery{Org: org, Units: []string{}, Principal: "reader@example.org", Text: "rechnung", Limit: 20}), []string{"a1"})
+}
+
+func settings(t *testing.T, s *store.Store) {
+	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", CreatedAt: at(1)}
+	kind := document.Type{Org: org, Name: "invoice", Title: "Invoice", Schema: json.RawMessage(`{"type":  "object"}`), CreatedAt: at(1), UpdatedAt: at(2)}
+	key := service.Key{ID: newID("key"), Org: org, Unit: "buying", Class: "standard", MasterID: "m1", Wrapped: []byte{7}, CreatedAt: at(1)}
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return errors.Join(tx.InsertUnit(ctx, unit), tx.SaveDocumentType(ctx, kind), tx.InsertKey(ctx, key), tx.SetSetting(ctx, "k", "v1"), tx.SetSetting(ctx, "k", "v2"), tx.SetCursor(ctx, "jobs", 3), tx.SetCursor(ctx, "jobs", 5))
+	})
+	kind.Revision = 1
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		refused(t, tx.InsertUnit(ctx, unit), fault.Conflict, "exists")
+		second := key
+		second.ID = newID("key")
+		refused(t, tx.InsertKey(ctx, second), fault.Conflict, "exists")
+		fresh := kind
+		fresh.Revision = 0
+		refused(t, tx.SaveDocumentType(ctx, fresh), fault.Conflict, "stale")
+		fresh.Revision = 8
+		refused(t, tx.SaveDocumentType(ctx, fresh), fault.Conflict, "stale")
+		kind.Title, kind.Schema = "Bill", nil
+		return tx.SaveDocumentType(ctx, kind)
+	})
+	kind.Revision = 2
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		u, err1 := tx.Unit(ctx, org, "buying")
+		same(t, "unit", u, unit)
+		units, err2 := tx.Units(ctx, org)
+		same(t, "units", units, []document.Unit{unit})
+		k, err3 := tx.DocumentType(ctx, org, "invoice")
+		same(t, "type", k, kind)
+		types, err4 := tx.DocumentTypes(ctx, org)
+		same(t, "types", types, []document.Type{kind})
+		got, err5 := tx.Key(ctx, org, "buying", "standard")
+		same(t, "key", got, key)
+		got, err6 := tx.KeyByID(ctx, key.ID)
+		same(t, "key by id", got, key)
+		v, err7 := tx.Setting(ctx, "k")
+		same(t, "setting", v, "v2")
+		n, err8 := tx.Cursor(ctx, "jobs")
+		same(t, "cursor", n, int64(5))
+		n, err9 := tx.Cursor(ctx, "none")
+		same(t, "no cursor", n, int64(0))
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
+	})
+}
