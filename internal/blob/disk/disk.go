@@ -43,18 +43,30 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, blob.Away(err)
 	}
-	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, classify(err)
-	}
-	for dir := root; ; dir = filepath.Dir(dir) { // the folder's own entry, and those of folders just made
-		if err := syncFolder(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return nil, classify(err)
-		}
-		if dir == filepath.Dir(dir) || dir != root {
-			break
-		}
+	if err := makeFolder(root); err != nil {
+		return nil, away(err)
 	}
 	return &Store{root: root, shards: map[string]bool{}}, nil
+}
+
+// makeFolder makes a folder and those above it that are missing, mode 0700, and
+// syncs the folder above each one made.
+func makeFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := makeFolder(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncFolder(above)
 }
 
 // classify turns an error of the file system into a fault.
@@ -295,7 +307,7 @@ func (s *Store) each(ctx context.Context, fn func(shard string, e fs.DirEntry) e
 			return away(err)
 		}
 		for _, e := range entries {
-			if err := errors.Join(ctx.Err()); err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if err := fn(shard.Name(), e); err != nil {
