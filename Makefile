@@ -1,0 +1,59 @@
+# Every target says what it does: `make` lists them. Targets install what they
+# need by themselves (scripts/setup), on Debian 12+ and Ubuntu 24.04+.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO          ?= go
+ARGS        ?=
+
+.PHONY: help demo run build test judges bench lint fmt openapi
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## the whole way of a scanned page, from upload to archive, told step by step; leaves a folder of evidence
+	@scripts/setup run demo
+	@$(MAKE) --no-print-directory build
+	@PARAPH_BROWSER="$$(cat .cache/browser-path)" ./bin/paraph demo $(ARGS)
+
+run: ## start the server and keep it up; prints its address, a first credential and three curl lines
+	@scripts/setup run
+	@$(MAKE) --no-print-directory build
+	@./bin/paraph serve $(ARGS)
+
+build: ## build bin/paraph
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-X github.com/paraph/paraph/internal/cli.buildVersion=$(VERSION)" -o bin/paraph ./cmd/paraph
+
+test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m ./... | $(GO) run ./scripts/testcount
+
+judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, spectral, axe
+	@scripts/setup judges
+	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
+
+bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
+	@scripts/setup bench
+	$(GO) run ./bench/ocr $(ARGS)
+
+lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt mends it):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@echo "$(GO) run $(GOVULNCHECK) ./..."; set +e; out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; \
+	  if [ $$code -ne 0 ] && grep -qE 'fetching vulnerabilities|dial tcp|no such host|Forbidden|timeout' <<<"$$out"; then \
+	    echo "govulncheck was left out: its database cannot be reached from here"; \
+	  else echo "$$out"; exit $$code; fi
+
+fmt: ## format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+openapi: ## write api/openapi.yaml anew from the code
+	$(GO) test ./internal/httpapi -run TestOpenAPI -update
