@@ -95,23 +95,22 @@ func Disclose(e Entry, reveal ...Field) (Disclosed, error) {
 		shown[f] = true
 	}
 	d := Disclosed{Format: disclosedFormat, ID: e.ID, Kind: e.Kind, Prev: e.PrevLeaf.String()}
-	rec := e.record()
-	for _, f := range Fields {
+	rec, keys := e.record(), fieldKeys(e.Salt)
+	for i, f := range fields {
 		if shown[f] {
-			d.reveal(e, f)
+			d.reveal(e, f, keys[i].String())
 			continue
 		}
 		if d.Withheld == nil {
 			d.Withheld = map[Field]string{}
 		}
-		d.Withheld[f] = rec.commits[f].String()
+		d.Withheld[f] = rec.commits[i].String()
 	}
 	return d, nil
 }
 
 // reveal fills the part of one field.
-func (d *Disclosed) reveal(e Entry, f Field) {
-	key := fieldKey(e.Salt, f).String()
+func (d *Disclosed) reveal(e Entry, f Field, key string) {
 	switch f {
 	case FieldDocument:
 		d.Document = &DisclosedDocument{key, e.Org, e.Unit, e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion, e.DocSeq}
@@ -178,20 +177,20 @@ func (d Disclosed) Leaf() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(keys)+len(d.Withheld) != len(Fields) {
+	if len(keys)+len(d.Withheld) != len(fields) {
 		return malformed("a field is neither revealed nor withheld, or both")
 	}
-	rec := record{id: d.ID, kind: d.Kind, prev: prev, commits: make(map[Field]Hash, len(Fields))}
-	for _, f := range Fields {
+	rec := record{id: d.ID, kind: d.Kind, prev: prev}
+	for i, f := range fields {
 		if key, ok := keys[f]; ok {
 			k, err := parseHash(key)
 			if err != nil {
 				return malformed("the key of " + string(f))
 			}
-			rec.commits[f] = commit(k, e.value(f))
+			rec.commits[i] = commit(k, e.value(f))
 			continue
 		}
-		if rec.commits[f], err = parseHash(d.Withheld[f]); err != nil {
+		if rec.commits[i], err = parseHash(d.Withheld[f]); err != nil {
 			return malformed("the commitment of " + string(f))
 		}
 	}

@@ -63,8 +63,11 @@ const (
 	FieldTime     Field = "time"
 )
 
+// fields are all committed fields in the order of their lines.
+var fields = [...]Field{FieldDocument, FieldActor, FieldSource, FieldDigests, FieldData, FieldTime}
+
 // Fields lists all committed fields in the order of their lines.
-var Fields = []Field{FieldDocument, FieldActor, FieldSource, FieldDigests, FieldData, FieldTime}
+var Fields = fields[:]
 
 const (
 	// MaxData is the largest Data of an entry, in bytes.
@@ -181,21 +184,27 @@ type record struct {
 	id      string
 	kind    Kind
 	prev    Hash
-	commits map[Field]Hash
+	commits [len(fields)]Hash // in the order of fields
 }
 
 // record computes the leaf's parts from the entry.
 func (e *Entry) record() record {
-	r := record{id: e.ID, kind: e.Kind, prev: e.PrevLeaf, commits: make(map[Field]Hash, len(Fields))}
-	for _, f := range Fields {
-		r.commits[f] = commit(fieldKey(e.Salt, f), e.value(f))
+	r := record{id: e.ID, kind: e.Kind, prev: e.PrevLeaf}
+	for i, key := range fieldKeys(e.Salt) {
+		r.commits[i] = commit(key, e.value(fields[i]))
 	}
 	return r
 }
 
-// fieldKey derives the key of one field's commitment.
-func fieldKey(salt [32]byte, f Field) Hash {
-	return mac(salt[:], []byte(leafVersion+"/"+string(f)))
+// fieldKeys derives the keys of the fields' commitments.
+func fieldKeys(salt [32]byte) (keys [len(fields)]Hash) {
+	h := hmac.New(sha256.New, salt[:])
+	for i, f := range fields {
+		h.Reset()
+		h.Write([]byte(leafVersion + "/" + string(f)))
+		h.Sum(keys[i][:0])
+	}
+	return keys
 }
 
 func commit(key Hash, value []byte) Hash { return mac(key[:], value) }
@@ -247,8 +256,8 @@ func (r record) encode() []byte {
 	var b bytes.Buffer
 	b.Grow(512)
 	b.WriteString(leafVersion + "\nid " + r.id + "\nkind " + string(r.kind) + "\nprev " + r.prev.String() + "\n")
-	for _, f := range Fields {
-		b.WriteString(string(f) + " " + r.commits[f].String() + "\n")
+	for i, f := range fields {
+		b.WriteString(string(f) + " " + r.commits[i].String() + "\n")
 	}
 	return b.Bytes()
 }
@@ -259,10 +268,10 @@ func parseRecord(leaf []byte) (record, error) {
 		return record{}, fault.New(fault.Invalid, "leaf_malformed", "This is not a leaf of Paraph's log, version 1: %s.", why)
 	}
 	lines := strings.Split(string(leaf), "\n")
-	if len(lines) != 4+len(Fields)+1 || lines[0] != leafVersion || lines[len(lines)-1] != "" {
+	if len(lines) != 4+len(fields)+1 || lines[0] != leafVersion || lines[len(lines)-1] != "" {
 		return malformed("wrong first line or number of lines")
 	}
-	r := record{commits: make(map[Field]Hash, len(Fields))}
+	var r record
 	var okID, okKind, okPrev bool
 	var kind, prev string
 	r.id, okID = strings.CutPrefix(lines[1], "id ")
@@ -276,9 +285,9 @@ func parseRecord(leaf []byte) (record, error) {
 	if r.prev, err = parseHash(prev); err != nil {
 		return malformed("prev is not a hash")
 	}
-	for i, f := range Fields {
+	for i, f := range fields {
 		text, ok := strings.CutPrefix(lines[4+i], string(f)+" ")
-		if r.commits[f], err = parseHash(text); err != nil || !ok {
+		if r.commits[i], err = parseHash(text); err != nil || !ok {
 			return malformed("line " + string(f))
 		}
 	}
@@ -296,8 +305,8 @@ func (r record) compare(want record) error {
 	case r.prev != want.prev:
 		field = "prev"
 	default:
-		for _, f := range Fields {
-			if r.commits[f] != want.commits[f] {
+		for i, f := range fields {
+			if r.commits[i] != want.commits[i] {
 				field = string(f)
 				break
 			}
