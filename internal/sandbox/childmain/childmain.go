@@ -16,7 +16,11 @@ import (
 // the child has no environment, no configuration and nowhere to write.
 func Main() int {
 	documents := engine.New(os.Getenv(pdf.CacheEnv))
-	ops := map[string]sandbox.Op{opPrepare: prepare(documents)}
+	ops := map[string]sandbox.Op{
+		opPrepare: prepare(documents),
+		opSeal:    sandbox.Handle(prepareSeal),
+		opVerify:  sandbox.Handle(verifyFile),
+	}
 	maps.Copy(ops, documents.Ops())
 	return sandbox.Serve(ops)
 }

@@ -1,0 +1,106 @@
+package childmain
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/paraph/paraph/internal/pdf"
+	"github.com/paraph/paraph/internal/sandbox"
+	"github.com/paraph/paraph/pades"
+	"github.com/paraph/paraph/pades/mark"
+	"github.com/paraph/paraph/pades/pdffile"
+)
+
+// opSeal builds the update for a seal: it parses the document, so it runs in
+// the child; the key never does.
+const opSeal = "pades.prepare"
+
+// Seal says what a seal is to look like.
+type Seal struct {
+	Chain  [][]byte   `json:"chain"` // DER, the sealing certificate first
+	Time   time.Time  `json:"time"`
+	Name   string     `json:"name"`
+	Reason string     `json:"reason"`
+	Marks  []SealMark `json:"marks,omitempty"` // drawn into the pages; none where the file carries a signature
+}
+
+// SealMark is one signer's visible mark. Lengths are points from the upper left
+// corner of the page as shown.
+type SealMark struct {
+	Page    int            `json:"page"` // from 1
+	X       float64        `json:"x"`
+	Y       float64        `json:"y"`
+	Width   float64        `json:"width"`
+	Height  float64        `json:"height"`
+	Typed   string         `json:"typed,omitempty"`
+	Strokes [][]mark.Point `json:"strokes,omitempty"`
+	Canvas  mark.Point     `json:"canvas"`  // size of the drawing's box
+	Caption string         `json:"caption"` // small lines below the mark
+}
+
+// captionHeight is the share of a mark's height that its caption takes.
+const captionHeight = 0.42
+
+// inkBlue is the accent of all of Paraph's pages.
+var inkBlue = mark.Color{R: 0x1f / 255.0, G: 0x4b / 255.0, B: 0x99 / 255.0}
+
+// PrepareSeal builds the update for a seal over file. Faults: pdf.ErrDamaged
+// where the strict reader refuses the file; ErrRefused where its certification
+// forbids a further signature.
+func PrepareSeal(ctx context.Context, tools *pdf.Tools, file *os.File, seal Seal) (*pades.Prepared, error) {
+	out := &pades.Prepared{}
+	if err := tools.Do(ctx, sandbox.Job{Op: opSeal, Args: seal, Files: []*os.File{file}}, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ErrRefused: the document does not allow a further signature.
+var ErrRefused = &sandbox.Error{Code: "signature_refused", Message: "the document is certified and allows no further signature"}
+
+func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
+	if len(task.Files) != 1 {
+		return nil, fmt.Errorf("the job needs 1 file, not %d", len(task.Files))
+	}
+	info, err := task.Files[0].Stat()
+	if err != nil {
+		return nil, err
+	}
+	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason}
+	for _, der := range seal.Chain {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		opts.Chain = append(opts.Chain, cert)
+	}
+	for _, m := range seal.Marks {
+		opts.Marks = append(opts.Marks, m.mark())
+	}
+	out, err := pades.Prepare(context.Background(), task.Files[0], info.Size(), opts)
+	var damaged *pdffile.Error
+	switch {
+	case errors.Is(err, pades.ErrNoChanges):
+		return nil, ErrRefused
+	case errors.As(err, &damaged):
+		return nil, pdf.ErrDamaged.With("%s", err)
+	}
+	return out, err
+}
+
+// mark draws the signature over its caption.
+func (m SealMark) mark() mark.Mark {
+	top := m.Height * (1 - captionHeight)
+	drawn := mark.Rect{Width: m.Width, Height: top}
+	items := []mark.Item{mark.Text{Box: mark.Rect{Y: top, Width: m.Width, Height: m.Height - top}, Text: m.Caption, Size: 5.5, Color: mark.Color{R: 0.29, G: 0.32, B: 0.35}}}
+	if len(m.Strokes) > 0 {
+		items = append(items, mark.Strokes{Box: drawn, Width: m.Canvas.X, Height: m.Canvas.Y, Pen: m.Canvas.Y / 50, Lines: m.Strokes, Color: inkBlue})
+	} else {
+		items = append(items, mark.Text{Box: drawn, Text: m.Typed, Style: mark.Italic, Color: inkBlue})
+	}
+	return mark.Mark{Page: m.Page - 1, Rect: mark.Rect{X: m.X, Y: m.Y, Width: m.Width, Height: m.Height}, Items: items}
+}

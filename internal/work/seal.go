@@ -1,0 +1,274 @@
+package work
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/paraph/paraph/internal/ca"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/pdf"
+	"github.com/paraph/paraph/internal/sandbox/childmain"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/signing"
+	"github.com/paraph/paraph/pades"
+	"github.com/paraph/paraph/pades/mark"
+)
+
+// Sealer makes the sealed PDF of an envelope that everyone has signed: the
+// certificate of completion and the signers' marks are added, then everything
+// is sealed by one PAdES signature (B-B) as incremental updates over exactly
+// the bytes the signers saw. A file that already carries a signature is not
+// added to but sealed as it is, and gets its certificate as a sealed file of
+// its own. What was made is verified before it is stored.
+type Sealer struct {
+	Service   *service.Service
+	Vault     service.Vault
+	Tools     *pdf.Tools
+	Authority *ca.Authority
+	Meter     Meter
+	Log       *slog.Logger
+}
+
+// Handle implements Handler for operations of kind seal.
+func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
+	in, err := s.Service.SealInput(ctx, job.Operation.Org, job.Operation.EnvelopeID)
+	if err != nil {
+		return err
+	}
+	files := newFiles(s.Vault, s.Tools, s.Log, in.Document.Org, in.Document.Unit)
+	defer func() { files.done(ctx, err) }()
+	shown, err := files.fetch(ctx, in.Blob)
+	if err != nil {
+		return err
+	}
+	versions, err := s.Service.ArchiveInput(ctx, job.Operation.Org, in.Document.ID)
+	if err != nil {
+		return err
+	}
+	original := originalOf(versions.Versions, in.Version.No)
+	ev, err := makeEvidence(&in.Document, &in.Envelope, in.Version, original)
+	if err != nil {
+		return err
+	}
+	made := service.Sealed{Evidence: hexOf(ev)}
+	certificate := certificateOf(&in, original, s.Service.PublicURL)
+	if in.Version.Signatures > 0 {
+		err = s.apart(ctx, files, shown, &in, certificate, &made)
+	} else {
+		err = s.within(ctx, files, shown, &in, certificate, &made)
+	}
+	if err != nil {
+		return sealFault(err)
+	}
+	return s.Service.FinishSeal(ctx, job.Call, job.Operation.ID, made)
+}
+
+// within adds the certificate's pages and the marks to the document and seals
+// it as one file.
+func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
+	whole, err := files.spool()
+	if err != nil {
+		return err
+	}
+	added, err := s.Tools.AppendCertificate(ctx, shown, whole, certificate)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.seal(ctx, files, whole, marksOf(in), in.Version.Pages+added)
+	if err != nil {
+		return err
+	}
+	made.PDF, err = derived(ctx, files, document.Sealed, sealed, in.Version.Pages+added, 1)
+	return err
+}
+
+// apart seals the document as it is, and the certificate beside it.
+func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
+	sealed, err := s.seal(ctx, files, shown, nil, in.Version.Pages)
+	if err != nil {
+		return err
+	}
+	if made.PDF, err = derived(ctx, files, document.Sealed, sealed, in.Version.Pages, in.Version.Signatures+1); err != nil {
+		return err
+	}
+	page, err := files.spool()
+	if err != nil {
+		return err
+	}
+	pages, err := s.Tools.Certificate(ctx, page, certificate)
+	if err != nil {
+		return err
+	}
+	if page, err = s.seal(ctx, files, page, nil, pages); err != nil {
+		return err
+	}
+	completion, err := derived(ctx, files, document.Completion, page, pages, 1)
+	made.Completion = &completion
+	return err
+}
+
+func derived(ctx context.Context, files *Files, kind document.VersionKind, file *os.File, pages, signatures int) (service.Derived, error) {
+	blob, err := files.keepFile(ctx, file)
+	return service.Derived{Kind: kind, Blob: blob, Pages: pages, Signatures: signatures}, err
+}
+
+// seal signs a file and verifies the result. The child parses and prepares;
+// only the digest is signed here, with the key.
+func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, marks []childmain.SealMark, pages int) (*os.File, error) {
+	started := time.Now()
+	order := childmain.Seal{Time: s.Service.Clock.Now(), Name: s.Authority.Seal.Subject.CommonName, Reason: "Sealed after all signatures were given", Marks: marks}
+	for _, cert := range s.Authority.Chain() {
+		order.Chain = append(order.Chain, cert.Raw)
+	}
+	prepared, err := childmain.PrepareSeal(ctx, s.Tools, in, order)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := s.Authority.Key.Sign(rand.Reader, prepared.Digest(), prepared.Hash)
+	if err != nil {
+		return nil, err
+	}
+	out, err := files.spool()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := prepared.Complete(ctx, in, out, signature); err != nil {
+		return nil, err
+	}
+	s.Meter.Step("sign", "", time.Since(started))
+	return out, s.check(ctx, out, pages)
+}
+
+// check reads the sealed file as a stranger would: it opens, has its pages, and
+// its seal verifies against the own root.
+func (s *Sealer) check(ctx context.Context, sealed *os.File, pages int) error {
+	found, err := s.Tools.Inspect(ctx, sealed, "application/pdf")
+	if err != nil {
+		return err
+	}
+	if len(found.Pages) != pages || !found.Strict || found.Signatures == 0 {
+		return fault.New(fault.Internal, "seal_unsound", "The sealed file has %d pages instead of %d, or is not sound: %s", len(found.Pages), pages, found.StrictReason)
+	}
+	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, [][]byte{s.Authority.Root.Raw}, true)
+	if err != nil {
+		return err
+	}
+	if len(report.Signatures) == 0 {
+		return fault.New(fault.Internal, "seal_unsound", "The sealed file does not verify: %v", report.Failures())
+	}
+	seal := report.Signatures[len(report.Signatures)-1]
+	if seal.Verdict != pades.Valid {
+		return fault.New(fault.Internal, "seal_unsound", "The sealed file does not verify: %v", report.Failures())
+	}
+	for _, c := range report.Checks {
+		if c.Status == pades.Failed {
+			return fault.New(fault.Internal, "seal_unsound", "The sealed file does not verify: %s", c.Message)
+		}
+	}
+	return nil
+}
+
+func sealFault(err error) error {
+	if fault.KindOf(err) != fault.Internal || fault.CodeOf(err) != "internal" {
+		return err
+	}
+	return fileFault(err, 1)
+}
+
+// certificateOf says what the certificate of completion states.
+func certificateOf(in *service.SealInput, original document.Version, publicURL string) pdf.Certificate {
+	e := &in.Envelope
+	c := pdf.Certificate{
+		EnvelopeID: e.ID, DocumentID: e.DocumentID, Title: in.Document.Title, Pages: in.Version.Pages, SenderEmail: e.SenderID,
+		SentAt: e.SentAt, OriginalSHA256: original.SHA256, SignedSHA256: e.SHA256, VerifyCode: publicURL + "/verify/" + e.ID,
+	}
+	for i := range e.Recipients {
+		r := &e.Recipients[i]
+		if r.SignedAt.After(c.CompletedAt) {
+			c.CompletedAt = r.SignedAt
+		}
+		signer := pdf.CertificateSigner{
+			Name: r.Name, Email: r.Email, Authentication: authentication(r.Evidence.Authentication), SentAt: r.SentAt, OpenedAt: r.DeliveredAt,
+			ViewedAt: r.ViewedAt, ConsentedAt: r.ConsentedAt, SignedAt: r.SignedAt, ConsentText: r.Evidence.ConsentText, ConsentSHA256: r.Evidence.ConsentSHA256,
+			DocumentSHA256: r.Evidence.DocumentSHA256, Address: r.Evidence.Address, TimeZone: r.Evidence.TimeZone, UserAgent: r.Evidence.UserAgent,
+			Typed: r.Signature.Text, Width: r.Signature.Width, Height: r.Signature.Height,
+		}
+		for _, stroke := range r.Signature.Strokes {
+			var line []pdf.Point
+			for _, p := range stroke {
+				line = append(line, pdf.Point{X: p.X, Y: p.Y})
+			}
+			signer.Strokes = append(signer.Strokes, line)
+		}
+		c.Signers = append(c.Signers, signer)
+	}
+	for _, entry := range in.Entries {
+		info, _ := entry.Kind.Info()
+		who := entry.Actor.Principal
+		if who == "" {
+			who = "Paraph"
+		}
+		c.Events = append(c.Events, pdf.CertificateEvent{At: entry.At, What: strings.TrimSuffix(info.About, "."), Who: who, Address: entry.Source.Peer})
+	}
+	return c
+}
+
+func authentication(how string) string {
+	switch how {
+	case "email_link":
+		return "a link sent to this e-mail address"
+	case "api_link":
+		return "a link handed over by the sender's system"
+	}
+	return how
+}
+
+// Marks stand in a row along the lower edge of the last page, in the margin.
+const (
+	markWidth, markHeight = 150.0, 44.0
+	markMargin, markGap   = 36.0, 14.0
+)
+
+// marksOf places each signer's mark: where the envelope says, or else in rows
+// from the lower left corner of the last page upwards.
+func marksOf(in *service.SealInput) []childmain.SealMark {
+	if len(in.Pages) == 0 {
+		return nil
+	}
+	last := in.Pages[len(in.Pages)-1]
+	width, height := min(markWidth, last.Width/2), min(markHeight, last.Height/6)
+	perRow := max(1, int((last.Width-2*markMargin+markGap)/(width+markGap)))
+	var out []childmain.SealMark
+	for i := range in.Envelope.Recipients {
+		r := &in.Envelope.Recipients[i]
+		m := childmain.SealMark{
+			Page: last.No, X: markMargin + float64(i%perRow)*(width+markGap), Y: last.Height - 12 - float64(i/perRow+1)*(height+4), Width: width, Height: height,
+			Typed: r.Signature.Text, Canvas: mark.Point{X: r.Signature.Width, Y: r.Signature.Height},
+			Caption: fmt.Sprintf("%s\n%s · %s", r.Name, r.SignedAt.Format("2006-01-02 15:04 UTC"), r.Email),
+		}
+		if m.Y < 0 {
+			break // more signers than the page has room for: the certificate names them all
+		}
+		if m.X+m.Width > last.Width {
+			m.X = max(0, last.Width-m.Width)
+		}
+		if r.Signature.Kind == signing.Drawn {
+			m.Typed = ""
+			for _, stroke := range r.Signature.Strokes {
+				var line []mark.Point
+				for _, p := range stroke {
+					line = append(line, mark.Point{X: p.X, Y: p.Y})
+				}
+				m.Strokes = append(m.Strokes, line)
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
