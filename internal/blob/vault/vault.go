@@ -1,0 +1,90 @@
+// Package vault gives the commands of internal/service their Vault: the
+// encrypted blob store, with the database for its keys.
+package vault
+
+import (
+	"context"
+	"io"
+
+	"github.com/paraph/paraph/internal/blob"
+	"github.com/paraph/paraph/internal/blob/crypt"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// Class is the class of key under which documents' files lie until retention
+// rules set them apart.
+const Class = "documents"
+
+// Vault implements service.Vault. Its other methods are blob.Vault's.
+type Vault struct {
+	*blob.Vault
+	clock clock.Clock
+}
+
+var _ service.Vault = (*Vault)(nil)
+
+// New makes a vault over a store of objects, the database and the master key.
+func New(objects blob.Store, db service.Store, master crypt.Wrapper, clk clock.Clock) *Vault {
+	return &Vault{blob.NewVault(objects, blob.NewKeyRing(rows{db}, master, clk), clk), clk}
+}
+
+// Put implements service.Vault.
+func (v *Vault) Put(ctx context.Context, org, unit string, r io.Reader) (service.Blob, error) {
+	s, err := v.Vault.Put(ctx, blob.Scope{Org: org, Unit: unit, Class: Class}, r)
+	if err != nil {
+		return service.Blob{}, err
+	}
+	return service.Blob{ID: s.ID, Org: org, KeyID: s.KeyID, DataKey: s.DataKey, Size: s.Size, SHA256: s.SHA256, CreatedAt: v.clock.Now()}, nil
+}
+
+// Open implements service.Vault.
+func (v *Vault) Open(ctx context.Context, b service.Blob) (service.Content, error) {
+	file, err := v.Vault.Open(ctx, Stored(b))
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// Stored gives what a row says of its object.
+func Stored(b service.Blob) blob.Stored {
+	return blob.Stored{ID: b.ID, KeyID: b.KeyID, DataKey: b.DataKey, Size: b.Size, SHA256: b.SHA256}
+}
+
+// rows is blob.KeyRows over the database, each call a transaction of its own:
+// a key is there for good before the first object lies under it.
+type rows struct{ db service.Store }
+
+func (r rows) KeyFor(ctx context.Context, scope blob.Scope) (blob.KeyRow, error) {
+	return r.read(ctx, func(ctx context.Context, tx service.Reader) (service.Key, error) {
+		return tx.Key(ctx, scope.Org, scope.Unit, scope.Class)
+	})
+}
+
+func (r rows) KeyByID(ctx context.Context, keyID string) (blob.KeyRow, error) {
+	return r.read(ctx, func(ctx context.Context, tx service.Reader) (service.Key, error) {
+		return tx.KeyByID(ctx, keyID)
+	})
+}
+
+func (r rows) read(ctx context.Context, get func(context.Context, service.Reader) (service.Key, error)) (blob.KeyRow, error) {
+	var k service.Key
+	err := r.db.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
+		k, err = get(ctx, tx)
+		return err
+	})
+	return blob.KeyRow{
+		ID: k.ID, Scope: blob.Scope{Org: k.Org, Unit: k.Unit, Class: k.Class},
+		MasterID: k.MasterID, Wrapped: k.Wrapped, CreatedAt: k.CreatedAt,
+	}, err
+}
+
+func (r rows) InsertKey(ctx context.Context, row blob.KeyRow) error {
+	return r.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		return tx.InsertKey(ctx, service.Key{
+			ID: row.ID, Org: row.Scope.Org, Unit: row.Scope.Unit, Class: row.Scope.Class,
+			MasterID: row.MasterID, Wrapped: row.Wrapped, CreatedAt: row.CreatedAt,
+		})
+	})
+}
