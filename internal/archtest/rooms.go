@@ -1,0 +1,85 @@
+package archtest
+
+// room is a part of the house: folders, and the rooms they may import.
+type room struct {
+	name    string
+	folders []string
+	may     []string // names of rooms
+	modules []string // foreign modules a pure room may import all the same
+	pure    bool     // no foreign modules, no outside world
+	one     bool     // its folders may import one another
+	free    bool     // programs beside the product: no rules
+}
+
+// leaves is what everything may import; below is what stands under the adapters.
+var (
+	leaves = []string{"leaf"}
+	domain = []string{"leaf", "domain"}
+	below  = []string{"leaf", "domain", "service"}
+	edge   = []string{"leaf", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+)
+
+// rooms is the table of docs/architecture.md, "Arrows".
+//
+// Adapters may import service because the interfaces they implement, and the
+// records those interfaces speak of, are owned there. No adapter names another.
+var rooms = []room{
+	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
+	{name: "domain", folders: []string{
+		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
+		"internal/journal", "internal/retention", "internal/webhook", "internal/access",
+	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
+	{name: "service", folders: []string{"internal/service"}, may: domain},
+
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: below},
+	{name: "oauth", folders: []string{"internal/oauth"}, may: below},
+	{name: "signpage", folders: []string{"internal/signpage"}, may: edge},
+	{name: "work", folders: []string{"internal/work"}, may: edge},
+	{name: "connector", folders: []string{"internal/connector"}, may: edge},
+
+	{name: "store", folders: []string{"internal/store"}, may: below},
+	{name: "blob", folders: []string{"internal/blob"}, may: append([]string{"crypt"}, below...)},
+	{name: "bus", folders: []string{"internal/bus"}, may: below},
+	{name: "mail", folders: []string{"internal/mail"}, may: []string{"leaf", "domain", "brand"}},
+	{name: "notify", folders: []string{"internal/notify"}, may: []string{"leaf", "domain", "brand", "safehttp"}},
+	{name: "telemetry", folders: []string{"internal/telemetry"}, may: leaves},
+	{name: "config", folders: []string{"internal/config"}, may: leaves},
+
+	// Libraries: they know nothing of Paraph's domain.
+	{name: "pades", folders: []string{"pades"}},
+	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
+	{name: "ocr", folders: []string{"internal/ocr"}},
+	{name: "sandbox", folders: []string{"internal/sandbox"}},
+	{name: "safehttp", folders: []string{"internal/safehttp"}},
+	{name: "crypt", folders: []string{"internal/blob/crypt"}},
+	{name: "brand", folders: []string{"internal/brand"}, pure: true},
+	{name: "ca", folders: []string{"internal/ca"}},
+	{name: "demodata", folders: []string{"internal/demodata"}},
+
+	{name: "server", folders: []string{"internal/server"}, may: append([]string{
+		"httpapi", "oauth", "signpage", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
+	}, edge...)},
+	{name: "webui", folders: []string{"internal/webui"}},
+	{name: "cli", folders: []string{"internal/cli"}, may: []string{
+		"server", "config", "telemetry", "leaf", "domain", "pades", "sandbox", "demodata", "sdk", "brand",
+	}},
+	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
+	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
+
+	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
+	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed"}},
+}
+
+// exceptions are single arrows that the rooms' table does not allow, each with
+// its reason.
+var exceptions = map[string][]string{
+	// The child process is the one place where untrusted bytes are parsed, so
+	// its entry binds the parsers to the sandbox's protocol.
+	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
+	// The CLI hands over to the child's entry when it is started as one, and
+	// reads the database's state for migrate and doctor.
+	"internal/cli": {"internal/sandbox/childmain", "internal/store"},
+}
+
+// outsideWorld is what pure rooms must not touch.
+var outsideWorld = []string{"database/sql", "net/http", "net/rpc", "net/smtp", "os/exec", "plugin", "syscall", "log", "C"}
