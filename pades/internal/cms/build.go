@@ -166,10 +166,14 @@ func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
 	return b.Bytes()
 }
 
+// addCertificates includes the chain without its root: the verifier has to
+// have that already, and a copy that no signature protects could be changed.
 func (t Template) addCertificates(b *cryptobyte.Builder) {
-	certs := make([][]byte, len(t.Chain))
+	var certs [][]byte
 	for i, c := range t.Chain {
-		certs[i] = c.Raw
+		if i == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
+			certs = append(certs, c.Raw)
+		}
 	}
 	slices.SortFunc(certs, bytes.Compare)
 	for _, c := range slices.CompactFunc(certs, bytes.Equal) {

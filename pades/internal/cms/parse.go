@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -39,6 +40,7 @@ type Signature struct {
 	serial  *big.Int
 	keyID   []byte
 	certIDs []certID
+	digests []crypto.Hash
 }
 
 // certID is an ESSCertIDv2.
@@ -99,6 +101,13 @@ func (s *Signature) signedData(sd cryptobyte.String) (signer cryptobyte.String, 
 	if !signers.ReadASN1(&signer, cbasn1.SEQUENCE) || !signers.Empty() {
 		return nil, ErrSigners
 	}
+	for !digests.Empty() {
+		oid, params, ok := readAlgorithm(&digests)
+		if !ok || !nullOrAbsent(params) {
+			return nil, malformed("the digest algorithms")
+		}
+		s.digests = append(s.digests, oidHash(oid))
+	}
 	return signer, s.certificates(certs)
 }
 
@@ -137,6 +146,9 @@ func (s *Signature) signerInfo(in cryptobyte.String) error {
 	digest, params, ok := readAlgorithm(&in)
 	if s.Hash = oidHash(digest); !ok || s.Hash == 0 || !nullOrAbsent(params) {
 		return malformed("the digest algorithm is not SHA-256, SHA-384 or SHA-512")
+	}
+	if !slices.Contains(s.digests, s.Hash) {
+		return malformed("the signer's digest algorithm is not listed")
 	}
 	var attrs, unsigned, value cryptobyte.String
 	if !in.PeekASN1Tag(tag0) || !in.ReadASN1Element(&attrs, tag0) {

@@ -1,0 +1,144 @@
+package pades
+
+import (
+	"slices"
+
+	"github.com/paraph/paraph/pades/pdffile"
+)
+
+// validationData allows a document security store (EN 319 142-1, 5.4.2) to be
+// added or extended.
+func (c *comparison) validationData() error {
+	a, err := c.old.Catalog()
+	if err != nil {
+		return err
+	}
+	b, err := c.new.Catalog()
+	if err != nil {
+		return err
+	}
+	dss, err := c.new.Resolve(b["DSS"])
+	if err != nil {
+		return err
+	}
+	switch d := dss.(type) {
+	case pdffile.Null:
+		return nil
+	case pdffile.Dict:
+		for key := range d {
+			if !slices.Contains([]pdffile.Name{"Type", "VRI", "Certs", "OCSPs", "CRLs"}, key) {
+				return forbid("the validation data has the entry /%s", key)
+			}
+		}
+	default:
+		return forbid("the validation data is no dictionary")
+	}
+	if err := c.explainNew(b["DSS"], 0); err != nil {
+		return err
+	}
+	replaced, err := c.replacedStore(a["DSS"], b["DSS"])
+	if err != nil || len(replaced) == 0 {
+		return err
+	}
+	// An object of the store that the pages use too would change what they show.
+	shared, err := c.usedElsewhere(replaced)
+	if err != nil {
+		return err
+	}
+	if shared {
+		return forbid("validation data was changed that other parts of the document use")
+	}
+	for num := range replaced {
+		c.explained[num] = true
+	}
+	return nil
+}
+
+// replacedStore lists dictionaries and arrays of the old store that were
+// changed, and explains what they newly reach.
+func (c *comparison) replacedStore(before, after pdffile.Object) (map[uint32]bool, error) {
+	reach, err := reachable(c.old, before, nil)
+	if err != nil {
+		return nil, err
+	}
+	replaced := map[uint32]bool{}
+	if err := c.explainNew(after, 0); err != nil {
+		return nil, err
+	}
+	for num := range reach {
+		if !c.changed[num] {
+			continue
+		}
+		ref, _, _, ok := c.new.Place(num)
+		if !ok {
+			return nil, forbid("validation data was removed")
+		}
+		o, err := c.new.Object(ref)
+		if err != nil {
+			return nil, err
+		}
+		if _, stream := o.(*pdffile.Stream); stream {
+			return nil, forbid("a certificate or revocation answer was replaced")
+		}
+		replaced[num] = true
+		if err := c.explainNew(o, 0); err != nil {
+			return nil, err
+		}
+	}
+	return replaced, nil
+}
+
+// usedElsewhere tells whether the old document reaches one of the objects
+// without going through its store.
+func (c *comparison) usedElsewhere(nums map[uint32]bool) (bool, error) {
+	catalog, err := c.old.Catalog()
+	if err != nil {
+		return false, err
+	}
+	rest := catalog.Clone()
+	delete(rest, "DSS")
+	root, _ := c.old.Trailer()["Root"].(pdffile.Ref)
+	seen, err := reachable(c.old, rest, map[uint32]bool{root.Num: true})
+	if err != nil {
+		return false, err
+	}
+	for num := range nums {
+		if seen[num] {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// reachable lists the objects that o leads to, not counting those in seen.
+func reachable(f *pdffile.File, o pdffile.Object, seen map[uint32]bool) (map[uint32]bool, error) {
+	if seen == nil {
+		seen = map[uint32]bool{}
+	}
+	todo := []pdffile.Object{o}
+	for len(todo) > 0 {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		switch v := o.(type) {
+		case pdffile.Ref:
+			if seen[v.Num] {
+				continue
+			}
+			seen[v.Num] = true
+			target, err := f.Object(v)
+			if err != nil {
+				return nil, err
+			}
+			todo = append(todo, target)
+		case pdffile.Array:
+			todo = append(todo, v...)
+		case pdffile.Dict:
+			for _, e := range v {
+				todo = append(todo, e)
+			}
+		case *pdffile.Stream:
+			todo = append(todo, v.Dict)
+		}
+	}
+	return seen, nil
+}
