@@ -206,7 +206,7 @@ func mutants() []mutant {
 			i := bytes.LastIndex(b, []byte("/Contents <"))
 			end := i + bytes.IndexByte(b[i:], '>')
 			c := slices.Clone(b)
-			copy(c[end-2:], "FF")
+			copy(c[end-2:], "11")
 			return c
 		}},
 	}
