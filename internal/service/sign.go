@@ -26,7 +26,9 @@ type SignerView struct {
 	Version   document.Version // exactly the bytes shown, and later signed
 	Pages     []document.Page
 	Sealed    *document.Version // the sealed PDF, once it exists
-	// Own says how the person came here: "email" or "api".
+	// Organisation is who asks.
+	Organisation access.Organisation
+	// Channel says how the token reached the person: "email" or "api".
 	Channel string
 }
 
@@ -59,6 +61,9 @@ func (s *Service) openLink(ctx context.Context, tx Reader, token string) (Signer
 		return v, fault.New(fault.Gone, "link_expired", "This link has run out. Ask the sender for a new one.")
 	}
 	v.Channel = link.Channel
+	if v.Organisation, err = tx.Organisation(ctx, link.Org); err != nil {
+		return v, err
+	}
 	if v.Envelope, err = tx.Envelope(ctx, link.Org, link.EnvelopeID); err != nil {
 		return v, err
 	}
