@@ -5,10 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 
 	"github.com/paraph/paraph/internal/pdf"
@@ -222,5 +225,72 @@ func TestTruncated(t *testing.T) {
 	found, err = tools.Inspect(t.Context(), out, "")
 	if err != nil || found.NeedsNormalising() || !found.Pages[0].HasGoodText() {
 		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// cmykJPEG is a picture of 8 by 8 pixels of one colour in four components, with
+// Adobe's marker or without; Go's encoder makes none.
+func cmykJPEG(adobe bool, values [4]int) []byte {
+	out := []byte{0xFF, 0xD8}
+	segment := func(marker byte, data ...byte) {
+		out = append(out, 0xFF, marker, 0, byte(len(data)+2))
+		out = append(out, data...)
+	}
+	if adobe {
+		segment(0xEE, append([]byte("Adobe"), 0, 100, 0, 0, 0, 0, 0)...)
+	}
+	segment(0xDB, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)
+	segment(0xC0, 8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0)
+	segment(0xC4, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11) // DC: twelve codes of four bits
+	segment(0xC4, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)                                  // AC: end of block only
+	segment(0xDA, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0)
+	bits := ""
+	for _, v := range values {
+		dc := 8 * (v - 128)
+		size, magnitude := 0, max(dc, -dc)
+		for m := magnitude; m > 0; m >>= 1 {
+			size++
+		}
+		if dc < 0 {
+			dc += 1<<size - 1
+		}
+		bits += fmt.Sprintf("%04b", size)
+		if size > 0 {
+			bits += fmt.Sprintf("%0*b", size, dc)
+		}
+		bits += "0"
+	}
+	for len(bits)%8 != 0 {
+		bits += "1"
+	}
+	for i := 0; i < len(bits); i += 8 {
+		v, _ := strconv.ParseUint(bits[i:i+8], 2, 8) // eight binary digits
+		out = append(out, byte(v))
+		if v == 0xFF {
+			out = append(out, 0)
+		}
+	}
+	return append(out, 0xFF, 0xD9)
+}
+
+// TestCMYK: ink is ink, whether the file counts it up or, as Adobe does, down.
+func TestCMYK(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string][]byte{
+		"plain": cmykJPEG(false, [4]int{255, 0, 0, 0}),
+		"Adobe": cmykJPEG(true, [4]int{0, 255, 255, 255}),
+	} {
+		out, _ := toPDF(t, c)
+		made, err := tools.Render(t.Context(), out, pdf.RenderOptions{Page: 1, Width: 8, Format: pdf.FormatPNG})
+		if err != nil {
+			t.Fatal(err)
+		}
+		picture, err := png.Decode(bytes.NewReader(made.Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, g, b, _ := picture.At(4, 4).RGBA(); r > 0x6000 || g < 0x8000 || b < 0xa000 {
+			t.Errorf("%s: cyan came out as %x %x %x", name, r>>8, g>>8, b>>8)
+		}
 	}
 }

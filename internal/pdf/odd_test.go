@@ -69,7 +69,7 @@ func TestOddFiles(t *testing.T) {
 // tight limits.
 func TestBombs(t *testing.T) {
 	t.Parallel()
-	tight, err := pdf.New(pdf.Config{Children: 1, Timeout: 8 * time.Second, Memory: 450 << 20, CacheDir: cacheDir})
+	tight, err := pdf.New(pdf.Config{Children: 1, Timeout: 8 * time.Second, Memory: 350 << 20, CacheDir: cacheDir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,9 @@ type Config struct {
 	Limits   Limits
 }
 
-// Tools does work on documents in child processes. It is safe for concurrent use.
+// Tools does work on documents in child processes. It is safe for concurrent
+// use. Files that are read may be used by several calls at once; a file that is
+// written must be empty, and its position is at the end afterwards.
 type Tools struct {
 	config Config
 	pool   *sandbox.Pool

@@ -21,7 +21,26 @@ func openStrict(file *os.File, size int64) (*strictView, error) {
 	return &strictView{opened}, nil
 }
 
-func (s *strictView) check() error { return s.file.Check() }
+// check adds to the reader's own check that every page's content can be read:
+// new content could not be put beside it otherwise.
+func (s *strictView) check() error {
+	if err := s.file.Check(); err != nil {
+		return err
+	}
+	return s.file.WalkPages(func(page *pdffile.Page) error {
+		content, err := s.file.Resolve(page.Dict["Contents"])
+		if err != nil {
+			return err
+		}
+		list, _ := content.(pdffile.Array)
+		for _, part := range list {
+			if _, err := s.file.Resolve(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
 // userUnit gives the points per unit of a page's own space (ISO 32000-1,
 // table 30); pages that say nothing usable have 1.
