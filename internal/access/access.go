@@ -237,3 +237,7 @@ type Organisation struct {
 	Name      string
 	CreatedAt time.Time
 }
+
+// Needs lists the scopes of which an action needs any one; none for an action
+// that no client can be allowed.
+func Needs(do Action) []Scope { return slices.Clone(rules[do].scopes) }

@@ -94,26 +94,50 @@ type EventProof struct {
 	Disclosed []byte // JSON: the entry with the keys of its commitments
 }
 
-// Proof gives the proof of one event.
-// Faults: NotFound; Conflict "not_in_log_yet" for the moment before it is numbered.
-func (s *Service) Proof(ctx context.Context, a access.Actor, eventID string) (out EventProof, err error) {
-	if err := access.Allowed(a, access.ReadEvent); err != nil {
-		return out, err
-	}
+// Event gives one public event. Faults: NotFound; Conflict "not_in_log_yet" for
+// the moment before it is numbered.
+func (s *Service) Event(ctx context.Context, a access.Actor, eventID string) (e journal.Entry, err error) {
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		if out.Entry, err = tx.Entry(ctx, a.Org, eventID); err != nil {
+		e, err = eventFor(ctx, tx, a, eventID)
+		return err
+	})
+	if err == nil && e.Index < 0 {
+		err = notInLogYet()
+	}
+	return e, err
+}
+
+func eventFor(ctx context.Context, tx Reader, a access.Actor, eventID string) (journal.Entry, error) {
+	if err := access.Allowed(a, access.ReadEvent); err != nil {
+		return journal.Entry{}, err
+	}
+	e, err := tx.Entry(ctx, a.Org, eventID)
+	if err != nil {
+		return journal.Entry{}, err
+	}
+	if !e.Kind.Public() {
+		return journal.Entry{}, access.NotFound()
+	}
+	return e, access.Check(a, access.ReadEvent, access.Resource{Org: a.Org, Unit: e.Unit})
+}
+
+// Proof gives the proof of one event. Faults: as Event.
+func (s *Service) Proof(ctx context.Context, a access.Actor, eventID string) (out EventProof, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		e, err := eventFor(ctx, tx, a, eventID)
+		if err != nil {
 			return err
 		}
-		if !out.Entry.Kind.Public() {
-			return access.NotFound()
-		}
-		if err := access.Check(a, access.ReadEvent, access.Resource{Org: a.Org, Unit: out.Entry.Unit}); err != nil {
-			return err
-		}
-		out, err = s.prove(ctx, tx, out.Entry)
+		out, err = s.prove(ctx, tx, e)
 		return err
 	})
 	return out, err
+}
+
+func notInLogYet() error {
+	f := fault.New(fault.Conflict, "not_in_log_yet", "The event is not in the log yet; it will be within moments.")
+	f.RetryAfter = time.Second
+	return f
 }
 
 // EntryProofs proves entries of the log for a worker that packs them.
@@ -138,9 +162,7 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 		return out, err
 	}
 	if e.Index < 0 || e.Index >= head.Size {
-		f := fault.New(fault.Conflict, "not_in_log_yet", "The event is not in the log yet; it will be within moments.")
-		f.RetryAfter = time.Second
-		return out, f
+		return out, notInLogYet()
 	}
 	cp := journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)}
 	shown, err := journal.Disclose(e, journal.Fields...)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
@@ -52,6 +53,28 @@ func (s *Service) Operation(ctx context.Context, a access.Actor, opID string) (o
 		return access.Check(a, access.WriteDocument, access.Resource{Org: op.Org, Unit: op.Unit})
 	})
 	return op, err
+}
+
+// AwaitOperation gives an operation as soon as it has ended, or as it is when
+// wait is over or the caller gone. Faults: NotFound.
+func (s *Service) AwaitOperation(ctx context.Context, a access.Actor, opID string, wait time.Duration) (Operation, error) {
+	wake, cancel := s.Store.Subscribe(TopicEntries) // every end of an operation is an entry
+	defer cancel()
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	for {
+		op, err := s.Operation(ctx, a, opID)
+		if err != nil || op.State.Ended() || wait <= 0 {
+			return op, err
+		}
+		select {
+		case <-wake:
+		case <-over.C:
+			wait = 0 // one last look
+		case <-ctx.Done():
+			return op, nil
+		}
+	}
 }
 
 // Operations lists operations, newest first: the open ones, the stuck ones, all.

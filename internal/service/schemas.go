@@ -147,6 +147,18 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name, title s
 	})
 }
 
+// DocumentType gives one document type. Faults: NotFound.
+func (s *Service) DocumentType(ctx context.Context, a access.Actor, name string) (t document.Type, err error) {
+	if err := access.Allowed(a, access.ReadSettings); err != nil {
+		return t, err
+	}
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		t, err = tx.DocumentType(ctx, a.Org, name)
+		return err
+	})
+	return t, err
+}
+
 // DocumentTypes lists the organisation's document types by name.
 func (s *Service) DocumentTypes(ctx context.Context, a access.Actor) (out []document.Type, err error) {
 	if err := access.Allowed(a, access.ReadSettings); err != nil {

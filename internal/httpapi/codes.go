@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/paraph/paraph/internal/fault"
+)
+
+// codeInfo explains one code of the contract.
+type codeInfo struct {
+	kind  fault.Kind
+	title string // the same for every occurrence
+	http  int    // where no kind stands for the status; else 0
+}
+
+func (c codeInfo) status() int {
+	if c.http != 0 {
+		return c.http
+	}
+	return statuses[c.kind]
+}
+
+// titleOf gives the title of a fault: that of its code, else that of its kind.
+func titleOf(f *fault.Fault) string {
+	if info, ok := catalogue[f.Code]; ok {
+		return info.title
+	}
+	return http.StatusText(statuses[f.Kind])
+}
+
+// catalogue lists every code a caller of the API can meet; /docs/errors shows it.
+var catalogue = map[string]codeInfo{
+	"invalid_request":        {kind: fault.Invalid, title: "The request does not fit the contract"},
+	"malformed_body":         {http: http.StatusBadRequest, title: "The body cannot be read"},
+	"body_incomplete":        {http: http.StatusBadRequest, title: "The body did not arrive whole"},
+	"body_too_large":         {kind: fault.TooLarge, title: "The body is too large"},
+	"file_too_large":         {kind: fault.TooLarge, title: "The file is too large"},
+	"unsupported_media_type": {kind: fault.Unsupported, title: "The media type is not taken"},
+	"method_not_allowed":     {http: http.StatusMethodNotAllowed, title: "The path does not take this method"},
+	"no_such_path":           {kind: fault.NotFound, title: "There is nothing at this path"},
+	"not_acceptable":         {http: http.StatusNotAcceptable, title: "The answer has no such form"},
+
+	codeKeyRequired:          {kind: fault.Invalid, title: "The Idempotency-Key is missing"},
+	"idempotency_key_reused": {kind: fault.Conflict, title: "The Idempotency-Key belongs to another request"},
+	"result_not_repeatable":  {kind: fault.Conflict, title: "The first answer held a secret and was not kept"},
+
+	"credentials_missing": {kind: fault.Unauthorized, title: "No access token was sent"},
+	"invalid_token":       {kind: fault.Unauthorized, title: "The access token is not valid"},
+	"invalid_client":      {kind: fault.Unauthorized, title: "The client is not known"},
+	"missing_scope":       {kind: fault.Forbidden, title: "The access token lacks the right"},
+	"not_your_task":       {kind: fault.Forbidden, title: "The task is assigned to somebody else"},
+	"not_found":           {kind: fault.NotFound, title: "There is nothing here, or it is not yours"},
+	"rate_limited":        {kind: fault.TooMany, title: "Too many requests"},
+
+	"invalid_document":      {kind: fault.Invalid, title: "The document's details have faults"},
+	"empty_file":            {kind: fault.Invalid, title: "The file is empty"},
+	"external_id_taken":     {kind: fault.Conflict, title: "Another document has this external id"},
+	"document_not_draft":    {kind: fault.Conflict, title: "The document is not a draft"},
+	"document_processing":   {kind: fault.Conflict, title: "The document is still being read"},
+	"document_quarantined":  {kind: fault.Conflict, title: "The document is in quarantine"},
+	"document_failed":       {kind: fault.Conflict, title: "The document could not be read"},
+	"action_not_allowed":    {kind: fault.Conflict, title: "The document's state does not allow this"},
+	"invalid_void":          {kind: fault.Invalid, title: "The withdrawal has faults"},
+	"empty_query":           {kind: fault.Invalid, title: "The search text is missing"},
+	"blob_damaged":          {kind: fault.Internal, title: "The stored file is damaged"},
+	"invalid_document_type": {kind: fault.Invalid, title: "The document type has faults"},
+	"invalid_unit":          {kind: fault.Invalid, title: "The business unit has faults"},
+	"exists":                {kind: fault.Conflict, title: "There is one of this name already"},
+	"invalid_client_request": {kind: fault.Invalid,
+		title: "The client has faults"},
+
+	"invalid_approval": {kind: fault.Invalid, title: "The approval payload has faults"},
+	"invalid_decision": {kind: fault.Invalid, title: "The decision has faults"},
+	"task_not_open":    {kind: fault.Conflict, title: "The task is not open"},
+	"task_not_found":   {kind: fault.NotFound, title: "There is no such task"},
+
+	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
+	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
+	"envelope_not_open":    {kind: fault.Conflict, title: "The envelope is not open"},
+	"envelope_not_sealing": {kind: fault.Conflict, title: "The envelope is not being sealed"},
+	"already_signed":       {kind: fault.Conflict, title: "This person has signed already"},
+	"already_declined":     {kind: fault.Conflict, title: "This person has declined already"},
+	"not_your_turn":        {kind: fault.Conflict, title: "It is not this recipient's turn"},
+	"recipient_not_found":  {kind: fault.NotFound, title: "There is no such recipient"},
+	"reminded_enough":      {kind: fault.TooMany, title: "The recipient was reminded a moment ago"},
+	"link_unknown":         {kind: fault.NotFound, title: "The signing link is not known"},
+	"link_expired":         {kind: fault.Gone, title: "The signing link has run out"},
+	"shown_something_else": {kind: fault.Conflict, title: "What was shown is not what would be signed"},
+	"invalid_signature":    {kind: fault.Invalid, title: "The signature is not complete"},
+	"invalid_reason":       {kind: fault.Invalid, title: "The reason has faults"},
+	"not_sealed_yet":       {kind: fault.NotFound, title: "The sealed PDF is not there yet"},
+
+	"operation_not_failed":    {kind: fault.Conflict, title: "The operation has not failed"},
+	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},
+	"operation_ended":         {kind: fault.Conflict, title: "The operation has ended"},
+
+	"bad_cursor":      {kind: fault.Invalid, title: "The cursor is not one of ours"},
+	"not_in_log_yet":  {kind: fault.Conflict, title: "The event is not in the log yet"},
+	"no_such_tile":    {kind: fault.NotFound, title: "The log has no such tile"},
+	"log_empty":       {kind: fault.NotFound, title: "The log has no entries yet"},
+	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
+
+	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},
+	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
+	"store_unavailable":   {kind: fault.Unavailable, title: "The database is away"},
+	"storage_unavailable": {kind: fault.Unavailable, title: "The file storage is away"},
+	"storage_full":        {kind: fault.Unavailable, title: "The storage is full"},
+}

@@ -1,0 +1,186 @@
+// Package httpapi is Paraph's HTTP API: one file per resource, each handler a
+// function from one input struct to one output struct that calls one command or
+// query of internal/service and maps what comes back. Rules live in the domain;
+// here live the contract's names, the mapping of faults to problems (problem.go),
+// and what every request goes through: where it came from (source.go), who sent
+// it (auth.go), how often (limit.go), and under which idempotency key (idem.go).
+//
+// The contract is described by OpenAPI 3.1, emitted from the same structs
+// (openapi.go) and kept in api/openapi.yaml.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// Verifier tells who sent an access token.
+type Verifier interface {
+	// Verify checks a bearer token and gives the client it was made for, without
+	// Source. Fault Unauthorized "invalid_token"; those of the store.
+	Verify(ctx context.Context, token string) (access.Actor, error)
+}
+
+// Observer is told of every answered request, for the metrics.
+type Observer interface {
+	// ObserveRequest takes the route's pattern ("/v1/documents/{id}"; "" where no
+	// route matched), never the path itself.
+	ObserveRequest(route, method string, status int, d time.Duration)
+}
+
+// Mount is a handler of another room that goes through the same reception:
+// request id, source, access log, metrics and trace.
+type Mount struct {
+	Pattern string // as of http.ServeMux
+	Handler http.Handler
+}
+
+// Config is what the API is made of. Zero limits mean the defaults.
+type Config struct {
+	Service   *service.Service
+	Verifier  Verifier
+	Clock     clock.Clock
+	Log       *slog.Logger
+	Observer  Observer // nil: nobody is told
+	Sources   Sources
+	PublicURL string // without a slash at the end; source of the events
+
+	MaxUpload int64         // bytes of one uploaded file; default DefaultMaxUpload
+	Idle      time.Duration // an upload or download that stands still this long is cut off
+	Timeout   time.Duration // of requests that neither stream nor wait
+	Rate      Rate          // per client
+
+	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
+	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
+
+	// Closing ends the open event streams when it is closed; nil: they end with their requests.
+	Closing <-chan struct{}
+	Mounts  []Mount
+}
+
+// Defaults of Config.
+const (
+	DefaultMaxUpload = 512 << 20
+	defaultIdle      = 30 * time.Second
+	defaultTimeout   = 30 * time.Second
+	maxBody          = 1 << 20 // bytes of a JSON body
+	maxWait          = 60 * time.Second
+)
+
+// api is the contract with what its handlers need.
+type api struct {
+	Config
+	huma    huma.API
+	mux     *http.ServeMux
+	limiter *limiter
+	spec    []byte // JSON
+}
+
+// New makes the handler of the whole API with its mounts.
+func New(c Config) http.Handler {
+	a := build(c)
+	a.mountLog()
+	a.mountDocs()
+	a.mountRest()
+	return a.reception(a.mux)
+}
+
+// build registers every operation. It needs no running parts: Spec calls it too.
+func build(c Config) *api {
+	a := &api{Config: c.withDefaults(), mux: http.NewServeMux()}
+	a.limiter = newLimiter(a.Rate)
+	a.huma = humago.New(a.mux, humaConfig())
+	a.huma.UseMiddleware(a.admit)
+	a.documents()
+	a.versions()
+	a.pages()
+	a.approvals()
+	a.tasks()
+	a.envelopes()
+	a.operations()
+	a.events()
+	a.archive()
+	a.settings()
+	finishSpec(a.huma.OpenAPI())
+	return a
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxUpload <= 0 {
+		c.MaxUpload = DefaultMaxUpload
+	}
+	if c.Idle <= 0 {
+		c.Idle = defaultIdle
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Rate == (Rate{}) {
+		c.Rate = DefaultRate
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// route describes one operation of the API.
+type route struct {
+	id      string // operationId: what SDKs call the method
+	method  string
+	path    string
+	tag     string
+	summary string
+	about   string
+	does    access.Action
+	status  int      // of success; 0: 200
+	codes   []string // fault codes beside those that every operation has
+	stream  bool     // reads or writes a stream: no time limit, no body limit of its own
+}
+
+// metadata keys of a huma.Operation.
+const (
+	metaAction = "action"
+	metaStream = "stream"
+	metaWait   = "wait"
+)
+
+// handle registers one operation with its handler.
+func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, huma.Operation{
+		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
+		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,
+		MaxBodyBytes: maxBody, BodyReadTimeout: a.Timeout,
+		RejectUnknownQueryParameters: true,
+		Security:                     security(rt.does),
+		Responses:                    problems(rt),
+		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream},
+	}, fn)
+}
+
+// mountRest adds the other rooms and the answers for what is nowhere.
+func (a *api) mountRest() {
+	root := false
+	for _, m := range a.Mounts {
+		a.mux.Handle(m.Pattern, m.Handler)
+		root = root || m.Pattern == "/"
+	}
+	for _, p := range []string{"/v1/", "/log/", "/docs/"} {
+		a.mux.HandleFunc(p, a.nowhere)
+	}
+	if !root {
+		a.mux.HandleFunc("/", a.nowhere)
+	}
+}

@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+const codeKeyRequired = "idempotency_key_required"
+
+// Keyed is part of the input of every operation that changes something.
+type Keyed struct {
+	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[\\x21-\\x7e]+$" example:"3f6b1c9e-5c0e-4a58-9d2a-0f6f1f2f7b11" doc:"Names this request: 1 to 255 visible ASCII characters, new for each new request. Repeating it returns the first answer, marked Idempotency-Replayed, for 7 days."`
+}
+
+// Replayed is part of the output of every operation that changes something.
+type Replayed struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"true where this is the first answer to a repeated request."`
+}
+
+func replayed(yes bool) Replayed {
+	if yes {
+		return Replayed{Replayed: "true"}
+	}
+	return Replayed{}
+}
+
+// callOf gives who calls under which idempotency key. extra stands in for a body
+// that is not read before the command (an upload).
+func callOf(ctx context.Context, extra ...[]byte) service.Call {
+	rq := requestOf(ctx)
+	body := extra
+	if rq.body != nil {
+		body = append(body, rq.body.Sum(nil))
+	}
+	return service.Call{Actor: rq.actor, Idem: &service.Idempotency{
+		Route: rq.route, Key: rq.key, Digest: requestDigest(rq.http, body...),
+	}}
+}
+
+// requestDigest is the SHA-256 over everything in a request that decides what it
+// does: method, path with its ids, query in a fixed order, media type and body.
+// Each part is preceded by its length, so that no two requests run together.
+func requestDigest(r *http.Request, body ...[]byte) []byte {
+	h := sha256.New()
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		media = ""
+	}
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.Query().Encode(), media} {
+		writePart(h, []byte(part))
+	}
+	for _, part := range body {
+		writePart(h, part)
+	}
+	return h.Sum(nil)
+}
+
+func writePart(h hash.Hash, part []byte) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+	h.Write(n[:])
+	h.Write(part)
+}
+
+// hashBody lets the body be hashed while it is read.
+func (rq *request) hashBody(r *http.Request) {
+	rq.body = sha256.New()
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	r.Body = &hashedBody{Reader: io.TeeReader(r.Body, rq.body), Closer: r.Body}
+}
+
+type hashedBody struct {
+	io.Reader
+	io.Closer
+}
+
+// preferWait reads "wait=N" of a Prefer header (RFC 7240 section 4.3), at most
+// maxWait. What cannot be read is no preference.
+func preferWait(header string) time.Duration {
+	for pref := range strings.FieldsFuncSeq(header, func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, _ := strings.Cut(pref, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+		if err != nil || n < 0 {
+			return 0
+		}
+		return min(time.Duration(min(n, 3600))*time.Second, maxWait)
+	}
+	return 0
+}
