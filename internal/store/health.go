@@ -33,7 +33,7 @@ func (w *writer) refused() error {
 	if f == nil {
 		return nil
 	}
-	if time.Since(w.probed) < probeGap {
+	if time.Since(w.probed) < time.Duration(w.gap.Load()) {
 		return f
 	}
 	w.probed = time.Now()

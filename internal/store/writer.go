@@ -45,7 +45,8 @@ type writer struct {
 	// refused until a probe passes.
 	broken atomic.Pointer[fault.Fault]
 	probed time.Time
-	dead   bool // the last probe failed
+	gap    atomic.Int64 // nanoseconds between probes; probeGap unless a test says otherwise
+	dead   bool         // the last probe failed
 
 	commit func(*sqlConn) error // replaced by tests that let the disk fail
 }
@@ -66,9 +67,11 @@ type request struct {
 var errGone = errors.New("the caller's goroutine ended inside its transaction")
 
 func newWriter(e *sqliteEngine, o Options, h *hub) *writer {
-	return &writer{e: e, clock: o.Clock, hub: h, log: o.Log, hook: o.BeforeCommit,
+	w := &writer{e: e, clock: o.Clock, hub: h, log: o.Log, hook: o.BeforeCommit,
 		queue: make(chan *request, maxGroup), quit: make(chan struct{}), ended: make(chan struct{}),
 		commit: func(c *sqlConn) error { return c.tx.Commit() }}
+	w.gap.Store(int64(probeGap))
+	return w
 }
 
 func (w *writer) stop() {
