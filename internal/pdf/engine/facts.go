@@ -14,6 +14,7 @@ type facts struct {
 	dpiX, dpiY  float64 // 0 = not said
 	orientation int     // 1 to 8 as EXIF and TIFF count
 	adobe       bool    // a JPEG with Adobe's marker: its CMYK is inverted
+	components  int     // of a JPEG with eight bits each; 0 = something else
 }
 
 // Page sizes in points for pictures that do not say how large they are.
@@ -88,6 +89,8 @@ func jpegFacts(source io.ReaderAt) facts {
 			known.dpiX, known.dpiY = jfifDensity(segment)
 		case marker == 0xE1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) && exif.orientation == 0:
 			exif = exifFacts(segment[6:])
+		case marker >= 0xC0 && marker <= 0xC2 && len(segment) >= 6 && segment[0] == 8:
+			known.components = int(segment[5])
 		case marker == 0xEE && bytes.HasPrefix(segment, []byte("Adobe")):
 			known.adobe = true
 		}

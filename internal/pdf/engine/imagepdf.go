@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -59,7 +60,7 @@ func (e *Engine) ImagesToPDF(files []*os.File, out *os.File, limits pdf.Limits) 
 	if w.err != nil {
 		return 0, fmt.Errorf("write the document: %w", w.err)
 	}
-	return len(pages), nil
+	return len(pages), e.checkRare(out, w.unsure, limits)
 }
 
 // pdfWriter writes a PDF from front to back; the first error sticks.
@@ -67,6 +68,8 @@ type pdfWriter struct {
 	w       *bufio.Writer
 	at      int64
 	offsets []int64 // of object i+1; 0 = not yet written
+	pages   int
+	unsure  []int // pages whose picture pdfium must still decode
 	err     error
 }
 
@@ -136,19 +139,24 @@ func (w *pdfWriter) picturePage(p *picture, file *os.File) (int, error) {
 	known := p.facts(file)
 	// Decoding shows whether the picture is whole, before it becomes a page.
 	decoded, err := p.decode()
-	if err != nil {
+	rare := p.kind == pdf.KindJPEG && errors.Is(err, pdf.ErrUnsupported) && known.components > 0
+	if err != nil && !rare {
 		return 0, err
 	}
 	width, height, _ := p.pageSize(config, known)
 	first := w.reserve(3)
 	page, content, xobject := first, first+1, first+2
+	w.pages++
+	if rare { // Go cannot decode it, but pdfium may
+		w.unsure = append(w.unsure, w.pages)
+	}
 	w.object(page, fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 %.4f %.4f]/Contents %d 0 R/Resources<</XObject<</Im %d 0 R>>>>>>",
 		width, height, content, xobject))
 	draw := fmt.Sprintf("q %s cm /Im Do Q", placement(known.orientation, width, height))
 	w.object(content, fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(draw), draw))
 	size := fmt.Sprintf("/Type/XObject/Subtype/Image/Width %d/Height %d", config.Width, config.Height)
 	if p.kind == pdf.KindJPEG {
-		err = w.stream(xobject, size+jpegDict(decoded, known), func(out io.Writer) error {
+		err = w.stream(xobject, size+jpegDict(known), func(out io.Writer) error {
 			_, err := io.Copy(out, p.reader())
 			return err
 		})
@@ -183,18 +191,37 @@ func placement(orientation int, w, h float64) string {
 	return fmt.Sprintf("%.4f %.4f %.4f %.4f %.4f %.4f", m[0], m[1], m[2], m[3], m[4], m[5])
 }
 
-func jpegDict(decoded image.Image, known facts) string {
-	dict := "/BitsPerComponent 8/Filter/DCTDecode/ColorSpace/DeviceRGB"
-	switch decoded.(type) {
-	case *image.Gray:
-		dict = "/BitsPerComponent 8/Filter/DCTDecode/ColorSpace/DeviceGray"
-	case *image.CMYK:
-		dict = "/BitsPerComponent 8/Filter/DCTDecode/ColorSpace/DeviceCMYK"
+func jpegDict(known facts) string {
+	const dict = "/BitsPerComponent 8/Filter/DCTDecode/ColorSpace"
+	switch known.components {
+	case 1:
+		return dict + "/DeviceGray"
+	case 4:
 		if known.adobe {
-			dict += "/Decode[1 0 1 0 1 0 1 0]"
+			return dict + "/DeviceCMYK/Decode[1 0 1 0 1 0 1 0]"
+		}
+		return dict + "/DeviceCMYK"
+	}
+	return dict + "/DeviceRGB"
+}
+
+// checkRare lets pdfium decode the pictures that Go could not.
+func (e *Engine) checkRare(out *os.File, pages []int, limits pdf.Limits) error {
+	if len(pages) == 0 {
+		return nil
+	}
+	doc, err := e.open(out, limits)
+	if err != nil {
+		return err
+	}
+	defer doc.close()
+	for _, number := range pages {
+		object, ok := doc.onlyImage(number)
+		if !ok || doc.bitmapOf(object) == nil {
+			return pdf.ErrUnsupported.With("the picture uses a form of JPEG that cannot be read")
 		}
 	}
-	return dict
+	return nil
 }
 
 // rows gives a picture row by row as PDF samples.
