@@ -66,6 +66,22 @@ func PreparePage(ctx context.Context, tools *pdf.Tools, file *os.File, page int,
 	return made.Prepared, made.Rendered, nil
 }
 
+// PageWords puts what was recognised on a prepared page into points of the
+// page, as pdf.Tools.AddTextLayer wants it. Lines are numbered as read.
+func PageWords(number int, result *ocr.PageResult, rendered *pdf.Rendered) pdf.PageWords {
+	across, down := rendered.Scale()
+	page := pdf.PageWords{Number: number, Angle: result.Angle()}
+	for i := range result.Lines {
+		for j := range result.Lines[i].Words {
+			word := &result.Lines[i].Words[j]
+			b := result.Straight(word)
+			page.Words = append(page.Words, pdf.Word{Text: word.Text, Line: i,
+				Box: pdf.Box{X0: b.X0 / across, Y0: b.Y0 / down, X1: b.X1 / across, Y1: b.Y1 / down}})
+		}
+	}
+	return page
+}
+
 func prepare(documents *engine.Engine) sandbox.Op {
 	return sandbox.Handle(func(task *sandbox.Task, args prepareArgs) (*preparedPage, error) {
 		if len(task.Files) != 2 {
