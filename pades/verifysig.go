@@ -273,8 +273,8 @@ var documentUsages = []asn1.ObjectIdentifier{
 
 // usage tells why a certificate is not for signing documents, or "".
 func usage(c *x509.Certificate) string {
-	if c.IsCA {
-		return "the certificate is that of an authority"
+	if c.IsCA && c.KeyUsage == 0 {
+		return "the certificate is that of an authority and does not say that it signs documents"
 	}
 	if c.KeyUsage != 0 && c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
 		return "the certificate's key is not for signatures"

@@ -348,7 +348,7 @@ func xrefLayout(d Dict, at int64) (widths [3]int, index []int64, err error) {
 	}
 	for i := range 3 {
 		n, ok := w[i].(Integer)
-		if !ok || n < 0 || n > 7 {
+		if !ok || n < 0 || n > 8 {
 			return widths, nil, damaged(at, "a cross-reference stream's /W is out of range")
 		}
 		widths[i] = int(n)
@@ -390,6 +390,9 @@ func (f *File) xrefEntries(s *Section, data []byte, w [3]int, index []int64, roo
 		for n := range count {
 			e, known := streamEntry(data[:row], w)
 			data = data[row:]
+			if e.offset < 0 || e.kind == entryPlain && e.offset > f.size {
+				return damaged(s.Offset, "a cross-reference stream points outside the file")
+			}
 			if !known {
 				continue
 			}
@@ -421,9 +424,9 @@ func streamEntry(b []byte, w [3]int) (entry, bool) {
 	case 0:
 		return entry{kind: entryFree}, true
 	case 1:
-		return entry{kind: entryPlain, offset: second, gen: uint16(min(third, 65535))}, true
+		return entry{kind: entryPlain, offset: second, gen: uint16(min(max(third, 0), 65535))}, true
 	case 2:
-		if second > maxObjectNumber || third > maxObjectNumber {
+		if second < 0 || second > maxObjectNumber || third < 0 || third > maxObjectNumber {
 			return entry{}, false
 		}
 		return entry{kind: entryPacked, offset: second, index: uint32(third)}, true
