@@ -98,6 +98,7 @@ func (p *PageResult) take(result Result, used working) {
 	if words(result) <= fewWords && result.MeanConfidence() < believable {
 		result.Lines = nil
 	}
+	result.Lines = joinRows(result.Lines)
 	p.Result, p.Confidence, p.DPI = result, result.MeanConfidence(), used.dpi
 	p.Steps = append(p.Steps, used.steps...)
 	p.Upright = (p.Upright + 90*used.turns) % 360
