@@ -115,7 +115,7 @@ func TestSignatureValueAttacks(t *testing.T) {
 			return slices.Delete(p, 3, 4)
 		})},
 		{"not CMS", pades.CheckCMS, "malformed", []byte{0x30, 3, 2, 1, 5}},
-		{"nothing", pades.CheckContents, "no DER", nil},
+		{"nothing", pades.CheckCMS, "no SignedData", nil},
 	} {
 		r := verify(t, withValue(t, signed, c.der), pades.VerifyOptions{Policy: pades.Sealed})
 		found := slices.ContainsFunc(r.Failures(), func(k pades.Check) bool {
