@@ -6,33 +6,39 @@ import "strings"
 // else is one SQL text.
 type dialect struct {
 	name string
+	// updateMany tells that one UPDATE of many rows is faster than many. SQLite
+	// has no round trips to save, and would read the whole table for it.
+	updateMany bool
 	// labelIs is true where the document d has the label ? with the value ?.
 	labelIs string
 	// approverIs is true where ? stands in the approver list of the document d.
 	approverIs string
 	// pageContains is a condition on the page p with one argument made from the
-	// folded text by pageArgument.
-	pageContains func(folded string) (condition, argument string)
+	// folded text. lead says that it finds the pages by itself, and that no other
+	// index should be taken.
+	pageContains func(folded string) (condition, argument string, lead bool)
 }
 
 var sqliteDialect = &dialect{
 	name:       "sqlite",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each(d.labels) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_each(d.approvers) j WHERE j.value = ?)",
-	pageContains: func(folded string) (string, string) {
+	pageContains: func(folded string) (string, string, bool) {
 		if len([]rune(folded)) < 3 { // a trigram index knows nothing shorter
-			return likeCondition, likePattern(folded)
+			return likeCondition, likePattern(folded), false
 		}
-		return "p.rid IN (SELECT rowid FROM page_fts WHERE page_fts MATCH ?)", `"` + strings.ReplaceAll(folded, `"`, `""`) + `"`
+		phrase := `"` + strings.ReplaceAll(folded, `"`, `""`) + `"`
+		return "p.rid IN (SELECT rowid FROM page_fts WHERE page_fts MATCH ?)", phrase, true
 	},
 }
 
 var postgresDialect = &dialect{
 	name:       "postgres",
+	updateMany: true,
 	labelIs:    "EXISTS (SELECT 1 FROM json_each_text(d.labels::json) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_array_elements_text(d.approvers::json) j WHERE j.value = ?)",
-	pageContains: func(folded string) (string, string) {
-		return likeCondition, likePattern(folded) // the trigram index serves LIKE
+	pageContains: func(folded string) (string, string, bool) {
+		return likeCondition, likePattern(folded), false // the trigram index serves LIKE, and the planner knows when
 	},
 }
 

@@ -55,9 +55,13 @@ func (r *Reader) SearchPages(ctx context.Context, q service.PageQuery) ([]servic
 	if text == "" {
 		return nil, nil
 	}
-	condition, argument := r.c.dialect().pageContains(text)
+	condition, argument, lead := r.c.dialect().pageContains(text)
 	var w where
-	w.add("p.org = ?", q.Org)
+	if lead && q.DocumentID == "" {
+		w.add("p.org || '' = ?", q.Org)
+	} else {
+		w.add("p.org = ?", q.Org)
+	}
 	w.add(condition, argument)
 	w.is("p.document_id", q.DocumentID)
 	mine, args := part("d.org", "d.id", q.Principal)

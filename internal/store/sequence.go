@@ -45,6 +45,18 @@ func (t *Tx) Number(ctx context.Context, n service.Numbering) error {
 }
 
 func (t *Tx) giveIndexes(ctx context.Context, n service.Numbering) error {
+	if !t.c.dialect().updateMany {
+		for i, id := range n.IDs {
+			done, err := exec(ctx, t.c, "UPDATE entry SET idx = ? WHERE id = ? AND idx IS NULL", n.First+int64(i), id)
+			if err != nil {
+				return err
+			}
+			if done != 1 {
+				return stale()
+			}
+		}
+		return nil
+	}
 	return chunks(len(n.IDs), func(from, to int) error {
 		args := make([]any, 0, 2*(to-from))
 		for i := from; i < to; i++ {
@@ -58,15 +70,11 @@ func (t *Tx) giveIndexes(ctx context.Context, n service.Numbering) error {
 	})
 }
 
-// numberEntries writes the UPDATE of n entries. Both databases call the columns
-// of a VALUES list column1 and column2.
+// numberEntries writes the UPDATE of n entries.
 func numberEntries(n int) string {
-	if n == 1 {
-		return "UPDATE entry SET idx = v.column2 FROM (SELECT CAST(? AS text) AS column1, CAST(? AS bigint) AS column2) v WHERE entry.id = v.column1 AND entry.idx IS NULL"
-	}
 	row := "(CAST(? AS text), CAST(? AS bigint)), "
-	return "UPDATE entry SET idx = v.column2 FROM (VALUES " + strings.TrimSuffix(strings.Repeat(row, n), ", ") +
-		") v WHERE entry.id = v.column1 AND entry.idx IS NULL"
+	return "UPDATE entry SET idx = v.idx FROM (VALUES " + strings.TrimSuffix(strings.Repeat(row, n), ", ") +
+		") v (id, idx) WHERE entry.id = v.id AND entry.idx IS NULL"
 }
 
 func (t *Tx) storeHashes(ctx context.Context, hashes map[int64][32]byte) error {

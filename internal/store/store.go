@@ -86,13 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
-	s := &Store{hub: &hub{}, log: o.Log, clock: o.Clock}
-	var err error
-	if isPostgres(o.URL) {
-		s.engine, err = openPostgres(ctx, o, s.hub)
-	} else {
-		s.engine, err = openSQLite(ctx, strings.TrimPrefix(strings.TrimPrefix(o.URL, "sqlite:"), "//"), o, s.hub)
-	}
+	s, err := openEngine(ctx, o)
 	if err != nil {
 		return nil, mapped(err)
 	}
@@ -113,6 +107,21 @@ func (s *Store) prepare(ctx context.Context, keep bool) error {
 		return err
 	}
 	return s.start(ctx)
+}
+
+// openEngine opens the database without looking at its schema.
+func openEngine(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{hub: &hub{}, log: o.Log, clock: o.Clock}
+	var err error
+	if isPostgres(o.URL) {
+		s.engine, err = openPostgres(ctx, o, s.hub)
+	} else {
+		s.engine, err = openSQLite(ctx, strings.TrimPrefix(strings.TrimPrefix(o.URL, "sqlite:"), "//"), o, s.hub)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func isPostgres(url string) bool {
