@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -36,7 +37,12 @@ func NewTracing(ctx context.Context, endpoint, version string) (*Tracing, error)
 	if err != nil {
 		return nil, fmt.Errorf("the trace exporter: %w", err)
 	}
-	return newTracing(sdktrace.WithBatcher(exporter), version), nil
+	t := newTracing(sdktrace.WithBatcher(exporter), version)
+	// The HTTP edge and libraries find the provider and the traceparent header
+	// through OpenTelemetry's own globals.
+	otel.SetTracerProvider(t.provider)
+	otel.SetTextMapPropagator(t.w3c)
+	return t, nil
 }
 
 // newTracing makes a Tracing with any exporter, for tests too.

@@ -1,0 +1,3 @@
+package cli
+import "context"
+func runDemo(ctx context.Context, env *Env, args []string) int { return 0 }

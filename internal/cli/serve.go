@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/paraph/paraph/internal/server"
+	"github.com/paraph/paraph/internal/telemetry"
+)
+
+func runServe(ctx context.Context, env *Env, args []string) int {
+	fs := flags(env, "serve")
+	asJSON := fs.Bool("json", false, "Say the address and a first credential as one line of JSON.")
+	l, code, done := settings(env, fs, args)
+	if done {
+		return code
+	}
+	log := telemetry.NewLogger(env.Stderr, l.Config.LogFormat, l.Config.LogLevel)
+	s, err := server.New(ctx, &l.Config, server.Options{Version: env.Version, Log: log})
+	if err != nil {
+		return fail(env, err)
+	}
+	if err := s.Start(ctx); err != nil {
+		return fail(env, err)
+	}
+	greet(env, s, *asJSON)
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: running requests and jobs finish first")
+	case err := <-s.Failed():
+		log.Error("a part of the server stopped", "error", err)
+		code = exitFailed
+	}
+	if err := s.Stop(context.WithoutCancel(ctx)); err != nil {
+		log.Error("the server did not stop in order", "error", err)
+		return exitFailed
+	}
+	return code
+}
+
+// greet says where the server is and, at the first start, how to get in. The
+// first credential is shown once and kept nowhere.
+func greet(env *Env, s *server.Server, asJSON bool) {
+	if asJSON {
+		facts := map[string]string{"url": s.URL()}
+		if s.Admin != nil {
+			facts["client_id"], facts["client_secret"] = s.Admin.Client.ID, s.Admin.Secret
+		}
+		line, err := json.Marshal(facts)
+		if err == nil {
+			fmt.Fprintf(env.Stdout, "%s\n", line)
+		}
+		return
+	}
+	fmt.Fprintf(env.Stdout, "listening on %s\ncontract and documentation: %s/docs\n", s.URL(), s.URL())
+	if s.Admin == nil {
+		return
+	}
+	fmt.Fprintf(env.Stdout, `
+This is the first start. Here is the first administrator; the secret is shown once.
+  client id:     %[2]s
+  client secret: %[3]s
+
+Try it:
+  TOKEN=$(curl -s -u '%[2]s:%[3]s' -d grant_type=client_credentials %[1]s/oauth/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -s -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: first" -H "Prefer: wait=30" -F file=@scan.pdf %[1]s/v1/documents
+  curl -s -H "Authorization: Bearer $TOKEN" %[1]s/v1/events
+`, s.URL(), s.Admin.Client.ID, s.Admin.Secret)
+}

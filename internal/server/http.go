@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/httpapi"
+	"github.com/paraph/paraph/internal/mail"
+	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/signpage"
+	"github.com/paraph/paraph/internal/work"
+)
+
+// readHeader bounds how long a connection may take to say what it wants.
+const readHeader = 10 * time.Second
+
+// buildHTTP puts the edges behind one reception: the API, the authorization
+// server, the signing page, health and metrics.
+func (s *Server) buildHTTP() error {
+	if !s.Config.Has(config.RoleAPI) {
+		return nil
+	}
+	key, err := oauth.LoadOrCreateKey(filepath.Join(keyDir(s.Config), "token.key.pem"))
+	if err != nil {
+		return err
+	}
+	tokens := oauth.Config{Clients: s.Service, Key: key, Issuer: s.URL(), Lifetime: s.Config.TokenLifetime, Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf}
+	authority, err := oauth.New(tokens)
+	if err != nil {
+		return err
+	}
+	verifier, err := oauth.NewVerifier(tokens)
+	if err != nil {
+		return err
+	}
+	proxies, err := s.Config.Proxies()
+	if err != nil {
+		return err
+	}
+	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: s.signpage()}}
+	for _, pattern := range oauth.Patterns() {
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: authority})
+	}
+	api := httpapi.New(httpapi.Config{
+		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		CAPEM: s.Keys.Authority.RootPEM(), Closing: s.closing, Mounts: mounts,
+	})
+	mux := http.NewServeMux()
+	s.health(mux)
+	mux.Handle("/", api)
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: readHeader, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	return nil
+}
+
+func (s *Server) signpage() http.Handler {
+	return signpage.New(signpage.Config{
+		Service: s.Service, Renderer: signpage.PDFRenderer{Tools: s.Tools}, Clock: s.clock, Log: s.log,
+		SourceOf: func(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) },
+	})
+}
+
+// rate gives the limit per client; a rate of 0 means none.
+func (s *Server) rate() httpapi.Rate {
+	if s.Config.RateLimit == 0 {
+		return httpapi.Rate{PerSecond: -1}
+	}
+	return httpapi.Rate{PerSecond: s.Config.RateLimit, Burst: s.Config.RateBurst}
+}
+
+// postman sends the workers' letters by SMTP.
+type postman struct{ *mail.Sender }
+
+// Deliver implements work.Postman.
+func (p postman) Deliver(ctx context.Context, l work.Letter) error {
+	return p.Sender.Deliver(ctx, mail.Letter(l))
+}
+
+func (s *Server) postman() (work.Postman, error) {
+	c := s.Config
+	sender, err := mail.New(mail.Config{Host: c.SMTPHost, Port: c.SMTPPort, User: c.SMTPUser, Password: c.SMTPPassword.Reveal(), From: c.SMTPFrom, TLS: c.SMTPTLS})
+	return postman{sender}, err
+}

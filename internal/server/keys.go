@@ -1,0 +1,110 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	"github.com/paraph/paraph/internal/blob/crypt"
+	"github.com/paraph/paraph/internal/ca"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// Keys are the secrets of an installation. Each stands in a file of its own in
+// the data folder, made at the first start and readable by the owner only.
+type Keys struct {
+	Master    *crypt.Ring // wraps the keys of documents
+	Box       *crypt.Box  // encrypts small values in the database
+	Cursors   *journal.CursorCodec
+	logKey    ed25519.PrivateKey
+	Authority *ca.Authority
+}
+
+// keyDir is the folder of the key files.
+func keyDir(c *config.Config) string { return filepath.Join(c.DataDir, "keys") }
+
+// LoadKeys opens the key files, making what is missing.
+func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
+	dir := keyDir(c)
+	master, _, err := crypt.LoadOrCreateKeys(filepath.Join(dir, "master.key"), "master")
+	if err != nil {
+		return nil, err
+	}
+	logKeys, _, err := crypt.LoadOrCreateKeys(filepath.Join(dir, "log.key"), "log")
+	if err != nil {
+		return nil, err
+	}
+	k := &Keys{}
+	if k.Master, err = crypt.NewRing(master...); err != nil {
+		return nil, err
+	}
+	if k.Box, err = newBox(master); err != nil {
+		return nil, err
+	}
+	if k.Cursors, err = journal.NewCursorCodec(master[0].Key.Derive("event cursors")); err != nil {
+		return nil, err
+	}
+	seed := logKeys[0].Key
+	k.logKey = ed25519.NewKeyFromSeed(seed[:])
+	k.Authority, err = ca.LoadOrCreate(dir, c.Organisation, clk.Now())
+	return k, err
+}
+
+// newBox derives the keys of the box from the master keys, old ones included.
+func newBox(master []crypt.NamedKey) (*crypt.Box, error) {
+	var derived []crypt.NamedKey
+	for _, m := range master {
+		key := m.Key.Derive("small values")
+		derived = append(derived, crypt.NamedKey{ID: key.ID("box"), Key: key})
+	}
+	ring, err := crypt.NewRing(derived...)
+	if err != nil {
+		return nil, err
+	}
+	return crypt.NewBox(ring), nil
+}
+
+const settingOrigin = "log_origin"
+
+// logSigner gives the signer of checkpoints. The log's name is settled at the
+// first start and kept in the database: a log never changes its name, whatever
+// address it is served under later.
+func logSigner(ctx context.Context, store service.Store, k *Keys, publicURL string) (*journal.Signer, error) {
+	origin := ""
+	err := store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		kept, err := tx.Setting(ctx, settingOrigin)
+		if err == nil {
+			origin = kept
+			return nil
+		}
+		if fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		u, err := url.Parse(publicURL)
+		if err != nil {
+			return err
+		}
+		origin = u.Host + "/audit"
+		return tx.SetSetting(ctx, settingOrigin, origin)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the log's name: %w", err)
+	}
+	return journal.NewSigner(origin, k.logKey)
+}
+
+// LogSigner gives the log's signer of an installation that exists, for tools
+// that check its store.
+func LogSigner(ctx context.Context, store service.Store, c *config.Config, clk clock.Clock) (*journal.Signer, error) {
+	k, err := LoadKeys(c, clk)
+	if err != nil {
+		return nil, err
+	}
+	return logSigner(ctx, store, k, "")
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/riverqueue/river"
+
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/telemetry"
+	"github.com/paraph/paraph/internal/work"
+)
+
+// mailAtOnce is how many messages are sent at the same time.
+const mailAtOnce = 4
+
+// buildWork makes the queues, with workers where this process has the role.
+func (s *Server) buildWork(ctx context.Context) (err error) {
+	letters, err := s.postman()
+	if err != nil {
+		return err
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, s.operations())
+	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
+	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
+	conf := work.JobsConfig{ID: s.holder(), Workers: workers, Log: quiet(s.log)}
+	if s.Config.Has(config.RoleWork) {
+		n := s.Tools.Children()
+		conf.Queues = map[string]int{work.QueueCapture: n, work.QueueSeal: n, work.QueueArchive: n, work.QueueMail: mailAtOnce, work.QueueTimer: 2}
+	}
+	if pool := s.Store.Pool(); pool != nil {
+		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
+	} else {
+		s.jobs, err = work.NewSQLiteJobs(ctx, s.Store.DB(), conf)
+	}
+	return err
+}
+
+// quiet keeps the queue's own chatter out of the log.
+func quiet(log *slog.Logger) *slog.Logger {
+	return slog.New(levelHandler{log.Handler()})
+}
+
+type levelHandler struct{ slog.Handler }
+
+// Enabled lets warnings and errors through only.
+func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
+}
+
+// operations is the worker of capture, seal and archive.
+func (s *Server) operations() *work.OperationWorker {
+	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM()}
+	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Meter: s.Metrics, Log: s.log}
+	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Meter: s.Metrics, Log: s.log}
+	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
+	return &work.OperationWorker{
+		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
+		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle},
+	}
+}
+
+// health answers /livez and /readyz, and /metrics where it is wanted.
+func (s *Server) health(mux *http.ServeMux) {
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.Ready(r.Context()); err != nil {
+			f := fault.From(err)
+			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "code": f.Code, "detail": f.Message})
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"status": "ready"})
+	})
+	if s.Config.Metrics {
+		s.Metrics.Watch(s.state, s.clock.Now, s.log)
+		mux.Handle("GET /metrics", s.Metrics.Handler())
+	}
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller went away: nobody is left to tell
+}
+
+// state gathers what the gauges show.
+func (s *Server) state(ctx context.Context) (telemetry.State, error) {
+	var f service.Figures
+	err := s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
+		f, err = tx.Figures(ctx)
+		return err
+	})
+	if err != nil {
+		return telemetry.State{}, err
+	}
+	depths, err := s.jobs.Depths(ctx)
+	if err != nil {
+		return telemetry.State{}, err
+	}
+	out := telemetry.State{Queues: map[string]telemetry.Queue{}, Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{}}
+	for _, name := range []string{work.QueueCapture, work.QueueSeal, work.QueueArchive, work.QueueMail, work.QueueTimer} {
+		out.Queues[name] = telemetry.Queue{}
+	}
+	for name, d := range depths {
+		out.Queues[name] = telemetry.Queue{Waiting: d.Waiting, Oldest: d.Oldest}
+	}
+	for name, at := range f.Cursors {
+		out.Lag[name] = max(0, f.LogSize-at)
+	}
+	return out, nil
+}

@@ -1,0 +1,344 @@
+// Package server puts the rooms together by hand: it opens the store, loads the
+// keys, builds the roles that the configuration names, starts them and stops
+// them in order. There is no other place where one room is given another.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paraph/paraph/internal/blob"
+	"github.com/paraph/paraph/internal/blob/disk"
+	"github.com/paraph/paraph/internal/blob/vault"
+	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/id"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/ocr"
+	"github.com/paraph/paraph/internal/pdf"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/store"
+	"github.com/paraph/paraph/internal/telemetry"
+	"github.com/paraph/paraph/internal/work"
+)
+
+// Options are what a server needs beside its configuration. The zero value works.
+type Options struct {
+	Version string
+	Clock   clock.Clock
+	Log     *slog.Logger
+	// ChildArgv starts the sandboxed child; default the running binary with "child".
+	ChildArgv []string
+	// Listener is used instead of Config.Listen where it is set.
+	Listener net.Listener
+}
+
+// Server is a running Paraph. Its parts may be used by whoever embeds it, such
+// as the tests and the demo.
+type Server struct {
+	Config  *config.Config
+	Keys    *Keys
+	Store   *store.Store
+	Service *service.Service
+	Vault   *vault.Vault
+	Tools   *pdf.Tools
+	Reader  *ocr.Reader
+	Metrics *telemetry.Metrics
+	// Admin is the first administrator's credential, where this start made it.
+	Admin *service.ClientSecret
+
+	opts      Options
+	log       *slog.Logger
+	clock     clock.Clock
+	tracing   *telemetry.Tracing
+	signer    *journal.Signer
+	sequencer *work.Sequencer
+	jobs      *work.Jobs
+	objects   blob.Store
+	listener  net.Listener
+	http      *http.Server
+	closing   chan struct{} // closed when streams have to end
+	failed    chan error    // the first part that stopped by itself
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	stopOnce  sync.Once
+	stopped   error
+}
+
+// New opens everything and binds the address, but serves and works nothing yet.
+func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error) {
+	s := &Server{Config: c, opts: o, log: o.Log, clock: o.Clock, closing: make(chan struct{}), failed: make(chan error, 8)}
+	if s.log == nil {
+		s.log = telemetry.NewLogger(os.Stderr, c.LogFormat, c.LogLevel)
+	}
+	if s.clock == nil {
+		s.clock = clock.System{}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.closeParts())
+		}
+	}()
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder: %w", err)
+	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	if s.Keys, err = LoadKeys(c, s.clock); err != nil {
+		return nil, fmt.Errorf("the keys: %w", err)
+	}
+	if err := s.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.buildCore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.buildWork(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.buildHTTP()
+}
+
+// listen binds the address first: links need to know it, and a second server on
+// the same folder stops here.
+func (s *Server) listen() (err error) {
+	s.listener = s.opts.Listener
+	if s.listener == nil && s.Config.Has(config.RoleAPI) {
+		if s.listener, err = net.Listen("tcp", s.Config.Listen); err != nil {
+			return fmt.Errorf("the address %s cannot be served: %w", s.Config.Listen, err)
+		}
+	}
+	return nil
+}
+
+// URL is the address under which people reach the server.
+func (s *Server) URL() string {
+	if s.Config.PublicURL != "" {
+		return strings.TrimRight(s.Config.PublicURL, "/")
+	}
+	if s.listener == nil {
+		return "http://" + s.Config.Listen
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// openStore opens the database. On SQLite the sequencer works inside the
+// commits; it is made right after, since its key's name rests in the database.
+func (s *Server) openStore(ctx context.Context) (err error) {
+	url := s.Config.Database.Reveal()
+	if url == "" {
+		url = filepath.Join(s.Config.DataDir, "paraph.db")
+	}
+	s.Store, err = store.Open(ctx, store.Options{URL: url, Clock: s.clock, Log: s.log, BeforeCommit: func(ctx context.Context, tx service.Tx) error {
+		_, err := s.sequencer.Number(ctx, tx)
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("the database: %w", err)
+	}
+	if s.signer, err = logSigner(ctx, s.Store, s.Keys, s.URL()); err != nil {
+		return err
+	}
+	s.sequencer = work.NewSequencer(s.signer, s.holder(), s.log)
+	return nil
+}
+
+// holder names this process in leases and job records.
+func (s *Server) holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.TrimPrefix(id.New("p", s.clock.Now()), "p_"))
+}
+
+func (s *Server) buildCore(ctx context.Context) (err error) {
+	c := s.Config
+	if s.objects, err = disk.Open(filepath.Join(c.DataDir, "blobs")); err != nil {
+		return fmt.Errorf("the folder of documents: %w", err)
+	}
+	s.Vault = vault.New(s.objects, s.Store, s.Keys.Master, s.clock)
+	s.Metrics = telemetry.NewMetrics()
+	if s.tracing, err = telemetry.NewTracing(ctx, c.OTLPEndpoint, s.opts.Version); err != nil {
+		return err
+	}
+	s.Service = service.New(service.Config{
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, PublicURL: s.URL(),
+		Limits: service.Limits{
+			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
+			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
+		},
+	})
+	children := c.Workers
+	if children <= 0 {
+		children = runtime.NumCPU()
+	}
+	work := filepath.Join(c.DataDir, "work")
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return err
+	}
+	s.Tools, err = pdf.New(pdf.Config{
+		Argv: s.opts.ChildArgv, CacheDir: filepath.Join(c.DataDir, "cache"), WorkDir: work, Children: children,
+		Limits: pdf.Limits{Pages: c.MaxPages, Pixels: c.MaxPixels},
+	})
+	if err != nil {
+		return fmt.Errorf("the document tools: %w", err)
+	}
+	s.Reader = &ocr.Reader{Engine: ocr.NewTesseract(ocr.TesseractConfig{Processes: children})}
+	admin, made, err := s.Service.Bootstrap(ctx, c.Organisation)
+	if err != nil {
+		return fmt.Errorf("the first organisation: %w", err)
+	}
+	if made {
+		s.Admin = &admin
+	}
+	return nil
+}
+
+// Start serves and works until Stop, or until a part fails: see Failed.
+func (s *Server) Start(ctx context.Context) error {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if s.Config.Has(config.RoleSequencer) && s.Store.Pool() != nil {
+		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return s.sequencer.Run(ctx, s.Store) })
+	}
+	if s.Config.Has(config.RoleDispatch) {
+		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.holder(), s.log)
+		s.goPart(ctx, "dispatcher", d.Run)
+	}
+	if s.Config.Has(config.RoleWork) {
+		if err := s.jobs.Start(ctx); err != nil {
+			return fmt.Errorf("the job queue: %w", err)
+		}
+		s.goPart(ctx, "upkeep", s.upkeep)
+	}
+	if s.http != nil {
+		s.goPart(ctx, "http", func(context.Context) error {
+			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// goPart runs a part that is meant to live as long as the server.
+func (s *Server) goPart(ctx context.Context, name string, run func(context.Context) error) {
+	s.running.Go(func() {
+		if err := run(ctx); err != nil {
+			select {
+			case s.failed <- fmt.Errorf("%s: %w", name, err):
+			default:
+			}
+		}
+	})
+}
+
+// Failed gives the error of a part that stopped by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+const (
+	upkeepEvery = 10 * time.Minute
+	// orphanAge is how long an object may stand without a row before it counts
+	// as an orphan; an upload's row follows its object within moments.
+	orphanAge = 24 * time.Hour
+)
+
+// upkeep removes what has run out and what nobody names.
+func (s *Server) upkeep(ctx context.Context) error {
+	if err := s.Tools.Warm(); err != nil {
+		s.log.Warn("the PDF engine could not be prepared; each child prepares it by itself, more slowly", "error", err)
+	}
+	tick := time.NewTicker(upkeepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := s.Service.Purge(ctx); err != nil {
+			s.log.Warn("removing what has run out failed; it is tried again", "error", err)
+		}
+		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("collecting orphans failed; it is tried again", "error", err)
+		}
+		if n > 0 {
+			s.log.Info("orphaned files were removed", "files", n)
+		}
+	}
+}
+
+func (s *Server) knownBlob(ctx context.Context, blobID string) (known bool, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		known, err = tx.KnownBlob(ctx, blobID)
+		return err
+	})
+	return known, err
+}
+
+// Stop ends the server in order: no new requests, running ones finish, jobs
+// finish, then everything closes. It is safe to call more than once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, s.Config.ShutdownTimeout)
+		defer cancel()
+		close(s.closing)
+		if s.http != nil {
+			s.stopped = errors.Join(s.stopped, s.http.Shutdown(ctx))
+		}
+		if s.Config.Has(config.RoleWork) {
+			s.stopped = errors.Join(s.stopped, s.jobs.Stop(ctx))
+		}
+		if s.stop != nil {
+			s.stop()
+		}
+		s.running.Wait()
+		s.stopped = errors.Join(s.stopped, s.closeParts())
+	})
+	return s.stopped
+}
+
+func (s *Server) closeParts() (err error) {
+	if s.listener != nil {
+		if cerr := s.listener.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
+			err = errors.Join(err, cerr)
+		}
+	}
+	if s.Tools != nil {
+		err = errors.Join(err, s.Tools.Close())
+	}
+	if s.tracing != nil {
+		err = errors.Join(err, s.tracing.Close())
+	}
+	if s.Store != nil {
+		err = errors.Join(err, s.Store.Close())
+	}
+	return err
+}
+
+// Ready tells whether the server takes writes: fault Unavailable says what is away.
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.Store.Healthy(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-s.closing:
+		return fault.New(fault.Unavailable, "stopping", "The server is stopping.")
+	default:
+	}
+	return s.objects.Probe(ctx)
+}
