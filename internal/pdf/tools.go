@@ -127,6 +127,8 @@ func (t *Tools) fillCache(env []string) error {
 	}
 	pool, err := sandbox.NewPool(sandbox.Config{
 		Argv: t.config.Argv, Env: env, Size: 1,
+		// Compiling takes 3 s; a busy machine or the race detector makes it minutes.
+		Timeout: 10 * time.Minute, Limits: sandbox.Limits{Memory: 4 << 30},
 		Folder: sandbox.Folder{Write: []string{t.config.CacheDir}},
 	})
 	if err != nil {
