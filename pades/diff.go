@@ -19,7 +19,10 @@ func (f *forbidden) Error() string { return f.why }
 func forbid(format string, args ...any) error { return &forbidden{fmt.Sprintf(format, args...)} }
 
 // additions counts what a revision brought.
-type additions struct{ signatures, timestamps, fieldsOnly int }
+type additions struct {
+	signatures, timestamps, fieldsOnly int
+	info                               bool // date or producer in the information dictionary
+}
 
 // comparison explains the changes between a revision and the one before. What
 // is left unexplained is forbidden: the list of what is allowed is short, and
@@ -42,7 +45,7 @@ func compare(old, current *pdffile.File, r pdffile.Revision) (additions, error) 
 	}
 	for _, step := range []func() error{
 		func() error { return c.collect(r) },
-		c.trailer, c.catalog, c.form, c.filledFields, c.validationData, c.rest, c.dangling,
+		c.trailer, c.information, c.catalog, c.form, c.filledFields, c.validationData, c.rest, c.dangling,
 	} {
 		if err := step(); err != nil {
 			return c.found, err
@@ -168,6 +171,34 @@ func (c *comparison) trailer() error {
 	return nil
 }
 
+// information allows the /ModDate and /Producer that programs write with every
+// update (14.3.3); nothing of them is shown on a page.
+func (c *comparison) information() error {
+	ref, ok := c.new.Trailer()["Info"].(pdffile.Ref)
+	if !ok || !c.changed[ref.Num] {
+		return nil
+	}
+	before, err := c.old.Dict(ref)
+	if err != nil {
+		return err
+	}
+	after, err := c.new.Dict(ref)
+	if err != nil {
+		return err
+	}
+	if key, differs := otherKeys(before, after, "ModDate", "Producer"); differs {
+		return forbid("the document information's entry /%s was changed", key)
+	}
+	for _, key := range []pdffile.Name{"ModDate", "Producer"} {
+		if _, text := after[key].(pdffile.String); !text && after[key] != nil {
+			return forbid("the document information's entry /%s is no text", key)
+		}
+	}
+	c.found.info = true
+	c.explained[ref.Num] = true
+	return nil
+}
+
 // otherKeys gives the first key, outside those named, whose value differs.
 func otherKeys(a, b pdffile.Dict, allowed ...pdffile.Name) (pdffile.Name, bool) {
 	keys := map[pdffile.Name]bool{}
@@ -244,249 +275,6 @@ func (c *comparison) explain(o pdffile.Object) {
 	if ref, ok := o.(pdffile.Ref); ok {
 		c.explained[ref.Num] = true
 	}
-}
-
-// form allows new signature fields at the end of /Fields, and the /SigFlags.
-func (c *comparison) form() error {
-	a, err := c.old.Catalog()
-	if err != nil {
-		return err
-	}
-	b, err := c.new.Catalog()
-	if err != nil {
-		return err
-	}
-	x, err := c.old.AcroForm()
-	if err != nil {
-		return err
-	}
-	y, err := c.new.AcroForm()
-	if err != nil {
-		return err
-	}
-	if y == nil && x != nil {
-		return forbid("the form was removed")
-	}
-	if _, isRef := a["AcroForm"].(pdffile.Ref); isRef && !same(a["AcroForm"], b["AcroForm"]) {
-		return forbid("the form was replaced")
-	}
-	if key, differs := otherKeys(x, y, "Fields", "SigFlags"); differs {
-		return forbid("the form's entry /%s was changed", key)
-	}
-	c.explain(b["AcroForm"])
-	fields, err := c.appended(x["Fields"], y["Fields"], "the list of form fields")
-	if err != nil {
-		return err
-	}
-	for _, o := range fields {
-		if err := c.newField(o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// appended compares two arrays and gives what the newer has at its end.
-func (c *comparison) appended(before, after pdffile.Object, what string) (pdffile.Array, error) {
-	x, err := c.old.Array(before)
-	if err != nil {
-		return nil, err
-	}
-	y, err := c.new.Array(after)
-	if err != nil {
-		return nil, err
-	}
-	if len(y) < len(x) || !same(x, y[:len(x)]) {
-		return nil, forbid("%s was changed", what)
-	}
-	if ref, ok := after.(pdffile.Ref); ok {
-		// A list that was an object before must stay that object, or it could
-		// be one that something else shows.
-		if same(before, after) || c.added[ref.Num] {
-			c.explained[ref.Num] = true
-		}
-	}
-	return y[len(x):], nil
-}
-
-// fieldKeys are what a signature field with its widget may hold; actions are not among them.
-var fieldKeys = []pdffile.Name{
-	"Type", "Subtype", "FT", "T", "TU", "V", "P", "F", "Ff", "Rect", "AP", "MK", "Lock", "SV", "M", "NM", "DA", "Q", "Border", "BS", "StructParent",
-}
-
-func (c *comparison) newField(o pdffile.Object) error {
-	ref, ok := o.(pdffile.Ref)
-	if !ok || !c.added[ref.Num] {
-		return forbid("a form field was added that is no new object")
-	}
-	v, err := c.new.Object(ref)
-	if err != nil {
-		return err
-	}
-	d, ok := v.(pdffile.Dict)
-	if !ok || d["FT"] != pdffile.Object(pdffile.Name("Sig")) {
-		return forbid("a form field was added that is no signature field")
-	}
-	for key := range d {
-		if !slices.Contains(fieldKeys, key) {
-			return forbid("the added signature field has the entry /%s", key)
-		}
-	}
-	c.explained[ref.Num], c.widgets[ref.Num] = true, true
-	if err := c.signatureValue(d); err != nil {
-		return err
-	}
-	return c.pageOf(d)
-}
-
-// signatureValue counts the value of a field that was added or filled.
-func (c *comparison) signatureValue(d pdffile.Dict) error {
-	sig, err := c.new.Dict(d["V"])
-	if err != nil {
-		return err
-	}
-	switch {
-	case sig == nil:
-		c.found.fieldsOnly++
-	case sig["SubFilter"] == pdffile.Object(pdffile.Name("ETSI.RFC3161")):
-		c.found.timestamps++
-		rect, err := c.new.Array(d["Rect"])
-		if err != nil {
-			return err
-		}
-		if d["AP"] != nil && !empty(rect) {
-			return forbid("a document timestamp has a visible appearance")
-		}
-	default:
-		c.found.signatures++
-	}
-	for _, key := range []pdffile.Name{"V", "AP", "MK", "Lock", "SV"} {
-		if err := c.explainNew(d[key], 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// empty tells whether a rectangle has no area.
-func empty(r pdffile.Array) bool {
-	if len(r) != 4 {
-		return len(r) == 0
-	}
-	return same(r[0], r[2]) || same(r[1], r[3])
-}
-
-// explainNew explains objects that the revision added, as far as they are
-// reached from o; objects that were there before are not followed.
-func (c *comparison) explainNew(o pdffile.Object, depth int) error {
-	if depth > 40 {
-		return forbid("what was added is nested too deeply")
-	}
-	switch v := o.(type) {
-	case pdffile.Ref:
-		if !c.added[v.Num] || c.explained[v.Num] {
-			return nil
-		}
-		c.explained[v.Num] = true
-		target, err := c.new.Object(v)
-		if err != nil {
-			return err
-		}
-		return c.explainNew(target, depth+1)
-	case pdffile.Array:
-		for _, e := range v {
-			if err := c.explainNew(e, depth+1); err != nil {
-				return err
-			}
-		}
-	case pdffile.Dict:
-		for _, e := range v {
-			if err := c.explainNew(e, depth+1); err != nil {
-				return err
-			}
-		}
-	case *pdffile.Stream:
-		return c.explainNew(v.Dict, depth+1)
-	}
-	return nil
-}
-
-// pageOf allows the field's page to list the new widget at the end of /Annots.
-func (c *comparison) pageOf(field pdffile.Dict) error {
-	ref, ok := field["P"].(pdffile.Ref)
-	if !ok {
-		return nil
-	}
-	before, err := c.old.Object(ref)
-	if err != nil {
-		return err
-	}
-	after, err := c.new.Object(ref)
-	if err != nil {
-		return err
-	}
-	x, wasPage := before.(pdffile.Dict)
-	y, isPage := after.(pdffile.Dict)
-	if !wasPage || !isPage {
-		return nil
-	}
-	if key, differs := otherKeys(x, y, "Annots"); differs {
-		return forbid("a page's entry /%s was changed", key)
-	}
-	list, err := c.appended(x["Annots"], y["Annots"], "a page's list of annotations")
-	if err != nil {
-		return err
-	}
-	for _, o := range list {
-		if w, ok := o.(pdffile.Ref); !ok || !c.widgets[w.Num] && !c.isNewField(w) {
-			return forbid("an annotation was added to a page")
-		}
-	}
-	c.explained[ref.Num] = true
-	return nil
-}
-
-// isNewField tells whether the form lists the object as a new field.
-func (c *comparison) isNewField(w pdffile.Ref) bool {
-	form, err := c.new.AcroForm()
-	if err != nil {
-		return false
-	}
-	fields, err := c.new.Array(form["Fields"])
-	return err == nil && c.added[w.Num] && slices.Contains(fields, pdffile.Object(w))
-}
-
-// filledFields allows empty signature fields to be filled.
-func (c *comparison) filledFields() error {
-	fields, err := c.old.SignatureFields()
-	if err != nil {
-		return err
-	}
-	for _, f := range fields {
-		if f.Signed() || !c.changed[f.Field.Num] {
-			continue
-		}
-		before, err := c.old.Dict(f.Field)
-		if err != nil {
-			return err
-		}
-		after, err := c.new.Object(f.Field)
-		if err != nil {
-			return err
-		}
-		d, ok := after.(pdffile.Dict)
-		if !ok {
-			return forbid("a signature field was replaced")
-		}
-		if key, differs := otherKeys(before, d, "V", "AP", "MK", "F"); differs {
-			return forbid("a signature field's entry /%s was changed", key)
-		}
-		c.explained[f.Field.Num] = true
-		if err := c.signatureValue(d); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // rest refuses every change that nothing has explained.

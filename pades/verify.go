@@ -171,6 +171,9 @@ func (v *verifier) allow(k int, old *pdffile.File, found additions) error {
 	if found.signatures > 0 && level == 1 {
 		v.changed[k] = "a signature was added, which the certification forbids"
 	}
+	if found.info && v.opts.Policy == Sealed {
+		v.changed[k] = "the document information was changed"
+	}
 	if found.fieldsOnly > 0 {
 		v.changed[k] = "an empty signature field was added"
 	}
