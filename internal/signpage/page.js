@@ -147,6 +147,21 @@ const show = (faults, notice) => {
   else if (faults[0]) { $(faults[0].Field).focus(); $(faults[0].Field).scrollIntoView({block: "center"}); say(faults[0].Message); }
 };
 
+// Turn a page that lies on its side, for reading only.
+for (const b of document.querySelectorAll("[data-turn]")) {
+  const leaf = b.closest(".page").querySelector(".leaf"), sheet = leaf.parentElement, turn = +b.dataset.turn;
+  let on = false;
+  b.onclick = () => {
+    const r = leaf.offsetWidth / leaf.offsetHeight, side = turn % 180;
+    b.setAttribute("aria-pressed", on = !on);
+    sheet.style.aspectRatio = on && side ? 1 / r : "";
+    Object.assign(leaf.style, !on ? {position: "", width: "", left: "", top: "", transform: "", transformOrigin: ""} : side ?
+      {position: "absolute", width: r * 100 + "%", left: turn == 90 ? "100%" : 0, top: turn == 270 ? "100%" : 0, transform: `rotate(${turn}deg)`, transformOrigin: "0 0"} :
+      {transform: "rotate(180deg)"});
+    next();
+  };
+}
+
 // One button leads through: read, agree, signature, sign.
 const go = $("go"), step = $("step"), heads = [...document.querySelectorAll(".page h2")];
 const [toNext, toGo, toSign] = go.dataset.labels.split("|"), names = step.dataset.names.split("|");
@@ -165,7 +180,7 @@ const next = () => {
   const card = $("agree").getBoundingClientRect();
   if (card.top < innerHeight - 120 || (page == heads.length - 1 && heads.length == 1 && card.top < innerHeight)) read = true;
   const last = $("review").getBoundingClientRect();
-  reviewed = last.top < innerHeight * .75;
+  reviewed = last.bottom < innerHeight - 72 || last.top < 32;
   const to = where(), label = to == 4 ? toSign : to == 0 && page < heads.length - 1 ? toNext : toGo;
   const name = names[Math.min(to, 3)];
   step.innerHTML = "<strong></strong><span></span>";
@@ -189,11 +204,11 @@ go.onclick = () => {
   }
   if (now == 1) {
     const c = $("agree").getBoundingClientRect();
-    return c.top < 0 || c.bottom > innerHeight - 64 ? lead("agree-title") : show(missing().slice(0, 1));
+    return c.top < -96 || c.top > innerHeight * .6 ? lead("agree-title") : show(missing().slice(0, 1));
   }
   if (now == 2) {
     const c = $("signature-title").getBoundingClientRect();
-    return c.top < 0 || c.top > innerHeight * .6 ? lead("signature-title") : show(missing());
+    return c.top < -96 || c.top > innerHeight * .6 ? lead("signature-title") : show(missing());
   }
   if (now == 3) return lead("review-title");
   if (performance.now() >= ready) send();

@@ -27,7 +27,7 @@ type status struct {
 
 // Shape is the sign beside the title, so that colour never speaks alone.
 func (s *status) Shape() string {
-	return map[string]string{"good": "✓", "warn": "…", "bad": "×", "plain": "–"}[s.Tone]
+	return map[string]string{"good": "✓", "warn": "⋯", "bad": "×", "plain": "–"}[s.Tone]
 }
 
 // statusOf tells how a link stands, nil where its recipient can sign now.

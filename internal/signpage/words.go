@@ -10,13 +10,14 @@ import (
 type Words struct {
 	Lang string // BCP 47
 
-	Skip, Document, PageOf, Blank, NoText, TextOf, Turned                            string
+	Skip, Document, PageOf, Blank, NoText, TextOf, Turn                              string
 	AsksYou, SentBy, Message, OnePage, Pages, OneMinute, Minutes, SignBy             string
 	Download, ReadAsText, GoToSigning, Back                                          string
-	Agree, AgreeAgain, Signature, How, Type, Draw, YourName, Preview                 string
+	Agree, Signature, How, Type, Draw, YourName                                      string
 	DrawHere, DrawHint, Undo, Clear, Drawn                                           string
+	NextStep, DownloadShown                                                          string
 	Meaning, MeansSign, MeansRecord, DigestOf, Copy, Copied, Sign, Signing           string
-	Decline, DeclineTitle, DeclineMeans, Reason, ReasonHint, DeclineNow, Declining   string
+	Decline, DeclineTitle, DeclineMeans, Reason, ReasonHint, DeclineNow              string
 	StepRead, StepAgree, StepSignature, StepSign, StepOf, Next, Continue             string
 	Problem, Problems, NoConsent, NoName, LongName, NoDrawing, BadDrawing, NoReason  string
 	LongReason, Offline, ShownElse, Foreign, NotRead                                 string
@@ -25,7 +26,7 @@ type Words struct {
 	WaitingTitle, Waiting, DeclinedTitle, DeclinedOn, DeclinedReason                 string
 	OtherDeclinedTitle, OtherDeclined, VoidedTitle, Voided, VoidReason               string
 	EndedTitle, Ended, YouHadSigned, UnknownTitle, Unknown, ExpiredTitle, Expired    string
-	NotYet, TroubleTitle, Trouble, AwayTitle, Away, NoScript                         string
+	NotYet, TroubleTitle, Trouble, AwayTitle, Away                                   string
 }
 
 // english is written in sentences that say what is so, then what to do.
@@ -34,14 +35,14 @@ var english = Words{
 
 	Skip: "Skip to signing", Document: "The document", PageOf: "Page %d of %d",
 	Blank: "This page is blank.", NoText: "Page %d is a picture in which no text was found.", TextOf: "Text of page %d",
-	Turned:  "This page lies on its side. Turn it",
-	AsksYou: "asks you to sign", SentBy: "Sent by", Message: "Message from the sender",
+	Turn:    "Turn this page to read it",
+	AsksYou: "asks you to sign", SentBy: "Sent by %s", Message: "%s writes:",
 	OnePage: "1 page", Pages: "%d pages", OneMinute: "about 1 minute", Minutes: "about %d minutes", SignBy: "sign by",
 	Download: "Download", ReadAsText: "Read as plain text", GoToSigning: "Go to signing", Back: "Back to the document",
 
-	Agree: "Agree to sign electronically", AgreeAgain: "Agree",
+	Agree:     "Agree to sign electronically",
 	Signature: "Your signature", How: "How do you want to sign?", Type: "Type", Draw: "Draw",
-	YourName: "Your name", Preview: "How it will look",
+	YourName: "Your name",
 	DrawHere: "Area to draw your signature in. To sign by keyboard, choose Type.", DrawHint: "Draw with a finger, a pen or the mouse.",
 	Undo: "Undo", Clear: "Clear", Drawn: "Signature drawn.",
 
@@ -53,8 +54,9 @@ var english = Words{
 
 	Decline: "I do not want to sign", DeclineTitle: "Decline to sign?",
 	DeclineMeans: "Declining ends this request for everybody who was asked. It cannot be taken back. The sender reads your reason.",
-	Reason:       "Why do you decline?", ReasonHint: "Up to 1000 characters.", DeclineNow: "Decline for good", Declining: "Recording …",
+	Reason:       "Why do you decline?", ReasonHint: "Up to 1000 characters.", DeclineNow: "Decline for good",
 
+	NextStep: "Next step", DownloadShown: "Download the document as you saw it",
 	StepRead: "Read", StepAgree: "Agree", StepSignature: "Your signature", StepSign: "Sign", StepOf: "Step %d of 4",
 	Next: "Next page", Continue: "Continue",
 
@@ -90,7 +92,6 @@ var english = Words{
 	NotYet:       "The sealed document does not exist yet. Come back when everybody has signed.",
 	TroubleTitle: "Something went wrong on our side", Trouble: "It has been logged. Nothing of yours is lost: load the page again in a minute.",
 	AwayTitle: "Paraph cannot answer just now", Away: "A part it needs is away. Nothing of yours is lost: load the page again in a minute.",
-	NoScript: "This page looks for news every few seconds.",
 }
 
 // wordsFor picks the language for an Accept-Language header: English, so far.
