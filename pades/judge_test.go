@@ -18,10 +18,10 @@ import (
 
 // expectation tells a judge what to find in a sample.
 type expectation struct {
-	Signatures int  `json:"signatures"` // all of them intact, valid and trusted
-	Trusted    bool `json:"trusted"`
-	Pages      int  `json:"pages"`
-	Earlier    int  `json:"earlier"` // signatures by somebody else that were there before
+	Signatures int  `json:"signatures"`      // ours: all intact, valid and trusted by roots.pem
+	Trusted    bool `json:"trusted"`         // always true
+	Pages      int  `json:"pages,omitempty"` // of the document, where it matters
+	Earlier    int  `json:"earlier"`         // by somebody else, from before: intact and valid
 }
 
 // TestWriteSamples writes signed samples for judges that nobody here wrote into
@@ -109,7 +109,7 @@ func foreign(t *testing.T, dir string, expected map[string]expectation) {
 		o := options(id)
 		o.Visible = drawn(0, 100, 200)
 		name := "after-" + filepath.Base(file)
-		expected[name] = expectation{Signatures: 1, Earlier: 1}
+		expected[name] = expectation{Signatures: 1, Trusted: true, Earlier: 1}
 		if err := os.WriteFile(filepath.Join(dir, name), sign(t, b, id, o), 0o600); err != nil {
 			t.Fatal(err)
 		}
