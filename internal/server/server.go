@@ -40,6 +40,8 @@ type Options struct {
 	Log     *slog.Logger
 	// ChildArgv starts the sandboxed child; default the running binary with "child".
 	ChildArgv []string
+	// CacheDir keeps the PDF engine's compiled code; default in the data folder.
+	CacheDir string
 	// Listener is used instead of Config.Listen where it is set.
 	Listener net.Listener
 }
@@ -189,8 +191,12 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return err
 	}
+	cache := s.opts.CacheDir
+	if cache == "" {
+		cache = filepath.Join(c.DataDir, "cache")
+	}
 	s.Tools, err = pdf.New(pdf.Config{
-		Argv: s.opts.ChildArgv, CacheDir: filepath.Join(c.DataDir, "cache"), WorkDir: work, Children: children,
+		Argv: s.opts.ChildArgv, CacheDir: cache, WorkDir: work, Children: children,
 		Limits: pdf.Limits{Pages: c.MaxPages, Pixels: c.MaxPixels},
 	})
 	if err != nil {

@@ -173,11 +173,11 @@ func (c *capture) read(ctx context.Context) error {
 	pages := make([]readPage, len(c.found.Pages))
 	var done sync.Mutex
 	finished := 0
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(c.Tools.Children())
 	for i := range c.found.Pages {
 		group.Go(func() error {
-			page, err := c.readPage(ctx, &c.found.Pages[i])
+			page, err := c.readPage(groupCtx, &c.found.Pages[i])
 			if err != nil {
 				return fmt.Errorf("page %d: %w", i+1, err)
 			}
@@ -185,7 +185,7 @@ func (c *capture) read(ctx context.Context) error {
 			done.Lock()
 			defer done.Unlock()
 			finished++
-			return c.Service.Progress(ctx, c.job.Call, c.job.Operation.ID, "read", finished, len(pages))
+			return c.Service.Progress(groupCtx, c.job.Call, c.job.Operation.ID, "read", finished, len(pages))
 		})
 	}
 	if err := group.Wait(); err != nil {
