@@ -28,6 +28,20 @@ func New(prefix string, now time.Time) string {
 	return prefix + "_" + encode(raw)
 }
 
+// Next gives the id that sorts right after prev, an id of New: for things made
+// together that have to keep the order in which they were made.
+func Next(prev string) string {
+	b := []byte(prev)
+	for i := len(b) - 1; i >= 0 && b[i] != '_'; i-- {
+		if n := strings.IndexByte(alphabet, b[i]); n+1 < len(alphabet) {
+			b[i] = alphabet[n+1]
+			return string(b)
+		}
+		b[i] = alphabet[0]
+	}
+	return string(b)
+}
+
 // encode writes 128 bits as 26 characters, 5 bits each, the first holding 3.
 func encode(raw [16]byte) string {
 	var out [length]byte

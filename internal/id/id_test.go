@@ -30,3 +30,12 @@ func TestValidRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestNextSortsRightAfter(t *testing.T) {
+	t.Parallel()
+	for prev, want := range map[string]string{"evt_01a0": "evt_01a1", "evt_01az": "evt_01b0", "evt_0zzz": "evt_1000", "evt_01ah": "evt_01aj"} {
+		if got := Next(prev); got != want || got <= prev {
+			t.Errorf("after %s comes %s, want %s", prev, got, want)
+		}
+	}
+}

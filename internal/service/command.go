@@ -19,6 +19,7 @@ type change struct {
 	Tx
 	actor   access.Actor
 	entries []journal.Entry
+	lastID  string // of the newest entry: ids of one command keep their order
 }
 
 // Result is a command's typed result.
@@ -160,8 +161,13 @@ func (c *change) newEntry(org, unit string, n note) (journal.Entry, error) {
 		digests[name] = "sha256:" + hex
 	}
 	src := c.actor.Source
+	if c.lastID == "" {
+		c.lastID = id.New(journal.Prefix, c.Now())
+	} else {
+		c.lastID = id.Next(c.lastID)
+	}
 	return journal.Entry{
-		ID: id.New(journal.Prefix, c.Now()), Org: org, Unit: unit, Kind: n.kind,
+		ID: c.lastID, Org: org, Unit: unit, Kind: n.kind,
 		SubjectType: n.subject, SubjectID: n.id, At: c.Now(),
 		Actor:   journal.Actor{Kind: journal.ActorKind(c.actor.Kind), ID: c.actor.ID, Principal: c.actor.Principal, OnBehalfOf: n.behalf},
 		Source:  journal.Source{Peer: src.Peer, Forwarded: src.Forwarded, UserAgent: src.UserAgent, RequestID: src.RequestID},

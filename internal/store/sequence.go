@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -9,15 +10,53 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-func scanPending(s scanner) (p service.PendingEntry, err error) {
-	err = s.Scan(&p.ID, &p.Leaf)
+// waiting is an entry that waits, with its place in its document's chain.
+type waiting struct {
+	service.PendingEntry
+	document string
+	seq      int64
+}
+
+func scanPending(s scanner) (p waiting, err error) {
+	err = s.Scan(&p.ID, &p.Leaf, &p.document, &p.seq)
 	return
 }
 
 // Unnumbered implements service.Tx. An entry whose transaction committed late is
 // found like any other: what has no index is asked for, not what is newer.
 func (t *Tx) Unnumbered(ctx context.Context, limit int) ([]service.PendingEntry, error) {
-	return list(ctx, t.c, scanPending, "SELECT id, leaf FROM entry WHERE idx IS NULL ORDER BY id LIMIT ?", limit)
+	rows, err := list(ctx, t.c, scanPending, "SELECT id, leaf, document_id, doc_seq FROM entry WHERE idx IS NULL ORDER BY id LIMIT ?", limit)
+	if err != nil {
+		return nil, err
+	}
+	inChain(rows)
+	var out []service.PendingEntry
+	for _, p := range rows {
+		out = append(out, p.PendingEntry)
+	}
+	return out, nil
+}
+
+// inChain puts the entries of each document into the order of its chain, in the
+// places they have together. Ids alone do not have that order: two commands may
+// fall into one millisecond, and the clocks of two processes differ.
+func inChain(rows []waiting) {
+	places := map[string][]int{}
+	for i, p := range rows {
+		if p.document != "" {
+			places[p.document] = append(places[p.document], i)
+		}
+	}
+	for _, at := range places {
+		chain := make([]waiting, len(at))
+		for i, place := range at {
+			chain[i] = rows[place]
+		}
+		slices.SortFunc(chain, func(a, b waiting) int { return cmp.Compare(a.seq, b.seq) })
+		for i, place := range at {
+			rows[place] = chain[i]
+		}
+	}
 }
 
 // Number implements service.Tx. An entry that is numbered already, or not there,
