@@ -1,0 +1,14 @@
+// Package paraph is a client of Paraph's HTTP API. It needs nothing but the
+// standard library.
+//
+// A Client gets its access tokens by itself and renews them in time, names every
+// writing request with an idempotency key that stays the same over repeats, and
+// repeats what may be repeated: broken connections, 429, 502, 503 and 504, as
+// often as Config.Retries says and as late as Retry-After asks for. What the
+// server refuses comes back as *Problem (RFC 9457) with every fault of the
+// request.
+//
+//	c, err := paraph.New(paraph.Config{URL: url, ClientID: id, ClientSecret: secret})
+//	up, err := c.Upload(ctx, paraph.NewDocument{FileName: "scan.pdf", MediaType: "application/pdf"}, file)
+//	op, err := c.WaitOperation(ctx, up.Operation.ID)
+package paraph
