@@ -26,6 +26,7 @@ type options struct {
 	seed                   uint64
 	receipts, half, out    string
 	only, work, pypi       string
+	texts                  string
 	quick, details         bool
 }
 
@@ -54,6 +55,7 @@ func parse() options {
 	flag.StringVar(&o.work, "work", filepath.Join(cacheDir(), "ocr"), "folder for inputs and outputs")
 	flag.StringVar(&o.pypi, "pypi", filepath.Join(cacheDir(), "ocrmypdf", "bin", "ocrmypdf"), "OCRmyPDF from PyPI; see bench/ocr/setup.sh")
 	flag.BoolVar(&o.quick, "quick", false, "4 scans, one round, Paraph and Tesseract only")
+	flag.StringVar(&o.texts, "texts", "", "write what was read to this folder")
 	flag.BoolVar(&o.details, "details", false, "print every page's score")
 	flag.Parse()
 	if o.quick {

@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -98,6 +99,11 @@ func (r *row) judge(o options, s *set, texts []string) {
 		}
 		if date {
 			r.dates[half]++
+		}
+		if o.texts != "" {
+			if err := os.WriteFile(filepath.Join(o.texts, fmt.Sprintf("%s-%s.txt", page.name, strings.Fields(strings.ReplaceAll(r.name, ",", ""))[0])), []byte(texts[i]), 0o644); err != nil {
+				fmt.Println("  not written:", err)
+			}
 		}
 		if o.details {
 			fmt.Printf("  %s %s: CER %.2f missed %.2f total %q %v date %q %v\n", page.name, page.class, own.cer(), own.lost(), page.total, total, page.date, date)

@@ -91,36 +91,24 @@ var (
 	numbers    = regexp.MustCompile(`\d[\d.,]*`)
 )
 
-// hasDate tells whether a date can be read in a text in its printed form:
-// case and spaces do not matter, and no digit may be joined to either side.
+// hasDate tells whether a date can be read in a text in its printed form: case
+// does not matter, nor do spaces between its characters on one line, and no
+// further digit may be joined to either end, unless a time follows.
 func hasDate(text, key string) bool {
-	t, k := squeezed(text), squeezed(key)
-	for from := 0; k != ""; {
-		at := strings.Index(t[from:], k)
-		if at < 0 {
-			return false
-		}
-		at += from
-		before := at == 0 || !isDigit(t[at-1])
-		after := at+len(k) == len(t) || !isDigit(t[at+len(k)])
-		// A time printed right behind the date is a neighbour, not more date.
-		if (before || !isDigit(k[0])) && (after || !isDigit(k[len(k)-1]) || joinedTime.MatchString(t[at+len(k):])) {
-			return true
-		}
-		from = at + 1
-	}
-	return false
-}
-
-var joinedTime = regexp.MustCompile(`^\d{1,2}:\d\d`)
-
-func isDigit(b byte) bool { return b >= '0' && b <= '9' }
-
-func squeezed(text string) string {
-	return strings.ToUpper(strings.Map(func(r rune) rune {
+	var pattern strings.Builder
+	pattern.WriteString(`(?i)(?:^|[^0-9])`)
+	n := 0
+	for _, r := range normal(key) {
 		if unicode.IsSpace(r) {
-			return -1
+			continue
 		}
-		return r
-	}, normal(text)))
+		if n > 0 {
+			pattern.WriteString(`[ \t]*`)
+		}
+		pattern.WriteString(regexp.QuoteMeta(string(r)))
+		n++
+	}
+	pattern.WriteString(`(?:[^0-9]|$|\d{1,2}:\d\d)`)
+	found, err := regexp.MatchString(pattern.String(), normal(text))
+	return n > 0 && err == nil && found
 }

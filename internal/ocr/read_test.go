@@ -2,21 +2,119 @@ package ocr
 
 import (
 	"context"
+	"errors"
+	"image"
+	"slices"
 	"testing"
-
-	"github.com/paraph/paraph/internal/testneed"
 )
 
-func TestReadsAPage(t *testing.T) {
-	t.Parallel()
-	testneed.Command(t, "tesseract")
-	img := page(1200, 800, 32, 80, 100, "The quick brown fox jumps", "over the lazy dog.", "Invoice total 1,234.50 EUR")
-	r := Reader{Engine: NewTesseract(TesseractConfig{})}
-	for _, turns := range []int{0, 1, 2, 3} {
-		got, err := r.Recognise(context.Background(), quarters(img, turns), 200, ReadOptions{})
-		if err != nil {
-			t.Fatal(err)
+// scripted answers each call by what it is told and keeps what it was asked.
+type scripted struct {
+	answers []func(Page) (Result, error)
+	asked   []Page
+}
+
+func (s *scripted) Recognise(_ context.Context, page Page) (Result, error) {
+	s.asked = append(s.asked, page)
+	if len(s.answers) == 0 {
+		return Result{}, errors.New("asked once too often")
+	}
+	answer := s.answers[0]
+	s.answers = s.answers[1:]
+	return answer(page)
+}
+
+func (s *scripted) Describe(context.Context) (Description, error) { return Description{}, nil }
+
+func failing(err error) func(Page) (Result, error) {
+	return func(Page) (Result, error) { return Result{}, err }
+}
+
+func saying(confidence float64, words ...string) func(Page) (Result, error) {
+	return func(Page) (Result, error) {
+		line := Line{Box: image.Rect(0, 0, 100, 20), Block: 1, Paragraph: 1}
+		for i, w := range words {
+			line.Words = append(line.Words, Word{Text: w, Confidence: confidence, Box: image.Rect(20*i, 0, 20*i+20, 20)})
 		}
-		t.Logf("%d: %q %v up %d conf %.0f %+v", turns, got.Text(), got.Steps, got.Upright, got.Confidence, got.Measures)
+		return Result{Lines: []Line{line}}, nil
+	}
+}
+
+func plain(width, height int) *Prepared {
+	p := &Prepared{StoredWidth: width, StoredHeight: height, ToStored: identity, DPI: 200}
+	p.put(page(width, height, 12, 0, 0))
+	return p
+}
+
+func TestAFailedPageIsTriedOnceMoreSmaller(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []error{ErrMemory, ErrCrashed, ErrTimeout} {
+		engine := &scripted{answers: []func(Page) (Result, error){failing(fault), saying(90, "good", "text", "after", "all")}}
+		got, err := (&Reader{Engine: engine}).Read(t.Context(), plain(1000, 800), ReadOptions{})
+		if err != nil || got.Text() != "good text after all\n" || !slices.Contains(got.Steps, "retry smaller") {
+			t.Fatalf("%v: %v, %+v", fault, err, got)
+		}
+		if second := engine.asked[1]; second.Image.Rect.Dx() != 700 || second.DPI != 140 {
+			t.Errorf("tried again with %v at %d dpi", second.Image.Rect, second.DPI)
+		}
+		if box := got.Lines[0].Words[0].Box; box != image.Rect(0, 0, 29, 29) {
+			t.Errorf("box on the stored page is %v", box)
+		}
+	}
+	engine := &scripted{answers: []func(Page) (Result, error){failing(ErrCrashed), failing(ErrTimeout)}}
+	if _, err := (&Reader{Engine: engine}).Read(t.Context(), plain(100, 80), ReadOptions{}); !errors.Is(err, ErrTimeout) {
+		t.Errorf("after two failures: %v", err)
+	}
+	engine = &scripted{answers: []func(Page) (Result, error){failing(ErrMissingLanguage)}}
+	if _, err := (&Reader{Engine: engine}).Read(t.Context(), plain(100, 80), ReadOptions{}); !errors.Is(err, ErrMissingLanguage) || len(engine.asked) != 1 {
+		t.Errorf("without the language: %v after %d tries", err, len(engine.asked))
+	}
+}
+
+func TestBlankPagesCostNothing(t *testing.T) {
+	t.Parallel()
+	engine := &scripted{}
+	got, err := (&Reader{Engine: engine}).Read(t.Context(), Prepare(page(800, 900, 10, 0, 0), PrepareOptions{}), ReadOptions{})
+	if err != nil || !got.Blank || got.Text() != "" || len(engine.asked) != 0 {
+		t.Errorf("%v, %+v, asked %d times", err, got, len(engine.asked))
+	}
+}
+
+func TestFewUnsureWordsAreGrain(t *testing.T) {
+	t.Parallel()
+	engine := &scripted{answers: []func(Page) (Result, error){saying(22, "i'", "~")}}
+	got, err := (&Reader{Engine: engine}).Read(t.Context(), plain(300, 300), ReadOptions{})
+	if err != nil || !got.Blank || len(got.Lines) != 0 {
+		t.Errorf("%v, %+v", err, got)
+	}
+}
+
+func TestTableRowsAreJoined(t *testing.T) {
+	t.Parallel()
+	line := func(block, x, y, width int, words ...string) Line {
+		l := Line{Block: block, Paragraph: 1, Box: image.Rect(x, y, x+width, y+20)}
+		for i, w := range words {
+			l.Words = append(l.Words, Word{Text: w, Box: image.Rect(x+i*width/len(words), y, x+(i+1)*width/len(words)-4, y+20)})
+		}
+		return l
+	}
+	table := []Line{
+		line(1, 0, 0, 300, "Heading"),
+		line(2, 0, 100, 200, "Ball", "valve"), line(2, 0, 140, 200, "Copper", "pipe"), line(2, 0, 180, 100, "Transport"),
+		line(3, 500, 101, 40, "2"), line(3, 500, 142, 40, "11"),
+		line(4, 700, 99, 80, "10.00"), line(4, 700, 141, 80, "27.50"), line(4, 700, 180, 80, "5.00"),
+		line(5, 0, 300, 300, "The", "end"),
+	}
+	got := Result{Lines: joinRows(table)}
+	if want := "Heading\n\nBall valve 2 10.00\nCopper pipe 11 27.50\nTransport 5.00\n\nThe end\n"; got.Text() != want {
+		t.Errorf("table read as %q", got.Text())
+	}
+	prose := []string{"one", "two", "three", "four", "five", "six"}
+	columns := []Line{
+		line(1, 0, 0, 400, prose...), line(1, 0, 40, 400, prose...),
+		line(2, 450, 0, 400, prose...), line(2, 450, 40, 400, prose...),
+	}
+	if got := joinRows(columns); len(got) != 4 {
+		t.Errorf("columns of prose became %d lines", len(got))
 	}
 }

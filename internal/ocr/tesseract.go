@@ -25,7 +25,8 @@ type TesseractConfig struct {
 	Command   string        // default tesseract, looked up in PATH
 	DataDir   string        // folder of its language files; default its own
 	Processes int           // at once; default the number of cores
-	Timeout   time.Duration // of one page; default 60 s
+	CPU       time.Duration // processor time of one page; default 60 s; a page of A4 needs 1 s
+	Timeout   time.Duration // of one page by the clock, for one that waits; default three times CPU
 	Memory    int64         // bytes of address space of one process; default 1 GiB; a page of A4 needs 100 MB
 }
 
@@ -49,8 +50,11 @@ func NewTesseract(config TesseractConfig) *Tesseract {
 	if config.Processes <= 0 {
 		config.Processes = runtime.NumCPU()
 	}
+	if config.CPU <= 0 {
+		config.CPU = 60 * time.Second
+	}
 	if config.Timeout <= 0 {
-		config.Timeout = 60 * time.Second
+		config.Timeout = 3 * config.CPU // a busy machine is not the page's fault
 	}
 	if config.Memory <= 0 {
 		config.Memory = 1 << 30
@@ -169,8 +173,8 @@ func (t *Tesseract) run(ctx context.Context, page Page, settings map[string]stri
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: start %s: %w", ErrCrashed, t.config.Command, err)
 	}
-	// The limit holds before the first byte of the page is there to be parsed.
-	limitErr := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: uint64(t.config.Memory), Max: uint64(t.config.Memory)}, nil)
+	// The limits hold before the first byte of the page is there to be parsed.
+	limitErr := t.limit(cmd.Process.Pid)
 	var writeErr error
 	if limitErr == nil {
 		writeErr = writePGM(input, page.Image)
@@ -185,13 +189,23 @@ func (t *Tesseract) run(ctx context.Context, page Page, settings map[string]stri
 	case limited.Err() != nil:
 		return nil, fmt.Errorf("%w: limit %v", ErrTimeout, t.config.Timeout)
 	case limitErr != nil:
-		return nil, fmt.Errorf("limit the memory of %s: %w", t.config.Command, limitErr)
+		return nil, fmt.Errorf("limit %s: %w", t.config.Command, limitErr)
 	case err != nil:
 		return nil, classify(err, complaints.String())
 	case writeErr != nil:
 		return nil, fmt.Errorf("%w: it did not read the page: %w", ErrCrashed, writeErr)
 	}
 	return table.Bytes(), nil
+}
+
+// limit bounds what a running process may use.
+func (t *Tesseract) limit(pid int) error {
+	seconds := uint64(max((t.config.CPU+time.Second-1)/time.Second, 1))
+	return errors.Join(
+		unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: uint64(t.config.Memory), Max: uint64(t.config.Memory)}, nil),
+		unix.Prlimit(pid, unix.RLIMIT_CPU, &unix.Rlimit{Cur: seconds, Max: seconds + 1}, nil),
+		unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil), // a page's content has no place in a core file
+	)
 }
 
 // command makes a process in a group of its own, which a cancelled context
@@ -217,6 +231,9 @@ func classify(err error, complaints string) error {
 	aborted := exit.ExitCode() == 134 || status.Signaled() && status.Signal() == syscall.SIGABRT
 	if aborted || strings.Contains(complaints, "bad_alloc") || strings.Contains(complaints, "annot allocate memory") {
 		return fmt.Errorf("%w: %w: %s", ErrMemory, err, complaints)
+	}
+	if status.Signaled() && status.Signal() == syscall.SIGXCPU {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
 	return fmt.Errorf("%w: %w: %s", ErrCrashed, err, complaints)
 }
