@@ -235,7 +235,8 @@ const send = async () => {
   go.removeAttribute("aria-disabled");
   next();
 };
-form.onsubmit = (e) => { e.preventDefault(); now == 4 ? send() : go.click(); };
+// Enter in the name leads on, but only the button itself signs.
+form.onsubmit = (e) => { e.preventDefault(); next(); now == 4 ? go.focus() : go.click(); };
 
 // The rest of the form.
 const kind = () => { $("typed").hidden = drawn(); $("drawn").hidden = !drawn(); paint(); next(); };

@@ -131,13 +131,13 @@ func failure(w *Words, f *fault.Fault) (int, *status) {
 	switch f.Kind {
 	case fault.NotFound:
 		if f.Code == "not_sealed_yet" {
-			return http.StatusNotFound, &status{Tone: "warn", Title: w.SignedTitle, Lines: []string{w.NotYet}}
+			return http.StatusNotFound, &status{Tone: "warn", Title: w.NotYetTitle, Lines: []string{w.NotYet}}
 		}
 		return http.StatusNotFound, &status{Tone: "plain", Title: w.UnknownTitle, Lines: []string{w.Unknown}}
 	case fault.Gone:
 		return http.StatusGone, &status{Tone: "warn", Title: w.ExpiredTitle, Lines: []string{w.Expired}}
 	case fault.Conflict, fault.Forbidden:
-		return http.StatusConflict, &status{Tone: "plain", Title: w.EndedTitle, Lines: []string{f.Message}}
+		return http.StatusConflict, &status{Tone: "plain", Title: w.NotNowTitle, Lines: []string{f.Message}}
 	case fault.Invalid, fault.TooLarge, fault.Unsupported:
 		return http.StatusBadRequest, &status{Tone: "bad", Title: w.TroubleTitle, Lines: []string{w.NotRead}}
 	case fault.Unavailable, fault.TooMany:

@@ -26,7 +26,7 @@ type Words struct {
 	WaitingTitle, Waiting, DeclinedTitle, DeclinedOn, DeclinedReason                 string
 	OtherDeclinedTitle, OtherDeclined, VoidedTitle, Voided, VoidReason               string
 	EndedTitle, Ended, YouHadSigned, UnknownTitle, Unknown, ExpiredTitle, Expired    string
-	NotYet, TroubleTitle, Trouble, AwayTitle, Away                                   string
+	NotYetTitle, NotYet, NotNowTitle, TroubleTitle, Trouble, AwayTitle, Away         string
 }
 
 // english is written in sentences that say what is so, then what to do.
@@ -89,6 +89,7 @@ var english = Words{
 	YouHadSigned: "You had signed it before. Without the other signatures it was never sealed.",
 	UnknownTitle: "This link is not known", Unknown: "It may have been cut off on its way. Open it again from the message you received, or ask the sender for a new one.",
 	ExpiredTitle: "This link has run out", Expired: "Links work for a limited time only. Ask the sender for a new one.",
+	NotYetTitle: "Not sealed yet", NotNowTitle: "This cannot be done now",
 	NotYet:       "The sealed document does not exist yet. Come back when everybody has signed.",
 	TroubleTitle: "Something went wrong on our side", Trouble: "It has been logged. Nothing of yours is lost: load the page again in a minute.",
 	AwayTitle: "Paraph cannot answer just now", Away: "A part it needs is away. Nothing of yours is lost: load the page again in a minute.",

@@ -37,6 +37,7 @@ func main() {
 		handlers[token] = signpage.New(signpage.Config{Service: f, Renderer: &signpagetest.Renderer{}, SourceOf: source})
 		fmt.Printf("%s\thttp://%s/sign/%s\n", s.name, listener.Addr(), token)
 	}
+	fmt.Printf("text\thttp://%s/sign/sign/text\n", listener.Addr())
 	fmt.Println("ready")
 	log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, signpage.Prefix), "/")
