@@ -127,12 +127,12 @@ func (t *trust) verify(ctx context.Context, f io.ReaderAt, size int64) (*verdict
 		return &verdict{}, err
 	}
 	switch head = head[:n]; {
-	case bytes.Contains(head, []byte("%PDF-")):
-		return t.verifyPDF(ctx, f, size)
 	case bytes.HasPrefix(head, []byte("c2sp.org/tlog-proof@v1\n")):
 		return t.verifyProof(f, size)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")): // before PDF: a package holds one, near its beginning
 		return t.verifyPackage(ctx, f, size)
+	case bytes.Contains(head, []byte("%PDF-")):
+		return t.verifyPDF(ctx, f, size)
 	}
 	v := &verdict{Kind: "unknown"}
 	v.refuse("this is neither a PDF, nor a .tlog-proof file, nor an archive package")

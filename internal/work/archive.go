@@ -71,6 +71,7 @@ type bag struct {
 	names []string
 	open  map[string]func() (io.ReadCloser, error)
 	sums  map[string]service.PackageFile
+	made  time.Time
 }
 
 func (b *bag) add(name string, data []byte) {
@@ -85,7 +86,7 @@ func (b *bag) addStream(name, sum string, size int64, open func() (io.ReadCloser
 
 // pack gathers the package's files: payload below data/, then the tag files.
 func (a *Archiver) pack(ctx context.Context, in service.ArchiveInput) (*bag, error) {
-	b := &bag{open: map[string]func() (io.ReadCloser, error){}, sums: map[string]service.PackageFile{}}
+	b := &bag{open: map[string]func() (io.ReadCloser, error){}, sums: map[string]service.PackageFile{}, made: a.Service.Clock.Now()}
 	a.addDocuments(ctx, b, in)
 	if err := addEvidence(b, in); err != nil {
 		return nil, err
@@ -198,7 +199,7 @@ func (b *bag) read() io.Reader {
 func (b *bag) write(w io.Writer) error {
 	z := zip.NewWriter(w)
 	for _, name := range b.names {
-		out, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: methodFor(name)})
+		out, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: methodFor(name), Modified: b.made})
 		if err != nil {
 			return err
 		}

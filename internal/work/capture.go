@@ -243,7 +243,8 @@ func (p *readPage) take(result *ocr.PageResult, rendered *pdf.Rendered) {
 		return
 	}
 	p.page.Source = sourceOCR
-	p.layer = &pdf.PageWords{Number: p.page.No, Angle: result.Angle()}
+	layer := childmain.PageWords(p.page.No, result, rendered)
+	p.layer = &layer
 	for n := range result.Lines {
 		for i := range result.Lines[n].Words {
 			w := &result.Lines[n].Words[i]
@@ -251,8 +252,6 @@ func (p *readPage) take(result *ocr.PageResult, rendered *pdf.Rendered) {
 				Text: w.Text, X: round1(float64(w.Box.Min.X) / sx), Y: round1(float64(w.Box.Min.Y) / sy),
 				Width: round1(float64(w.Box.Dx()) / sx), Height: round1(float64(w.Box.Dy()) / sy), Confidence: round1(w.Confidence), Line: n,
 			})
-			straight := result.Straight(w)
-			p.layer.Words = append(p.layer.Words, pdf.Word{Text: w.Text, Line: n, Box: pdf.Box{X0: straight.X0 / sx, Y0: straight.Y0 / sy, X1: straight.X1 / sx, Y1: straight.Y1 / sy}})
 		}
 	}
 }

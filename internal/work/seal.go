@@ -3,7 +3,6 @@ package work
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -15,9 +14,7 @@ import (
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/sandbox/childmain"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/signing"
 	"github.com/paraph/paraph/pades"
-	"github.com/paraph/paraph/pades/mark"
 )
 
 // Sealer makes the sealed PDF of an envelope that everyone has signed: the
@@ -80,7 +77,11 @@ func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *s
 	if err != nil {
 		return err
 	}
-	sealed, err := s.seal(ctx, files, whole, marksOf(in), in.Version.Pages+added)
+	marks, err := s.marks(ctx, in)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.seal(ctx, files, whole, marks, in.Version.Pages+added)
 	if err != nil {
 		return err
 	}
@@ -227,48 +228,4 @@ func authentication(how string) string {
 		return "a link handed over by the sender's system"
 	}
 	return how
-}
-
-// Marks stand in a row along the lower edge of the last page, in the margin.
-const (
-	markWidth, markHeight = 150.0, 44.0
-	markMargin, markGap   = 36.0, 14.0
-)
-
-// marksOf places each signer's mark: where the envelope says, or else in rows
-// from the lower left corner of the last page upwards.
-func marksOf(in *service.SealInput) []childmain.SealMark {
-	if len(in.Pages) == 0 {
-		return nil
-	}
-	last := in.Pages[len(in.Pages)-1]
-	width, height := min(markWidth, last.Width/2), min(markHeight, last.Height/6)
-	perRow := max(1, int((last.Width-2*markMargin+markGap)/(width+markGap)))
-	var out []childmain.SealMark
-	for i := range in.Envelope.Recipients {
-		r := &in.Envelope.Recipients[i]
-		m := childmain.SealMark{
-			Page: last.No, X: markMargin + float64(i%perRow)*(width+markGap), Y: last.Height - 12 - float64(i/perRow+1)*(height+4), Width: width, Height: height,
-			Typed: r.Signature.Text, Canvas: mark.Point{X: r.Signature.Width, Y: r.Signature.Height},
-			Caption: fmt.Sprintf("%s\n%s · %s", r.Name, r.SignedAt.Format("2006-01-02 15:04 UTC"), r.Email),
-		}
-		if m.Y < 0 {
-			break // more signers than the page has room for: the certificate names them all
-		}
-		if m.X+m.Width > last.Width {
-			m.X = max(0, last.Width-m.Width)
-		}
-		if r.Signature.Kind == signing.Drawn {
-			m.Typed = ""
-			for _, stroke := range r.Signature.Strokes {
-				var line []mark.Point
-				for _, p := range stroke {
-					line = append(line, mark.Point{X: p.X, Y: p.Y})
-				}
-				m.Strokes = append(m.Strokes, line)
-			}
-		}
-		out = append(out, m)
-	}
-	return out
 }
