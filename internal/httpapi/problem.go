@@ -189,6 +189,9 @@ func humaFault(status int, msg string, errs []error) error {
 }
 
 func malformed(msg string, errs []error) error {
+	if msg == "request body is required" {
+		return httpFault(http.StatusBadRequest, "malformed_body", "This operation needs a JSON body, and the request has none.")
+	}
 	for _, err := range errs {
 		msg = detailOf(err).Message
 	}

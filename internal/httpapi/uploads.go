@@ -91,7 +91,7 @@ func (a *api) createDocument(ctx context.Context, in *createDocumentInput) (*upl
 		return nil, err
 	}
 	if !in.reader.multipart() {
-		details = service.NewDocument{Type: in.DocumentType, Unit: in.BusinessUnit, Title: in.Title, ExternalID: in.ExternalID, Labels: in.Label, Metadata: []byte(in.Metadata)}
+		details = service.NewDocument{Type: in.DocumentType, Unit: in.BusinessUnit, Title: in.Title, ExternalID: in.ExternalID, Labels: in.Label, Metadata: jsonOf([]byte(in.Metadata))}
 		file.Name = fileName(in.FileName, in.ContentDisposition)
 	}
 	call := callOf(ctx, digestible(details, file)...)
@@ -156,6 +156,14 @@ func digestible(d service.NewDocument, f service.File) [][]byte {
 		labels = nil // strings always marshal
 	}
 	return [][]byte{[]byte(d.Type), []byte(d.Unit), []byte(d.Title), []byte(d.ExternalID), labels, d.Metadata, []byte(f.Name), []byte(f.MediaType)}
+}
+
+// jsonOf gives JSON text; nil where there is none.
+func jsonOf(text []byte) json.RawMessage {
+	if len(text) == 0 {
+		return nil
+	}
+	return text
 }
 
 // fileName takes the file's name from the query or the Content-Disposition header.
@@ -370,7 +378,7 @@ func (f *formFields) set(name, at string, value []byte) {
 	case "labels":
 		f.decode(at, value, &d.Labels)
 	case "metadata":
-		d.Metadata = value
+		d.Metadata = jsonOf(value)
 	default:
 		f.faults.Add(at, "unknown_member", "There is no such field here.")
 	}
