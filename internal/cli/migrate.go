@@ -3,20 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
-	"github.com/paraph/paraph/internal/config"
-	"github.com/paraph/paraph/internal/store"
+	"github.com/paraph/paraph/internal/server"
 )
-
-// databaseURL is the database a configuration names.
-func databaseURL(c *config.Config) string {
-	if url := c.Database.Reveal(); url != "" {
-		return url
-	}
-	return filepath.Join(c.DataDir, "paraph.db")
-}
 
 func runMigrate(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "migrate")
@@ -25,10 +14,7 @@ func runMigrate(ctx context.Context, env *Env, args []string) int {
 	if done {
 		return code
 	}
-	if err := os.MkdirAll(l.Config.DataDir, 0o700); err != nil {
-		return fail(env, err)
-	}
-	applied, err := store.MigrateDatabase(ctx, store.Options{URL: databaseURL(&l.Config)})
+	applied, err := server.Migrate(ctx, &l.Config)
 	if err != nil {
 		return fail(env, err)
 	}
@@ -37,7 +23,7 @@ func runMigrate(ctx context.Context, env *Env, args []string) int {
 		return exitOK
 	}
 	for _, m := range applied {
-		fmt.Fprintf(env.Stdout, "applied %v\n", m)
+		fmt.Fprintln(env.Stdout, "applied", m)
 	}
 	if len(applied) == 0 {
 		fmt.Fprintln(env.Stdout, "the database is at this version already")

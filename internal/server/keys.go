@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/ca"
@@ -24,6 +25,7 @@ type Keys struct {
 	Cursors   *journal.CursorCodec
 	logKey    ed25519.PrivateKey
 	Authority *ca.Authority
+	masterIDs []string // the present master key and those before it
 }
 
 // keyDir is the folder of the key files.
@@ -41,6 +43,9 @@ func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
 		return nil, err
 	}
 	k := &Keys{}
+	for _, m := range master {
+		k.masterIDs = append(k.masterIDs, m.ID)
+	}
 	if k.Master, err = crypt.NewRing(master...); err != nil {
 		return nil, err
 	}
@@ -70,7 +75,27 @@ func newBox(master []crypt.NamedKey) (*crypt.Box, error) {
 	return crypt.NewBox(ring), nil
 }
 
-const settingOrigin = "log_origin"
+// Settings of the installation that rest in its database.
+const (
+	settingOrigin = "log_origin"
+	settingMaster = "master_key" // id of the master key at the first start
+)
+
+// sameMaster makes sure that the database belongs to the master key beside it:
+// a key file that was lost must not be replaced in silence, since every document
+// would be lost with it.
+func sameMaster(ctx context.Context, store service.Store, k *Keys) error {
+	return store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		first, err := tx.Setting(ctx, settingMaster)
+		if fault.KindOf(err) == fault.NotFound {
+			return tx.SetSetting(ctx, settingMaster, k.masterIDs[len(k.masterIDs)-1])
+		}
+		if err != nil || slices.Contains(k.masterIDs, first) {
+			return err
+		}
+		return fault.New(fault.Unavailable, "wrong_master_key", "The documents of this database are encrypted under the master key %s, which keys/master.key does not hold. Put the right key file back.", first)
+	})
+}
 
 // logSigner gives the signer of checkpoints. The log's name is settled at the
 // first start and kept in the database: a log never changes its name, whatever

@@ -139,16 +139,15 @@ func (s *Server) URL() string {
 // openStore opens the database. On SQLite the sequencer works inside the
 // commits; it is made right after, since its key's name rests in the database.
 func (s *Server) openStore(ctx context.Context) (err error) {
-	url := s.Config.Database.Reveal()
-	if url == "" {
-		url = filepath.Join(s.Config.DataDir, "paraph.db")
-	}
-	s.Store, err = store.Open(ctx, store.Options{URL: url, Clock: s.clock, Log: s.log, BeforeCommit: func(ctx context.Context, tx service.Tx) error {
+	s.Store, err = store.Open(ctx, store.Options{URL: DatabaseURL(s.Config), Clock: s.clock, Log: s.log, BeforeCommit: func(ctx context.Context, tx service.Tx) error {
 		_, err := s.sequencer.Number(ctx, tx)
 		return err
 	}})
 	if err != nil {
 		return fmt.Errorf("the database: %w", err)
+	}
+	if err := sameMaster(ctx, s.Store, s.Keys); err != nil {
+		return err
 	}
 	if s.signer, err = logSigner(ctx, s.Store, s.Keys, s.URL()); err != nil {
 		return err
