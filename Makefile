@@ -7,7 +7,6 @@ SHELL       := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
-VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO          ?= go
 ARGS        ?=
 
@@ -28,7 +27,7 @@ run: ## start the server and keep it up; prints its address, a first credential 
 
 build: ## build bin/paraph
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags "-X github.com/paraph/paraph/internal/cli.buildVersion=$(VERSION)" -o bin/paraph ./cmd/paraph
+	$(GO) build -trimpath -buildvcs=auto -o bin/paraph ./cmd/paraph
 
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test

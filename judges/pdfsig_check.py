@@ -1,0 +1,42 @@
+"""Asks poppler's pdfsig what it makes of each sealed sample.
+
+    python pdfsig_check.py SAMPLES
+
+It runs in an empty home folder, without anyone's certificates: pdfsig judges
+the signatures here, not whom to trust (pyHanko judges that). Debian 12's pdfsig knows no
+Ed25519, so those samples are told as not judged. One line a verdict.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def judge(path, home, want):
+    run = subprocess.run(
+        ["pdfsig", "-nocert", str(path)],
+        capture_output=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C", "HOME": home},
+    )
+    verdicts = re.findall(r"- Signature Validation: (.*)", run.stdout)
+    total = want["signatures"] + want.get("earlier", 0)
+    if len(verdicts) != total:
+        return f"{len(verdicts)} signatures, not {total}: {run.stderr.strip()[-200:]}"
+    bad = [v for v in verdicts if v.strip() != "Signature is Valid."]
+    return "; ".join(bad)
+
+
+def main(folder):
+    expected = json.loads((Path(folder) / "expected.json").read_text())
+    with tempfile.TemporaryDirectory() as home:
+        for name, want in sorted(expected.items()):
+            if "ed25519" in name:
+                print(f"(not judged by pdfsig: {name}, Ed25519)")
+                continue
+            wrong = judge(Path(folder) / name, home, want)
+            print(f"not ok pdfsig {name}: {wrong}" if wrong else f"ok pdfsig {name}")
+
+
+main(sys.argv[1])
