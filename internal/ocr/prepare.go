@@ -53,19 +53,20 @@ type Prepared struct {
 // The rules of the steps, found on generated A4 scans and on half of a set of
 // real receipts; bench/ocr measures both.
 const (
-	reducedPixels  = 2_200_000 // of the copy that is measured: A4 at 150 dpi
-	paperTile      = 12        // pixels of that copy
-	goodLetter     = 14.0      // pixels: a small letter of 10 points at 200 dpi
-	smallLetter    = 12.0      // lower letters are enlarged
-	largestScale   = 2.0
-	workingDPI     = 200
-	evenEnough     = 0.10 // lower unevenness is left alone
-	fewestToTurn   = 40   // letters needed to call a page sideways
-	sidewaysShare  = 0.65
-	maxPixels      = 24_000_000 // of a prepared page
-	blankLetters   = 2          // fewer letters beside letters: nothing to read
-	enoughToSize   = 12         // letters needed to trust their height
-	paperAfterSkew = paperWhite
+	reducedPixels    = 2_200_000 // of the copy that is measured: A4 at 150 dpi
+	paperTile        = 12        // pixels of that copy
+	goodLetter       = 14.0      // pixels: a small letter of 10 points at 200 dpi
+	roomyLetter      = 28.0      // pixels: what worn print, as of tills, is read best at
+	affordablePixels = 4_000_000 // A4 at 200 dpi
+	largestScale     = 2.0
+	workingDPI       = 200
+	evenEnough       = 0.10 // lower unevenness is left alone
+	fewestToTurn     = 40   // letters needed to call a page sideways
+	sidewaysShare    = 0.65
+	maxPixels        = 24_000_000 // of a prepared page
+	blankLetters     = 2          // fewer letters beside letters: nothing to read
+	enoughToSize     = 12         // letters needed to trust their height
+	paperAfterSkew   = paperWhite
 )
 
 // Prepare makes a page ready. It is deterministic and does not change img.
@@ -158,15 +159,13 @@ func (p *Prepared) resize(img *image.Gray, found finding) *image.Gray {
 	height := p.Measures.LetterHeight
 	switch {
 	case found.measures.Letters >= enoughToSize && height > 0:
-		if height > goodLetter {
-			factor = goodLetter / height
-		} else if height < smallLetter {
-			factor = min(goodLetter/height, largestScale)
-		}
+		// Letters as large as the budget of pixels allows, never smaller than good.
+		affordable := math.Sqrt(affordablePixels / (float64(size.X) * float64(size.Y)))
+		factor = min(max(goodLetter/height, min(roomyLetter/height, affordable)), largestScale)
 	case p.DPI > workingDPI:
 		factor = float64(workingDPI) / float64(p.DPI)
 	}
-	if factor < 1 && factor > 0.85 {
+	if factor > 0.85 && factor < 1.25 {
 		factor = 1 // not worth the blur
 	}
 	if pixels := float64(size.X) * float64(size.Y) * factor * factor; pixels > maxPixels {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"math"
+	"slices"
 )
 
 // PageResult is what stands on one page. Boxes and quads are in pixels of the
@@ -37,6 +38,8 @@ type Reader struct {
 }
 
 const (
+	surePage       = 89.0 // mean confidence under which a page is read a second time
+	secondScale    = 0.7  // of each side, at which the second reading sees the page
 	doubtful       = 65.0 // mean confidence under which a page may be turned the wrong way
 	clearlyBetter  = 8.0  // points by which another direction must win
 	believable     = 40.0 // mean confidence under which few words are grain, not text
@@ -87,6 +90,11 @@ func (r *Reader) Read(ctx context.Context, page *Prepared, options ReadOptions) 
 			if other.MeanConfidence() > confidence+clearlyBetter {
 				result, used = other, otherUsed
 			}
+		}
+	}
+	if result.MeanConfidence() < surePage && page.Measures.Letters > 0 {
+		if result, err = r.again(ctx, result, &used, options); err != nil {
+			return nil, err
 		}
 	}
 	out.take(result, used)
@@ -164,6 +172,35 @@ func (r *Reader) recognise(ctx context.Context, work working, options ReadOption
 		}
 	}
 	return result, work, err
+}
+
+// again reads the page as one block of lines, at another size, and takes what
+// is better of both readings. A second reading that fails changes nothing.
+func (r *Reader) again(ctx context.Context, first Result, used *working, options ReadOptions) (Result, error) {
+	other := used.scaled(secondScale)
+	second, err := r.Engine.Recognise(ctx, Page{Image: other.img, DPI: other.dpi, Languages: options.Languages, Layout: LayoutBlock})
+	switch {
+	case errors.Is(err, ErrMemory) || errors.Is(err, ErrCrashed) || errors.Is(err, ErrTimeout):
+		return first, nil
+	case err != nil:
+		return Result{}, err
+	}
+	x, y := float64(used.img.Rect.Dx())/float64(other.img.Rect.Dx()), float64(used.img.Rect.Dy())/float64(other.img.Rect.Dy())
+	for i := range second.Lines {
+		line := &second.Lines[i]
+		line.Box = grown(line.Box, x, y)
+		for j := range line.Words {
+			line.Words[j].Box = grown(line.Words[j].Box, x, y)
+		}
+	}
+	first.Lines = merged(joinRows(first.Lines), second.Lines)
+	used.steps = append(slices.Clip(used.steps), "second reading")
+	return first, nil
+}
+
+func grown(r image.Rectangle, x, y float64) image.Rectangle {
+	scaled := func(v int, by float64) int { return int(math.Round(float64(v) * by)) }
+	return image.Rect(scaled(r.Min.X, x), scaled(r.Min.Y, y), scaled(r.Max.X, x), scaled(r.Max.Y, y))
 }
 
 // direction reads a strip of the page in each of the given directions (quarter

@@ -118,3 +118,33 @@ func TestTableRowsAreJoined(t *testing.T) {
 		t.Errorf("columns of prose became %d lines", len(got))
 	}
 }
+
+func TestTwoReadingsAreMerged(t *testing.T) {
+	t.Parallel()
+	word := func(x, y, width int, confidence float64, text string) Word {
+		return Word{Text: text, Confidence: confidence, Box: image.Rect(x, y, x+width, y+20)}
+	}
+	line := func(y int, words ...Word) Line {
+		l := Line{Words: words, Block: 1, Paragraph: 1}
+		for _, w := range words {
+			l.Box = l.Box.Union(w.Box)
+		}
+		return l
+	}
+	first := []Line{
+		line(0, word(0, 0, 100, 95, "TOTAL"), word(200, 0, 60, 40, "RM"), word(270, 0, 60, 30, "8,2O")),
+		line(90, word(0, 90, 100, 90, "thanks")),
+	}
+	second := []Line{
+		line(1, word(1, 1, 99, 80, "TOTAI"), word(201, 1, 130, 88, "RM8.20")),
+		line(45, word(0, 45, 90, 85, "25/12/2018"), word(100, 45, 30, 20, "~x")),
+		line(91, word(0, 91, 100, 91, "thank5")),
+	}
+	got := Result{Lines: merged(first, second)}
+	if want := "TOTAL RM8.20\n25/12/2018\nthanks\n"; got.Text() != want {
+		t.Errorf("merged to %q, want %q", got.Text(), want)
+	}
+	if first[0].Words[2].Text != "8,2O" {
+		t.Error("the first reading was changed")
+	}
+}

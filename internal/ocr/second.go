@@ -6,57 +6,128 @@ import (
 	"slices"
 )
 
-// A page that is read with doubt is read once more in another way, as one block
-// of lines, which finds what the search for columns lost. Of words that both
-// readings place alike the surer one stays; what only one of them found stays
-// when it is sure enough.
+// A page that is read with doubt is read once more in another way. Where both
+// readings found words in one place the surer ones stay, be they as many or
+// not; what only the second found is added when it is sure enough.
 const (
-	alike        = 0.5  // overlap, of the smaller and of the larger box, at which two words are one
-	surerBy      = 3.0  // points by which the second reading's word must win
+	samePlace    = 0.3  // overlap, of the smaller box, from which words lie in one place
+	surerBy      = 3.0  // points of mean confidence by which the second reading must win
 	sureAddition = 60.0 // confidence of a word that only the second reading has
 )
 
-// merged takes what is better of two readings of the same picture. Boxes of
-// both are in the same pixels.
+// spot names a word by its line and its place there.
+type spot struct{ line, word int }
+
+// group is words of two readings that lie in one place.
+type group struct{ first, second []spot }
+
+// merged takes what is better of two readings. Boxes of both are in pixels of
+// the same picture.
 func merged(first, second []Line) []Line {
-	type place struct{ line, word int }
-	out := make([]Line, len(first))
-	var boxes []image.Rectangle
-	var places []place
-	for i, line := range first {
-		line.Words = slices.Clone(line.Words)
-		out[i] = line
-		for j, w := range line.Words {
-			boxes, places = append(boxes, w.Box), append(places, place{i, j})
+	groups, alone := match(first, second)
+	replaced := map[spot][]Word{} // by the first word that gives way
+	gone := map[spot]bool{}
+	for _, g := range groups {
+		if !oneLine(g.first) || !oneLine(g.second) || meanOf(second, g.second) <= meanOf(first, g.first)+surerBy {
+			continue
+		}
+		for _, s := range g.first {
+			gone[s] = true
+		}
+		for _, s := range g.second {
+			replaced[g.first[0]] = append(replaced[g.first[0]], second[s.line].Words[s.word])
 		}
 	}
-	for _, line := range second {
-		var extra []Word
-		for _, w := range line.Words {
-			touched := false
-			for k, box := range boxes {
-				common := area(box.Intersect(w.Box))
-				if common == 0 {
-					continue
-				}
-				smaller, larger := min(area(box), area(w.Box)), max(area(box), area(w.Box))
-				if float64(common) > 0.2*float64(smaller) {
-					touched = true
-				}
-				own := &out[places[k].line].Words[places[k].word]
-				if float64(common) >= alike*float64(larger) && w.Confidence > own.Confidence+surerBy {
-					own.Text, own.Confidence = w.Text, w.Confidence
-				}
-			}
-			if !touched && w.Confidence >= sureAddition && len([]rune(w.Text)) > 1 {
-				extra = append(extra, w)
+	out := make([]Line, 0, len(first))
+	for i, line := range first {
+		words := make([]Word, 0, len(line.Words))
+		for j, w := range line.Words {
+			words = append(words, replaced[spot{i, j}]...)
+			if !gone[spot{i, j}] {
+				words = append(words, w)
 			}
 		}
-		if len(extra) > 0 {
-			out = insert(out, extra)
+		line.Words = words
+		out = append(out, line)
+	}
+	for _, words := range alone {
+		out = insert(out, words)
+	}
+	return out
+}
+
+// match finds the words of both readings that lie in one place, and, line by
+// line, the sure ones of the second that lie where the first found nothing.
+func match(first, second []Line) (groups []group, alone [][]Word) {
+	a, b := spotsOf(first), spotsOf(second)
+	parent := make([]int, len(a)+len(b)) // words tied together, however indirectly, have one root
+	for i := range parent {
+		parent[i] = i
+	}
+	root := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	for j, s := range b {
+		box := second[s.line].Words[s.word].Box
+		for i, f := range a {
+			other := first[f.line].Words[f.word].Box
+			if common := area(box.Intersect(other)); common > 0 && float64(common) >= samePlace*float64(min(area(box), area(other))) {
+				parent[root(len(a)+j)] = root(i)
+			}
+		}
+	}
+	byRoot := make([]group, len(parent))
+	for i, s := range a {
+		byRoot[root(i)].first = append(byRoot[root(i)].first, s)
+	}
+	for j, s := range b {
+		byRoot[root(len(a)+j)].second = append(byRoot[root(len(a)+j)].second, s)
+	}
+	previous := -1
+	for _, g := range byRoot {
+		switch {
+		case len(g.first) > 0 && len(g.second) > 0:
+			groups = append(groups, g)
+		case len(g.second) > 0:
+			s := g.second[0]
+			w := second[s.line].Words[s.word]
+			if w.Confidence < sureAddition || len([]rune(w.Text)) < 2 {
+				continue
+			}
+			if s.line != previous {
+				alone = append(alone, nil)
+			}
+			alone[len(alone)-1], previous = append(alone[len(alone)-1], w), s.line
+		}
+	}
+	return groups, alone
+}
+
+func spotsOf(lines []Line) []spot {
+	var out []spot
+	for i, line := range lines {
+		for j := range line.Words {
+			out = append(out, spot{i, j})
 		}
 	}
 	return out
+}
+
+// oneLine tells whether there are words and all stand on one line.
+func oneLine(spots []spot) bool {
+	return len(spots) > 0 && spots[0].line == spots[len(spots)-1].line
+}
+
+func meanOf(lines []Line, spots []spot) float64 {
+	var r Result
+	for _, s := range spots {
+		r.Lines = append(r.Lines, Line{Words: lines[s.line].Words[s.word : s.word+1]})
+	}
+	return r.MeanConfidence()
 }
 
 func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
