@@ -84,7 +84,7 @@ func (a *api) approvals() {
 		summary: "Hand a document in for approval", about: "Takes the canonical approval payload, version 1. Members it does not know are faults; metadata is kept byte for byte.",
 		codes: []string{"not_found", "invalid_approval", "action_not_allowed", "document_processing", "document_quarantined", "document_failed"}}, a.createApproval)
 	handle(a, route{id: "getApproval", method: http.MethodGet, path: "/v1/approvals/{id}", tag: "approvals", does: access.ReadTask,
-		summary: "Get an approval with its tasks", codes: []string{"not_found"}}, a.getApproval)
+		summary: "Get an approval with its tasks", about: "With who was asked, who has decided what, and on exactly which bytes.", codes: []string{"not_found"}}, a.getApproval)
 	handle(a, route{id: "listDocumentApprovals", method: http.MethodGet, path: "/v1/documents/{id}/approvals", tag: "approvals", does: access.ReadTask,
 		summary: "List a document's approvals", about: "Oldest first.", codes: []string{"not_found"}}, a.listApprovals)
 }

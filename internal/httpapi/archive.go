@@ -37,7 +37,7 @@ func (a *api) archive() {
 	handle(a, route{id: "listArchiveRecords", method: http.MethodGet, path: "/v1/archive-records", tag: "archive", does: access.ReadArchive,
 		summary: "List archive records", about: "Newest first."}, a.listArchiveRecords)
 	handle(a, route{id: "getArchiveRecord", method: http.MethodGet, path: "/v1/archive-records/{id}", tag: "archive", does: access.ReadArchive,
-		summary: "Get an archive record", codes: []string{"not_found"}}, a.getArchiveRecord)
+		summary: "Get an archive record", about: "What was archived, when, under which rule, and the digests of its package.", codes: []string{"not_found"}}, a.getArchiveRecord)
 	download := contentRoute("getArchivePackage", "/v1/archive-records/{id}/package", "Download an archive package",
 		"A zip file with the PDF, the evidence, the events, the proof and the digests of all of them.", access.ReadArchive)
 	download.tag = "archive"

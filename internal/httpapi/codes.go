@@ -39,6 +39,7 @@ var catalogue = map[string]codeInfo{
 	"method_not_allowed":     {http: http.StatusMethodNotAllowed, title: "The path does not take this method"},
 	"no_such_path":           {kind: fault.NotFound, title: "There is nothing at this path"},
 	"not_acceptable":         {http: http.StatusNotAcceptable, title: "The answer has no such form"},
+	"range_not_satisfiable":  {http: http.StatusRequestedRangeNotSatisfiable, title: "The file has no such range"},
 
 	codeKeyRequired:          {kind: fault.Invalid, title: "The Idempotency-Key is missing"},
 	"idempotency_key_reused": {kind: fault.Conflict, title: "The Idempotency-Key belongs to another request"},

@@ -78,7 +78,7 @@ func (a *api) documents() {
 	handle(a, route{id: "listDocuments", method: http.MethodGet, path: "/v1/documents", tag: "documents", does: access.ReadDocument,
 		summary: "List documents", about: "Newest first. All filters have to fit."}, a.listDocuments)
 	handle(a, route{id: "getDocument", method: http.MethodGet, path: "/v1/documents/{id}", tag: "documents", does: access.ReadDocument,
-		summary: "Get a document", codes: []string{"not_found"}}, a.getDocument)
+		summary: "Get a document", about: "Its state, what the workers do with it, and the number of its current version.", codes: []string{"not_found"}}, a.getDocument)
 	handle(a, route{id: "updateDocument", method: http.MethodPatch, path: "/v1/documents/{id}", tag: "documents", does: access.WriteDocument,
 		summary: "Change a document's details", about: "Members that are not sent stay as they are. Title, unit and metadata can be changed while the document is a draft; labels and external id until it has ended.",
 		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken"}}, a.updateDocument)

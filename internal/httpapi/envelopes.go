@@ -72,13 +72,13 @@ func (a *api) envelopes() {
 	handle(a, route{id: "listEnvelopes", method: http.MethodGet, path: "/v1/envelopes", tag: "envelopes", does: access.ReadEnvelope,
 		summary: "List envelopes", about: "Newest first."}, a.listEnvelopes)
 	handle(a, route{id: "getEnvelope", method: http.MethodGet, path: "/v1/envelopes/{id}", tag: "envelopes", does: access.ReadEnvelope,
-		summary: "Get an envelope with its recipients", codes: []string{"not_found"}}, a.getEnvelope)
+		summary: "Get an envelope with its recipients", about: "With what each recipient has done and when.", codes: []string{"not_found"}}, a.getEnvelope)
 	handle(a, route{id: "sendEnvelope", method: http.MethodPost, path: "/v1/envelopes/{id}/send", tag: "envelopes", does: access.WriteEnvelope,
-		summary: "Send an envelope that was made but not sent", codes: []string{"not_found", "envelope_not_open"}}, a.sendEnvelope)
+		summary: "Send an envelope that was made but not sent", about: "Asks the recipients of the lowest order; the others follow as those before them have signed.", codes: []string{"not_found", "envelope_not_open"}}, a.sendEnvelope)
 	handle(a, route{id: "voidEnvelope", method: http.MethodPost, path: "/v1/envelopes/{id}/void", tag: "envelopes", does: access.WriteEnvelope,
 		summary: "Withdraw an envelope", about: "The document stays approved and can be sent again.", codes: []string{"not_found", "envelope_not_open"}}, a.voidEnvelope)
 	handle(a, route{id: "remindRecipient", method: http.MethodPost, path: "/v1/envelopes/{id}/recipients/{recipient_id}/remind", tag: "envelopes", does: access.WriteEnvelope,
-		summary: "Remind a recipient", codes: []string{"not_found", "not_your_turn", "already_signed", "envelope_not_open", "reminded_enough"}}, a.remindRecipient)
+		summary: "Remind a recipient", about: "Sends another message to a recipient whose turn it is; at most one a minute.", codes: []string{"not_found", "not_your_turn", "already_signed", "envelope_not_open", "reminded_enough"}}, a.remindRecipient)
 	handle(a, route{id: "createSigningLink", method: http.MethodPost, path: "/v1/envelopes/{id}/recipients/{recipient_id}/links", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
 		summary: "Make a signing link", about: "For a caller that brings the person to it. The URL is a secret: who has it can sign. It is not kept, so a repeated request answers 409 result_not_repeatable.",
 		codes: []string{"not_found", "not_your_turn", "already_signed", "envelope_not_open", "result_not_repeatable"}}, a.createLink)

@@ -64,7 +64,7 @@ func (a *api) events() {
 		summary: "Hear events as they happen", about: "Server-sent events (text/event-stream): `id` is the cursor, `event` the type, `data` the event. Reconnect with Last-Event-ID to go on where you were. Without it and without after the stream begins with what happens next.",
 		codes: []string{"bad_cursor"}}, a.streamEvents)
 	handle(a, route{id: "getEvent", method: http.MethodGet, path: "/v1/events/{id}", tag: "events", does: access.ReadEvent,
-		summary: "Get an event", codes: []string{"not_found"}}, a.getEvent)
+		summary: "Get an event", about: "As in the list of events.", codes: []string{"not_found"}}, a.getEvent)
 	handle(a, route{id: "getEventProof", method: http.MethodGet, path: "/v1/events/{id}/proof", tag: "events", does: access.ReadEvent,
 		summary: "Get the proof of an event's place in the log", about: "As a .tlog-proof file (text/plain, C2SP tlog-proof). With `Accept: application/json`: the entry with the keys of its commitments, its leaf, and the same proof; what `paraph audit verify` takes.",
 		codes: []string{"not_found", "not_in_log_yet"}}, a.eventProof)

@@ -177,7 +177,7 @@ func (a *api) mountRest() {
 		a.mux.Handle(m.Pattern, m.Handler)
 		root = root || m.Pattern == "/"
 	}
-	for _, p := range []string{"/v1/", "/log/", "/docs/"} {
+	for _, p := range []string{"/v1/", "/log/"} {
 		a.mux.HandleFunc(p, a.nowhere)
 	}
 	if !root {

@@ -163,7 +163,6 @@ func describeStreams(o *huma.OpenAPI) {
 		op.Responses["200"] = binary("All bytes.", media...)
 		op.Responses["206"] = binary("The range that was asked for.", media...)
 		op.Responses["304"] = &huma.Response{Description: "The caller has these bytes already."}
-		op.Responses["416"] = &huma.Response{Description: "There is no such range."}
 		for _, status := range []string{"200", "206"} {
 			op.Responses[status].Headers = map[string]*huma.Param{
 				"ETag":                {Description: "SHA-256 of the bytes, in hex.", Schema: &huma.Schema{Type: huma.TypeString}},

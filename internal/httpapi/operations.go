@@ -94,9 +94,9 @@ func (a *api) operations() {
 	handle(a, route{id: "listOperations", method: http.MethodGet, path: "/v1/operations", tag: "operations", does: access.ReadSettings,
 		summary: "List operations", about: "Newest first: all, the open ones, or those that are stuck."}, a.listOperations)
 	handle(a, route{id: "getOperation", method: http.MethodGet, path: "/v1/operations/{id}", tag: "operations", does: access.ReadSettings,
-		summary: "Get an operation, or wait for its end", codes: []string{"not_found"}}, a.getOperation)
+		summary: "Get an operation, or wait for its end", about: "With `Prefer: wait=10` the answer is held back until the operation has ended, or for so many seconds.", codes: []string{"not_found"}}, a.getOperation)
 	handle(a, route{id: "retryOperation", method: http.MethodPost, path: "/v1/operations/{id}/retry", tag: "operations", does: access.WriteDocument, status: http.StatusAccepted,
-		summary: "Start a failed operation again", codes: []string{"not_found", "operation_not_failed", "operation_not_retryable"}}, a.retryOperation)
+		summary: "Start a failed operation again", about: "For one that failed for a reason that may have passed. Where the file itself is the reason, upload a corrected one.", codes: []string{"not_found", "operation_not_failed", "operation_not_retryable"}}, a.retryOperation)
 }
 
 type listOperationsInput struct {

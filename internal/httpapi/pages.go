@@ -64,11 +64,11 @@ func wordsOf(words []document.Word) []Word {
 func (a *api) pages() {
 	captured := []string{"not_found", "document_processing", "document_quarantined", "document_failed"}
 	handle(a, route{id: "listDocumentPages", method: http.MethodGet, path: "/v1/documents/{id}/pages", tag: "pages", does: access.ReadDocument,
-		summary: "List the pages of the current version", codes: captured}, a.listPages)
+		summary: "List the pages of the current version", about: "Sizes, how each was read and how sure the reader was; without words.", codes: captured}, a.listPages)
 	handle(a, route{id: "getDocumentPage", method: http.MethodGet, path: "/v1/documents/{id}/pages/{number}", tag: "pages", does: access.ReadDocument,
 		summary: "Get one page with its words and their boxes", about: "With format=text, its text alone, line by line.", codes: captured}, a.getPage)
 	handle(a, route{id: "searchDocument", method: http.MethodGet, path: "/v1/documents/{id}/search", tag: "pages", does: access.ReadDocument,
-		summary: "Find a text on a document's pages", codes: []string{"not_found", "empty_query"}}, a.searchDocument)
+		summary: "Find a text on a document's pages", about: "Each place with the words that hold the text, and their boxes.", codes: []string{"not_found", "empty_query"}}, a.searchDocument)
 	handle(a, route{id: "searchDocuments", method: http.MethodGet, path: "/v1/search", tag: "pages", does: access.ReadDocument,
 		summary: "Find a text on all pages you may see", about: "At most 50 pages are looked through in one answer.", codes: []string{"empty_query"}}, a.searchAll)
 }

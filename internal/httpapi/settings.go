@@ -62,20 +62,20 @@ func clientOf(c *access.OAuthClient) Client {
 func (a *api) settings() {
 	const tag = "settings"
 	handle(a, route{id: "saveDocumentType", method: http.MethodPut, path: "/v1/document-types/{name}", tag: tag, does: access.ManageSettings,
-		summary: "Make or change a document type", codes: []string{"invalid_document_type"}}, a.saveType)
+		summary: "Make or change a document type", about: "Documents that exist already are not checked again.", codes: []string{"invalid_document_type"}}, a.saveType)
 	handle(a, route{id: "getDocumentType", method: http.MethodGet, path: "/v1/document-types/{name}", tag: tag, does: access.ReadSettings,
-		summary: "Get a document type", codes: []string{"not_found"}}, a.getType)
+		summary: "Get a document type", about: "With the schema that metadata of its documents has to fit.", codes: []string{"not_found"}}, a.getType)
 	handle(a, route{id: "listDocumentTypes", method: http.MethodGet, path: "/v1/document-types", tag: tag, does: access.ReadSettings,
 		summary: "List document types", about: "By name."}, a.listTypes)
 	handle(a, route{id: "createBusinessUnit", method: http.MethodPost, path: "/v1/business-units", tag: tag, does: access.ManageSettings, status: http.StatusCreated,
-		summary: "Make a business unit", codes: []string{"invalid_unit", "exists"}}, a.createUnit)
+		summary: "Make a business unit", about: "Units divide an organisation: documents lie in one, and clients can be confined to some.", codes: []string{"invalid_unit", "exists"}}, a.createUnit)
 	handle(a, route{id: "listBusinessUnits", method: http.MethodGet, path: "/v1/business-units", tag: tag, does: access.ReadSettings,
 		summary: "List business units", about: "By name."}, a.listUnits)
 	handle(a, route{id: "createClient", method: http.MethodPost, path: "/v1/clients", tag: tag, does: access.ManageSettings, status: http.StatusCreated,
 		summary: "Make an API client", about: "The answer holds its secret, which is shown this once and not kept: a repeated request answers 409 result_not_repeatable.",
 		codes: []string{"invalid_client_request", "result_not_repeatable"}}, a.createClient)
 	handle(a, route{id: "listClients", method: http.MethodGet, path: "/v1/clients", tag: tag, does: access.ManageSettings,
-		summary: "List API clients"}, a.listClients)
+		summary: "List API clients", about: "Those that were revoked too. Secrets are not kept and so not shown."}, a.listClients)
 	handle(a, route{id: "revokeClient", method: http.MethodDelete, path: "/v1/clients/{id}", tag: tag, does: access.ManageSettings,
 		summary: "End a client's access", about: "Its tokens stop working within seconds.", codes: []string{"not_found"}}, a.revokeClient)
 }

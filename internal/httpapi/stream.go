@@ -76,7 +76,9 @@ func (s *eventStream) run(ctx context.Context, actor access.Actor, q service.Eve
 		q.After = page.Next
 		var err error
 		if page, err = s.Service.Events(ctx, actor, q); err != nil {
-			s.Log.Warn("an event stream ends", "client", actor.ID, "error", err)
+			if ctx.Err() == nil {
+				s.Log.Warn("an event stream ends", "client", actor.ID, "error", err)
+			}
 			return
 		}
 	}

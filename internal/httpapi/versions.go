@@ -60,7 +60,7 @@ func (a *api) listVersions(ctx context.Context, in *DocumentPath) (*struct{ Body
 
 // contentRoute describes an operation that answers with a stored file.
 func contentRoute(id, path, summary, about string, does access.Action, codes ...string) route {
-	return route{id: id, method: http.MethodGet, path: path, tag: "documents", does: does, stream: true, summary: summary, about: about, codes: append(codes, "not_found", "blob_damaged")}
+	return route{id: id, method: http.MethodGet, path: path, tag: "documents", does: does, stream: true, summary: summary, about: about, codes: append(codes, "not_found", "blob_damaged", "range_not_satisfiable")}
 }
 
 // ContentInput are the headers of a download, declared for the contract;
@@ -123,7 +123,7 @@ func (a *api) file(content service.Content, f storedFile) *huma.StreamResponse {
 		if sum, err := hex.DecodeString(f.sha256); err == nil {
 			h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
 		}
-		http.ServeContent(&patientWriter{ResponseWriter: w, control: http.NewResponseController(w), idle: a.Idle}, r, "", f.made, content)
+		http.ServeContent(&patientWriter{ResponseWriter: w, request: r, control: http.NewResponseController(w), idle: a.Idle}, r, "", f.made, content)
 	}}
 }
 
@@ -158,14 +158,32 @@ func disposition(name string) string {
 	return "attachment"
 }
 
-// patientWriter gives a receiver a fresh time limit for each piece of the answer.
+// patientWriter gives a receiver a fresh time limit for each piece of the answer,
+// and says as a problem what http.ServeContent would say as text.
 type patientWriter struct {
 	http.ResponseWriter
+	request *http.Request
 	control *http.ResponseController
 	idle    time.Duration
+	refused bool
+}
+
+func (p *patientWriter) WriteHeader(status int) {
+	if status != http.StatusRequestedRangeNotSatisfiable {
+		p.ResponseWriter.WriteHeader(status)
+		return
+	}
+	p.refused = true
+	for _, h := range []string{"Content-Disposition", "ETag", "Repr-Digest", "Last-Modified"} {
+		p.Header().Del(h)
+	}
+	writeProblem(p.ResponseWriter, p.request, httpFault(status, "range_not_satisfiable", "The file ends before this range begins."))
 }
 
 func (p *patientWriter) Write(b []byte) (int, error) {
+	if p.refused {
+		return len(b), nil
+	}
 	// Where the connection knows no deadlines (a test's recorder) there is none to set.
 	_ = p.control.SetWriteDeadline(time.Now().Add(p.idle))
 	return p.ResponseWriter.Write(b)
