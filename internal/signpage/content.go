@@ -39,7 +39,7 @@ func (s *site) image(w http.ResponseWriter, r *http.Request) {
 		return content, err
 	})
 	if err != nil {
-		if fault.KindOf(err) == fault.Internal {
+		if fault.KindOf(err) == fault.Internal && r.Context().Err() == nil {
 			s.Log.ErrorContext(r.Context(), "a page could not be rendered", "document", v.Document.ID, "page", no, "err", err)
 			err = fault.Wrap(err, fault.Unavailable, "page_not_rendered", "The picture of this page could not be made.")
 		}

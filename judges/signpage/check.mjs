@@ -8,7 +8,7 @@
 // errors in the console (a breach of the content security policy is one) and
 // for sideways scrolling at 320 px. States called sign, drawn, typed, plain and
 // decline are then walked through: by touch, by keyboard, without script.
-// The exit code is 1 where anything was found.
+// Each verdict is a line "ok …" or "not ok …"; the exit code is 1 where one is not ok.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -23,13 +23,13 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const args = process.argv.slice(2);
-let out = path.join(root, "judges", "out", "signpage");
+let out = path.join(root, ".cache", "judges", "signpage");
 if (args[0] === "--out") [, out] = args.splice(0, 2);
 mkdirSync(out, { recursive: true });
 
 let found = 0, checks = 0;
-const fault = (what) => { found++; console.error("✗ " + what); };
-const check = (ok, what) => { checks++; if (!ok) fault(what); };
+const fault = (what) => { found++; console.log("not ok signing page: " + what); };
+const check = (ok, what) => { checks++; if (ok) console.log("ok signing page: " + what); else fault(what); };
 
 async function preview() {
   const child = spawn("go", ["run", "./internal/signpage/preview"], { cwd: root, stdio: ["ignore", "pipe", "inherit"], detached: true });
@@ -76,11 +76,11 @@ async function settle(page) {
 async function audit(page, name) {
   await page.evaluate(axe);
   const result = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  checks++;
+  const grave = result.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+  check(grave.length === 0, `${name}: axe finds nothing serious`);
   for (const v of result.violations) {
     const line = `${name}: axe ${v.impact}: ${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(" | ")}`;
-    if (v.impact === "serious" || v.impact === "critical") fault(line);
-    else console.error("· " + line);
+    console.log("  " + line);
   }
 }
 
@@ -96,10 +96,10 @@ for (const [name, url] of states) {
       await page.screenshot({ path: path.join(out, `${name}-${width}-${scheme}.png`), fullPage: true });
       if (width === 360 && scheme === "light") {
         await page.setViewportSize({ width: 320, height: 640 });
-        check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: scrolls sideways at 320 px`);
+        check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: no sideways scrolling at 320 px`);
         const small = await page.evaluate(() => [...document.querySelectorAll("button, input:not([type=hidden],[type=radio],[type=checkbox]), .check, .tabs label, a.button, summary")]
           .filter((e) => e.checkVisibility()).map((e) => [e.textContent || e.id, e.getBoundingClientRect().height]).filter(([, h]) => h < 44));
-        check(small.length === 0, `${name}: targets under 44 px: ${JSON.stringify(small)}`);
+        check(small.length === 0, `${name}: targets of 44 px and more${small.length ? ", not so " + JSON.stringify(small) : ""}`);
       }
       await context.close();
     }
@@ -247,5 +247,5 @@ if (urlOf.decline) {
 
 await browser.close();
 source.stop();
-console.log(`signpage: ${checks} checks, ${found} found; pictures in ${path.relative(root, out)}`);
+console.log(`signing page: ${checks} checks, ${found} found; pictures in ${path.relative(root, out)}`);
 process.exit(found ? 1 : 0);

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -26,15 +27,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// The page lives under /sign/, so each state is a port's own path: a handler
-	// of its own is chosen by the token, which starts with the state's name.
+	// Each state has a handler of its own, chosen by the token, which is the
+	// state's name.
 	handlers := map[string]http.Handler{}
 	for _, s := range states() {
 		f := signpagetest.New()
 		token := s.name
 		f.Links = map[string]string{token: "rcp_1", "other": "rcp_2"}
 		s.set(f, token)
-		handlers[token] = signpage.New(signpage.Config{Service: f, Renderer: &signpagetest.Renderer{}, SourceOf: source})
+		handlers[token] = signpage.New(signpage.Config{Service: f, Renderer: &signpagetest.Renderer{}, SourceOf: source, Log: slog.New(slog.DiscardHandler)})
 		fmt.Printf("%s\thttp://%s/sign/%s\n", s.name, listener.Addr(), token)
 	}
 	fmt.Printf("text\thttp://%s/sign/sign/text\n", listener.Addr())
