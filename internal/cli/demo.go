@@ -87,7 +87,7 @@ func runDemo(ctx context.Context, env *Env, args []string) int {
 		d.table(env.Stdout)
 	}
 	if err != nil {
-		return fail(env, fmt.Errorf("the demo stopped: %w", err))
+		return fail(env, fmt.Errorf("the demo stopped at: %w", err))
 	}
 	return exitOK
 }
@@ -170,7 +170,7 @@ func (d *demo) step(ctx context.Context, title string, run func(context.Context)
 		if d.server != nil {
 			d.server.lastWords(d.env.Stderr)
 		}
-		return fmt.Errorf("%s: %w", strings.ToLower(title[:1])+title[1:], err)
+		return fmt.Errorf("%s: %w", title, err)
 	}
 	d.sum.Steps = append(d.sum.Steps, demoStep{title, found, took.Seconds()})
 	d.tell.done(title, found, took)

@@ -213,6 +213,10 @@ func (p *signatory) put(ctx context.Context) error {
 		if err := p.click(ctx, "#text"); err != nil {
 			return err
 		}
+		// The field offers the name by which the person was asked; typing replaces it.
+		if _, err := ask[bool](ctx, `(document.getElementById("text").select(), true)`); err != nil {
+			return err
+		}
 		if err := chromedp.Do(ctx, chromedp.KeyEvent(p.name)); err != nil {
 			return err
 		}
@@ -282,8 +286,13 @@ func (p *signatory) send(ctx context.Context) error {
 	return p.holds(ctx, `!!document.querySelector('a[href$="/sealed.pdf"]')`, "the sealed PDF was not offered")
 }
 
-// picture keeps the whole page as it looks.
+// picture keeps the whole page as it looks, with the bar at its end: fixed to the
+// window it would cover the middle.
 func (p *signatory) picture(ctx context.Context, what string) error {
+	const bar = `(() => { const b = document.querySelector(".bar"); if (b) b.style.position = %q; return true; })()`
+	if _, err := ask[bool](ctx, fmt.Sprintf(bar, "static")); err != nil {
+		return err
+	}
 	layout, err := chromedp.Call(ctx, page.GetLayoutMetrics, struct{}{})
 	if err != nil {
 		return err
@@ -293,6 +302,9 @@ func (p *signatory) picture(ctx context.Context, what string) error {
 		CaptureBeyondViewport: &beyond, Clip: &page.Viewport{Width: size.Width, Height: min(size.Height, 8000), Scale: 1},
 	})
 	if err != nil {
+		return err
+	}
+	if _, err := ask[bool](ctx, fmt.Sprintf(bar, "")); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(p.out, p.file+"-"+what+".png"), shot.Data, 0o644)

@@ -38,7 +38,7 @@ type demoServer struct {
 // No setting of the caller's environment reaches it: a demo must not touch a
 // real database.
 func startServer(ctx context.Context, self, data string, environ []string) (*demoServer, error) {
-	s := &demoServer{log: &tail{limit: 16 << 10}, gone: make(chan struct{})}
+	s := &demoServer{log: &tail{limit: 4 << 10}, gone: make(chan struct{})}
 	s.cmd = exec.Command(self, "serve", "--json", "--data-dir", data, "--listen", "127.0.0.1:0", "--organisation", "Tidewater Joinery", "--rate-limit", "0")
 	for _, v := range environ {
 		if !strings.HasPrefix(v, "PARAPH_") {

@@ -125,14 +125,14 @@ func (d *demo) read(ctx context.Context) (string, error) {
 // compare holds every page against what stands on it, and lists all that is wrong.
 func (d *demo) compare(ctx context.Context) (string, error) {
 	var faults []error
-	words, phrases := 0, 0
+	words, phrases, pages := 0, 0, 0
 	for _, f := range []*demoDocument{d.order, d.photo} {
 		for _, truth := range f.truth {
 			page, err := d.sender.Page(ctx, f.up.Document.ID, truth.Number)
 			if err != nil {
 				return "", err
 			}
-			words += page.WordCount
+			words, pages = words+page.WordCount, pages+1
 			wrong := func(format string, args ...any) {
 				faults = append(faults, fmt.Errorf("%s, page %d: %s", f.name, truth.Number, fmt.Sprintf(format, args...)))
 			}
@@ -150,7 +150,7 @@ func (d *demo) compare(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d words on 5 pages; %d phrases found, page 3 blank, page 4 turned", words, phrases), errors.Join(faults...)
+	return fmt.Sprintf("%d words on %d pages; %d phrases found, page 3 blank, page 4 turned", words, pages, phrases), errors.Join(faults...)
 }
 
 // pageText joins a page's words by single blanks.
