@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,11 +63,7 @@ func contenders(o options) []contender {
 // read by Tesseract, and laid under the pages of the PDF.
 func paraph(o options) func(context.Context, *set, string) ([]string, error) {
 	return func(ctx context.Context, s *set, dir string) ([]string, error) {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		tools, err := pdf.New(pdf.Config{Argv: []string{self, "child"}, CacheDir: filepath.Join(o.work, "pdfium"), Children: o.workers})
+		tools, err := documents(o)
 		if err != nil {
 			return nil, err
 		}
@@ -107,6 +104,24 @@ func paraph(o options) func(context.Context, *set, string) ([]string, error) {
 		defer out.Close()
 		return texts, tools.AddTextLayer(context.WithoutCancel(ctx), file, out, layers)
 	}
+}
+
+// documents makes the tools with this program as their sandboxed child.
+func documents(o options) (*pdf.Tools, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return pdf.New(pdf.Config{Argv: []string{self, "child"}, CacheDir: filepath.Join(o.work, "pdfium"), Children: o.workers})
+}
+
+// warm compiles pdfium into the cache, which an installation does once.
+func warm(o options) error {
+	tools, err := documents(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(tools.Warm(), tools.Close())
 }
 
 // layer turns boxes in pixels into words on the page, in points.

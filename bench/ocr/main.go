@@ -117,6 +117,9 @@ func run(ctx context.Context, o options) error {
 	} else if !o.quick {
 		fmt.Println("The receipts are not there; that part is left out.")
 	}
+	if err := warm(o); err != nil {
+		return err
+	}
 	var report strings.Builder
 	report.WriteString(heading(ctx, o))
 	for _, s := range sets {

@@ -57,7 +57,7 @@ const (
 	paperTile        = 12        // pixels of that copy
 	goodLetter       = 14.0      // pixels: a small letter of 10 points at 200 dpi
 	roomyLetter      = 28.0      // pixels: what worn print, as of tills, is read best at
-	affordablePixels = 4_000_000 // A4 at 200 dpi
+	affordablePixels = 3_000_000 // A4 at 175 dpi
 	largestScale     = 2.0
 	workingDPI       = 200
 	evenEnough       = 0.10 // lower unevenness is left alone

@@ -107,6 +107,10 @@ func (p *PageResult) take(result Result, used working) {
 		result.Lines = nil
 	}
 	result.Lines = joinRows(result.Lines)
+	joinAmounts(result.Lines)
+	if oneDecimalSign(result.Lines) {
+		p.Steps = append(p.Steps, "decimal sign")
+	}
 	p.Result, p.Confidence, p.DPI = result, result.MeanConfidence(), used.dpi
 	p.Steps = append(p.Steps, used.steps...)
 	p.Upright = (p.Upright + 90*used.turns) % 360

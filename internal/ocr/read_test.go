@@ -148,3 +148,31 @@ func TestTwoReadingsAreMerged(t *testing.T) {
 		t.Error("the first reading was changed")
 	}
 }
+
+func TestAmountsAreMended(t *testing.T) {
+	t.Parallel()
+	words := func(texts ...string) Line {
+		l := Line{Box: image.Rect(0, 0, 900, 20), Block: 1, Paragraph: 1}
+		for i, text := range texts {
+			l.Words = append(l.Words, Word{Text: text, Confidence: 90, Box: image.Rect(60*i, 0, 60*i+50, 20)})
+		}
+		return l
+	}
+	lines := []Line{words("TOTAL", "RM65.", "20"), words("65.20", "1,234.50", "3,000"), words("CASH", "70,00", "4.80"), words("in", "2018.", "The", "12", "men")}
+	joinAmounts(lines)
+	if !oneDecimalSign(lines) {
+		t.Error("the decimal sign was left")
+	}
+	got := Result{Lines: lines}
+	if want := "TOTAL RM65.20\n65.20 1,234.50 3,000\nCASH 70.00 4.80\nin 2018. The 12 men\n"; got.Text() != want {
+		t.Errorf("got %q", got.Text())
+	}
+	doubt := []Line{words("1,20", "3.40", "5.60")}
+	if oneDecimalSign(doubt) || doubt[0].Words[0].Text != "1,20" {
+		t.Error("a sign was changed on too little evidence")
+	}
+	far := []Line{{Words: []Word{{Text: "7.", Box: image.Rect(0, 0, 20, 20)}, {Text: "20", Box: image.Rect(60, 0, 90, 20)}}}}
+	if joinAmounts(far); len(far[0].Words) != 2 {
+		t.Error("words far apart were joined")
+	}
+}
