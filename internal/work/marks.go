@@ -19,14 +19,14 @@ const (
 	markStep              = 12.0 // of the search for room
 )
 
-// marks places each signer's mark on the last page, as low as there is room
-// beside the words. A mark for which there is none is left out: the certificate
+// marks places each signer's mark on one page, as low as there is room beside
+// the words. A mark for which there is none is left out: the certificate
 // of completion shows all of them.
 func (s *Sealer) marks(ctx context.Context, in *service.SealInput) ([]childmain.SealMark, error) {
 	if len(in.Pages) == 0 {
 		return nil, nil
 	}
-	last := in.Pages[len(in.Pages)-1]
+	last := markPage(in.Pages)
 	call := service.SystemCall(in.Envelope.Org, "seal", "")
 	_, words, err := s.Service.PageWords(ctx, call.Actor, in.Document.ID, last.No)
 	if err != nil {
@@ -46,6 +46,18 @@ func (s *Sealer) marks(ctx context.Context, in *service.SealInput) ([]childmain.
 		out = append(out, sealMark(&in.Envelope.Recipients[i], last.No, place))
 	}
 	return out, nil
+}
+
+// markPage chooses the page for the marks: the last one that has something on it
+// and is read upright, so that marks stand beside text the same way up; or else
+// the last one.
+func markPage(pages []document.Page) document.Page {
+	for i := len(pages) - 1; i >= 0; i-- {
+		if p := pages[i]; !p.Blank && p.Turned == 0 {
+			return p
+		}
+	}
+	return pages[len(pages)-1]
 }
 
 // rect is a place on a page, in points from its upper left corner.

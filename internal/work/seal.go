@@ -54,7 +54,7 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	made := service.Sealed{Evidence: hexOf(ev)}
-	certificate := certificateOf(&in, original, s.Service.PublicURL)
+	certificate := certificateOf(&in, original)
 	if in.Version.Signatures > 0 {
 		err = s.apart(ctx, files, shown, &in, certificate, &made)
 	} else {
@@ -183,11 +183,11 @@ func sealFault(err error) error {
 }
 
 // certificateOf says what the certificate of completion states.
-func certificateOf(in *service.SealInput, original document.Version, publicURL string) pdf.Certificate {
+func certificateOf(in *service.SealInput, original document.Version) pdf.Certificate {
 	e := &in.Envelope
 	c := pdf.Certificate{
 		EnvelopeID: e.ID, DocumentID: e.DocumentID, Title: in.Document.Title, Pages: in.Version.Pages, SenderEmail: e.SenderID,
-		SentAt: e.SentAt, OriginalSHA256: original.SHA256, SignedSHA256: e.SHA256, VerifyCode: publicURL + "/verify/" + e.ID,
+		SentAt: e.SentAt, OriginalSHA256: original.SHA256, SignedSHA256: e.SHA256, VerifyCode: "Paraph " + e.ID + " SHA-256 of the signed document " + e.SHA256,
 	}
 	for i := range e.Recipients {
 		r := &e.Recipients[i]
