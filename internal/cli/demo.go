@@ -167,7 +167,7 @@ func (d *demo) step(ctx context.Context, title string, run func(context.Context)
 	took := time.Since(began)
 	if err != nil {
 		d.tell.failed(title, took)
-		if d.server != nil {
+		if d.server != nil && ctx.Err() == nil { // who interrupts knows why
 			d.server.lastWords(d.env.Stderr)
 		}
 		return fmt.Errorf("%s: %w", title, err)
