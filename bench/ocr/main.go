@@ -51,7 +51,7 @@ func parse() options {
 	flag.StringVar(&o.receipts, "receipts", defaultReceipts(), "folder with img, box and key; empty leaves them out")
 	flag.StringVar(&o.half, "half", "", "receipts: even or odd, by place in the list; empty: all")
 	flag.StringVar(&o.out, "out", "", "write the tables to this Markdown file, too")
-	flag.StringVar(&o.only, "only", "", "run only contenders whose name contains one of these, parted by commas")
+	flag.StringVar(&o.only, "only", "", "run only contenders whose name contains one of these, parted by semicolons")
 	flag.StringVar(&o.work, "work", filepath.Join(cacheDir(), "ocr"), "folder for inputs and outputs")
 	flag.StringVar(&o.pypi, "pypi", filepath.Join(cacheDir(), "ocrmypdf", "bin", "ocrmypdf"), "OCRmyPDF from PyPI; see bench/ocr/setup.sh")
 	flag.BoolVar(&o.quick, "quick", false, "4 scans, one round, Paraph and Tesseract only")
@@ -61,7 +61,7 @@ func parse() options {
 	if o.quick {
 		o.pages, o.rounds, o.receipts = 4, 1, ""
 		if o.only == "" {
-			o.only = "Paraph,Tesseract"
+			o.only = "Paraph;Tesseract"
 		}
 	}
 	return o
@@ -88,7 +88,7 @@ func (o *options) wanted(name string) bool {
 	if o.only == "" {
 		return true
 	}
-	for _, part := range strings.Split(o.only, ",") {
+	for _, part := range strings.Split(o.only, ";") {
 		if strings.Contains(strings.ToLower(name), strings.ToLower(strings.TrimSpace(part))) {
 			return true
 		}
@@ -120,18 +120,20 @@ func run(ctx context.Context, o options) error {
 	if err := warm(o); err != nil {
 		return err
 	}
-	var report strings.Builder
-	report.WriteString(heading(ctx, o))
+	report := heading(ctx, o)
+	save := func(text string) error { // after every run: the whole takes long
+		if o.out == "" {
+			return nil
+		}
+		return os.WriteFile(o.out, []byte(text), 0o644)
+	}
 	for _, s := range sets {
-		rows, err := measure(ctx, o, s)
+		rows, err := measure(ctx, o, s, func(rows []*row) error { return save(report + table(s, rows)) })
 		if err != nil {
 			return err
 		}
-		report.WriteString(table(s, rows))
+		report += table(s, rows)
 	}
-	fmt.Println(report.String())
-	if o.out != "" {
-		return os.WriteFile(o.out, []byte(report.String()), 0o644)
-	}
-	return nil
+	fmt.Println(report)
+	return save(report)
 }

@@ -28,7 +28,7 @@ type row struct {
 	failed        error
 }
 
-func measure(ctx context.Context, o options, s *set) ([]*row, error) {
+func measure(ctx context.Context, o options, s *set, progress func([]*row) error) ([]*row, error) {
 	list := contenders(o)
 	rows := make([]*row, len(list))
 	for round := range o.rounds {
@@ -60,7 +60,10 @@ func measure(ctx context.Context, o options, s *set) ([]*row, error) {
 				}
 			}
 			rows[i].walls, rows[i].cpus = append(rows[i].walls, wall), append(rows[i].cpus, cpu)
-			fmt.Printf("  wall %.1f s, CPU %.1f s\n", wall, cpu)
+			fmt.Printf("  wall %.1f s, CPU %.1f s, CER %.2f %%, missed %.2f %%\n", wall, cpu, rows[i].all.cer(), rows[i].all.lost())
+			if err := progress(rows); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return rows, nil
@@ -171,6 +174,7 @@ func table(s *set, rows []*row) string {
 		out.WriteString("| contender | pages/min | wall s | CPU s | CER % | missed words % | Paraph is faster by |\n|---|---|---|---|---|---|---|\n")
 	}
 	ours := 0.0
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r == nil }) // not run yet
 	for _, r := range rows {
 		if r.failed == nil && ours == 0 && strings.HasPrefix(r.name, "Paraph, PDF") {
 			ours = median(r.walls)
