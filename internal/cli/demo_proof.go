@@ -229,7 +229,14 @@ func (d *demo) tamper(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			spoil(raw)
+			if strings.HasSuffix(file, ".zip") {
+				err = spoilPacked(raw)
+			} else {
+				spoil(raw)
+			}
+			if err != nil {
+				return "", err
+			}
 			v.files = []string{filepath.Join(dir, filepath.Base(file))}
 			if err := os.WriteFile(v.files[0], raw, 0o600); err != nil {
 				return "", err
@@ -245,6 +252,27 @@ func (d *demo) tamper(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d changed files, %d refused", refused, refused), nil
+}
+
+// spoilPacked changes a byte in the middle of the document in a package; between
+// the files of a package there are dates and lengths that nobody reads.
+func spoilPacked(raw []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		if f.Name != "data/document.pdf" {
+			continue
+		}
+		start, err := f.DataOffset()
+		if err != nil {
+			return err
+		}
+		spoil(raw[start : start+int64(f.CompressedSize64)])
+		return nil
+	}
+	return errors.New("the package holds no document")
 }
 
 // spoil changes the byte in the middle, to another of its kind where it is a
