@@ -79,11 +79,23 @@ func errorRows() []errorRow {
 }
 
 func retryAdvice(c codeInfo) string {
-	switch {
-	case c.kind == fault.TooMany || c.kind == fault.Unavailable:
-		return "Send it again after Retry-After, with the same Idempotency-Key."
-	case c.http == 0 && c.kind == fault.Internal:
-		return "Send it again with the same Idempotency-Key; if it stays, name the request id."
+	if c.http != 0 {
+		return "Change the request."
 	}
-	return "Change the request first."
+	switch c.kind {
+	case fault.TooMany, fault.Unavailable:
+		return "Send it again after Retry-After, with the same Idempotency-Key."
+	case fault.Internal:
+		return "Send it again with the same Idempotency-Key; if it stays, name the request id."
+	case fault.Unauthorized:
+		return "Get a new access token, or check the client's credentials."
+	case fault.Forbidden:
+		return "Use a client that has the right; the detail names it."
+	case fault.NotFound, fault.Gone:
+		return "Check the id and what the client may see."
+	case fault.Conflict:
+		return "Look at how things stand; the detail says what can be done."
+	default:
+		return "Change the request; the detail and the errors say what."
+	}
 }

@@ -137,6 +137,9 @@ func TestUploadRepeated(t *testing.T) {
 		if second.header.Get("Idempotency-Replayed") != "true" || first.header.Get("Idempotency-Replayed") != "" || first.document().ID != second.document().ID {
 			t.Errorf("not replayed: %v\n%s\n%s", second.header, first.body, second.body)
 		}
+		if string(second.document().Metadata) != "{}" || string(first.document().Metadata) != "{}" {
+			t.Errorf("metadata that was never sent: first %s, replayed %s", first.document().Metadata, second.document().Metadata)
+		}
 		again("two", "T").problem(409, "idempotency_key_reused")
 		again("one", "U").problem(409, "idempotency_key_reused")
 		s.caused(first.document().ID, created...)
@@ -240,6 +243,7 @@ func TestContent(t *testing.T) {
 		if string(part.body) != "56789" {
 			t.Errorf("range %q", part.body)
 		}
+		s.admin.get(path+"/versions/1/content", "Range", "pages=1-2").want(http.StatusOK)
 		s.admin.get(path+"/versions/1/content", "If-None-Match", res.header.Get("Etag")).want(http.StatusNotModified)
 		s.admin.get(path+"/versions/1/content", "Range", "bytes=2000000-").problem(416, "range_not_satisfiable")
 		s.admin.get(path+"/versions/9/content").problem(404, "not_found")

@@ -68,9 +68,10 @@ func (Object) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Examples: []any{map[string]any{"amount": 12345, "currency": "EUR"}}}
 }
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements json.Marshaler. What was never set is an empty object;
+// a replayed result holds it as null.
 func (o Object) MarshalJSON() ([]byte, error) {
-	if len(o) == 0 {
+	if len(o) == 0 || string(o) == "null" {
 		return []byte("{}"), nil
 	}
 	return o, nil

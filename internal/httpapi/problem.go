@@ -99,7 +99,7 @@ func problemFor(ctx context.Context, err error) *Problem {
 		p.Instance, p.RequestID = rq.path, rq.source.RequestID
 		rq.code = p.Code
 		if p.Status >= http.StatusInternalServerError {
-			rq.log.ErrorContext(ctx, "a request failed", "request_id", p.RequestID, "path", rq.path, "error", err)
+			rq.log.ErrorContext(ctx, "a request failed", "request_id", p.RequestID, "route", rq.http.Pattern, "error", err) // a path can hold a secret; a pattern cannot
 		}
 	}
 	if p.Status == http.StatusInternalServerError {

@@ -123,6 +123,9 @@ func (a *api) file(content service.Content, f storedFile) *huma.StreamResponse {
 		if sum, err := hex.DecodeString(f.sha256); err == nil {
 			h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
 		}
+		if !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
+			r.Header.Del("Range") // a unit we do not know is no range (RFC 9110 section 14.2)
+		}
 		http.ServeContent(&patientWriter{ResponseWriter: w, request: r, control: http.NewResponseController(w), idle: a.Idle}, r, "", f.made, content)
 	}}
 }

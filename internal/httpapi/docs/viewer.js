@@ -103,7 +103,13 @@ function open() {
 }
 
 function show(spec) {
-  main.replaceChildren(...(spec.info.description || "").split("\n").filter(Boolean).map((line) => words(line)));
+  const points = el("ul", { className: "intro" });
+  main.replaceChildren();
+  for (const line of (spec.info.description || "").split("\n").filter(Boolean)) {
+    if (line.startsWith("- ")) points.append(el("li", {}, words(line.slice(2))));
+    else main.append(words(line));
+  }
+  main.append(points);
   for (const tag of spec.tags) {
     const section = el("section", {}, el("h2", {}, tag.name), words(tag.description));
     const list = el("ul");
