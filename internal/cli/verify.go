@@ -243,6 +243,9 @@ func (t *trust) verifyPackage(ctx context.Context, f io.ReaderAt, size int64) (*
 		v.refuse("the package cannot be opened: %v", err)
 		return v, nil
 	}
+	if err := checkZipForm(f, z); err != nil {
+		v.refuse("the package reads in more than one way: %v", err)
+	}
 	sums := map[string]string{}
 	proofs := 0
 	for _, file := range z.File {
