@@ -69,11 +69,15 @@ func (s *Service) FinishCapture(ctx context.Context, call Call, opID string, no 
 	return err
 }
 
-// addVersions writes the derived versions and their pages and moves the
-// document to the last of them. It returns the digests by version kind.
+// addVersions notes what the original is, writes the derived versions and their
+// pages, and moves the document to the last of them. It returns the digests by
+// version kind.
 func (s *Service) addVersions(ctx context.Context, c *change, d *document.Document, original int, in Captured) (map[string]string, error) {
 	versions, err := c.Versions(ctx, d.Org, d.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.DescribeVersion(ctx, d.Org, d.ID, original, in.MediaType, len(in.Pages), in.Signatures); err != nil {
 		return nil, err
 	}
 	next, from := len(versions)+1, original

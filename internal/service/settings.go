@@ -62,15 +62,15 @@ type ClientSecret struct {
 	Secret string
 }
 
-// CreateClient makes an OAuth client. Nobody can hand out more than they have:
-// scopes beyond the caller's own are refused unless the caller is an administrator.
+// CreateClient makes an OAuth client. An administrator may give any scope, but
+// one who is confined to business units only within those.
 //
 // Faults: Invalid "invalid_client_request"; Forbidden "missing_scope".
 func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Result[ClientSecret], error) {
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[ClientSecret]{}, err
 	}
-	if err := checkClient(in); err != nil {
+	if err := checkClient(in, call.Actor); err != nil {
 		return Result[ClientSecret]{}, err
 	}
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
@@ -78,8 +78,11 @@ func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Re
 	})
 }
 
-func checkClient(in NewClient) error {
+func checkClient(in NewClient, by access.Actor) error {
 	var l fault.List
+	if by.Units != nil && len(in.Units) == 0 {
+		l.Add("/business_units", "required", "You are confined to business units, so name which of them the client may work in.")
+	}
 	if n := len(in.Name); n < 1 || n > 200 {
 		l.Add("/name", "bad_length", "A client's name has 1 to 200 bytes.")
 	}
@@ -98,6 +101,8 @@ func checkClient(in NewClient) error {
 	for _, u := range in.Units {
 		if !document.Slug(u) {
 			l.Add("/business_units", "bad_slug", "%q cannot name a business unit.", u)
+		} else if !by.InUnit(u) {
+			l.Add("/business_units", "not_yours", "You may not work in %s yourself.", u)
 		}
 	}
 	return l.Err("invalid_client_request", "The client has faults.")

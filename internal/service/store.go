@@ -115,6 +115,10 @@ type documentWriter interface {
 	// d.Revision one higher. Conflict "stale" where another write came first.
 	UpdateDocument(ctx context.Context, d *document.Document) error
 	InsertVersion(ctx context.Context, v document.Version) error
+	// DescribeVersion notes what reading a version's file found: its real media
+	// type, its pages and its PDF signatures. The bytes and their digest stay.
+	// NotFound where there is no such version.
+	DescribeVersion(ctx context.Context, org, documentID string, no int, mediaType string, pages, signatures int) error
 	InsertPages(ctx context.Context, pages []document.Page) error
 	InsertBlob(ctx context.Context, b Blob) error
 	// InsertKey: Conflict "exists" where another transaction made it first.
