@@ -111,16 +111,6 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// replaceOnce swaps bytes without changing the length.
-func replaceOnce(t testing.TB, b []byte, old, replacement string) []byte {
-	t.Helper()
-	if bytes.Count(b, []byte(old)) == 0 || len(old) != len(replacement) {
-		t.Fatalf("cannot replace %q", old)
-	}
-	i := bytes.LastIndex(b, []byte(old))
-	return slices.Concat(b[:i], []byte(replacement), b[i+len(old):])
-}
-
 type mutant struct {
 	name   string
 	code   pades.Code

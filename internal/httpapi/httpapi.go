@@ -82,7 +82,6 @@ type api struct {
 	huma    huma.API
 	mux     *http.ServeMux
 	limiter *limiter
-	spec    []byte // JSON
 }
 
 // New makes the handler of the whole API with its mounts.

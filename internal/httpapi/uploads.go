@@ -42,7 +42,6 @@ func uploadRoute(id, path, summary, about string, codes ...string) route {
 // handler reads it, since the body must not be read before the details are known.
 type upload struct {
 	reader *fileReader
-	err    error
 }
 
 // Resolve implements huma.Resolver.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 }
 
 var errOdd = &sandbox.Error{Code: "odd", Message: "the number is odd"}
+
+// spun counts what the endless loop does in the child.
+var spun atomic.Int64
 
 type number struct {
 	N int `json:"n"`
@@ -46,6 +50,7 @@ var ops = map[string]sandbox.Op{
 	"panic": func(*sandbox.Task) (any, error) { panic("on purpose") },
 	"loop": func(*sandbox.Task) (any, error) {
 		for {
+			spun.Add(1) // a loop of the kind a parser falls into
 		}
 	},
 	"eat": func(*sandbox.Task) (any, error) {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -139,7 +140,9 @@ rm -rf data; rm -f log .s.PGSQL.*; cd /; rmdir "$OLDPWD" 2>/dev/null`
 }
 
 // keep holds the writing end of the pipe for as long as this process lives.
-var keep any
+//
+//lint:ignore U1000 it is held, never used: closing it would stop the server
+var keep io.Closer
 
 // ready waits until the server takes connections. There is nothing to be told
 // by, so it asks again and again.
