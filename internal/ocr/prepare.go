@@ -83,7 +83,7 @@ func Prepare(img image.Image, options PrepareOptions) *Prepared {
 		p.put(gray)
 		return p
 	}
-	factor := max(1, int(math.Round(math.Sqrt(float64(size.X)*float64(size.Y)/reducedPixels))))
+	factor := reduction(size)
 	found := look(reduce(gray, factor))
 	p.Measures = found.measures
 	p.Measures.LetterHeight *= float64(factor)
@@ -115,6 +115,11 @@ func Prepare(img image.Image, options PrepareOptions) *Prepared {
 	return p
 }
 
+// reduction is by how much a picture is reduced to be measured.
+func reduction(size image.Point) int {
+	return max(1, int(math.Round(math.Sqrt(float64(size.X)*float64(size.Y)/reducedPixels))))
+}
+
 func (p *Prepared) step(format string, args ...any) {
 	p.Steps = append(p.Steps, fmt.Sprintf(format, args...))
 }
@@ -128,6 +133,7 @@ type finding struct {
 	measures Measures
 	paper    *background
 	sideways bool
+	letters  []mark // those beside other letters
 }
 
 func look(small *image.Gray) finding {
@@ -141,7 +147,7 @@ func look(small *image.Gray) finding {
 		candidates = candidates[:maxMarks]
 	}
 	around := neighboursOf(candidates)
-	f.measures.Letters = len(around.paired)
+	f.letters, f.measures.Letters = around.paired, len(around.paired)
 	if len(around.paired) == 0 {
 		return f
 	}

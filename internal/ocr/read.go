@@ -92,7 +92,7 @@ func (r *Reader) Read(ctx context.Context, page *Prepared, options ReadOptions) 
 			}
 		}
 	}
-	if result.MeanConfidence() < surePage && page.Measures.Letters > 0 {
+	if page.Measures.Letters > 0 && (result.MeanConfidence() < surePage || overlooked(used.img, result.Lines)) {
 		if result, err = r.again(ctx, result, &used, options); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,31 @@ const (
 	samePlace    = 0.3  // overlap, of the smaller box, from which words lie in one place
 	surerBy      = 3.0  // points of mean confidence by which the second reading must win
 	sureAddition = 60.0 // confidence of a word that only the second reading has
+	sureFigure   = 80.0 // and of a single figure; other single characters are dirt as often as not
 )
+
+// Engines at times drop whole columns of a table. So letters that lie in no
+// word's box are counted; a page with many of them is read a second time, too.
+const (
+	fewestOverlooked = 16
+	overlookedShare  = 0.06
+)
+
+// overlooked tells whether a reading left out much of what looks like letters.
+func overlooked(img *image.Gray, lines []Line) bool {
+	factor := reduction(img.Rect.Size())
+	found := look(reduce(img, factor)).letters
+	missing := 0
+	for _, m := range found {
+		middle := m.box.Min.Add(m.box.Max).Mul(factor).Div(2)
+		if !slices.ContainsFunc(lines, func(l Line) bool {
+			return middle.In(l.Box.Inset(-factor)) && slices.ContainsFunc(l.Words, func(w Word) bool { return middle.In(w.Box.Inset(-2 * factor)) })
+		}) {
+			missing++
+		}
+	}
+	return missing >= fewestOverlooked && float64(missing) > overlookedShare*float64(len(found))
+}
 
 // spot names a word by its line and its place there.
 type spot struct{ line, word int }
@@ -95,7 +119,7 @@ func match(first, second []Line) (groups []group, alone [][]Word) {
 		case len(g.second) > 0:
 			s := g.second[0]
 			w := second[s.line].Words[s.word]
-			if w.Confidence < sureAddition || len([]rune(w.Text)) < 2 {
+			if w.Confidence < sureAddition || len(w.Text) == 1 && (w.Text[0] < '0' || w.Text[0] > '9' || w.Confidence < sureFigure) {
 				continue
 			}
 			if s.line != previous {

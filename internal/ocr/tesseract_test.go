@@ -82,7 +82,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 func TestRealMemoryCap(t *testing.T) {
 	t.Parallel()
 	testneed.Command(t, "tesseract")
-	engine := NewTesseract(TesseractConfig{Memory: 130 << 20})
+	engine := NewTesseract(TesseractConfig{Memory: 90 << 20})
 	_, err := engine.Recognise(t.Context(), Page{Image: page(2400, 3400, 42, 100, 200, manyLines(40)...), DPI: 300, Languages: []string{"eng"}})
 	if !errors.Is(err, ErrMemory) && !errors.Is(err, ErrCrashed) {
 		t.Errorf("got %v", err)
