@@ -185,6 +185,16 @@ func (t *Tx) InsertVersion(ctx context.Context, v document.Version) error {
 	return err
 }
 
+// DescribeVersion implements service.Tx.
+func (t *Tx) DescribeVersion(ctx context.Context, org, documentID string, no int, mediaType string, pages, signatures int) error {
+	n, err := exec(ctx, t.c, "UPDATE version SET media_type = ?, pages = ?, signatures = ? WHERE org = ? AND document_id = ? AND number = ?",
+		mediaType, pages, signatures, org, documentID, no)
+	if err == nil && n == 0 {
+		return access.NotFound()
+	}
+	return err
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -234,6 +234,19 @@ func versions(t *testing.T, s *store.Store) {
 		}
 		return err
 	})
+	want[0].MediaType, want[0].Pages, want[0].Signatures = "application/pdf", 7, 1
+	describe := func(no int) func(ctx context.Context, tx service.Tx) error {
+		return func(ctx context.Context, tx service.Tx) error {
+			return tx.DescribeVersion(ctx, org, d.ID, no, "application/pdf", 7, 1)
+		}
+	}
+	write(t, s, describe(1))
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		got, err := tx.Versions(ctx, org, d.ID)
+		same(t, "versions once one is described", got, want)
+		return err
+	})
+	gone(t, "describing a version that is not there", s.Write(t.Context(), describe(3)))
 	again := func(ctx context.Context, tx service.Tx) error { return tx.InsertVersion(ctx, want[0]) }
 	refused(t, s.Write(t.Context(), again), fault.Conflict, "stale")
 	again = func(ctx context.Context, tx service.Tx) error { return tx.InsertPages(ctx, pages[:1]) }
