@@ -1,0 +1,227 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/paraph/paraph/internal/cli"
+	"github.com/paraph/paraph/internal/demodata"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/server"
+	"github.com/paraph/paraph/internal/testneed"
+	"github.com/paraph/paraph/pades"
+)
+
+// wayOfAnOrder is everything the log says about a document that two people
+// approve and two sign, in order.
+var wayOfAnOrder = []string{
+	"document.created", "operation.started", "document.captured", "operation.succeeded",
+	"document.submitted", "document.in_review", "task.opened", "task.decided", "task.opened", "task.decided", "document.approved",
+	"envelope.created", "envelope.sent",
+	"envelope.delivered", "envelope.viewed", "envelope.consented", "envelope.signed", "envelope.sent",
+	"envelope.delivered", "envelope.viewed", "envelope.consented", "envelope.signed",
+	"operation.started", "envelope.completed", "document.signed", "operation.succeeded",
+	"operation.started", "document.archived", "operation.succeeded",
+}
+
+// TestMainJob takes a document the whole way: once with its own text, once
+// scanned, so that it has to be recognised.
+func TestMainJob(t *testing.T) {
+	for name, content := range map[string]func(t *testing.T) []byte{
+		"text": func(*testing.T) []byte { return textPDF("Purchase order PO-2026-0417", "Terms of delivery") },
+		"scan": func(t *testing.T) []byte {
+			testneed.Command(t, "tesseract")
+			return demodata.PurchaseOrder()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, setup{}, func(t *testing.T, s *stack) {
+				s.caller = s.in(t)
+				defer took(t, "the main job")()
+				mainJob(t, s, content(t))
+			})
+		})
+	}
+}
+
+func mainJob(t *testing.T, s *stack, file []byte) {
+	var up uploaded
+	s.upload("order.pdf", file, map[string]string{"title": "Order"}).want(http.StatusCreated).into(&up)
+	id := up.Document.ID
+	if original := s.get("/v1/documents/" + id + "/versions/1/content").want(200); !bytes.Equal(original.body, file) {
+		t.Error("the original is not what was uploaded")
+	}
+	ada := s.client("ada@example.com", []string{}, "tasks:read", "tasks:decide")
+	bo := s.client("bo@example.com", []string{}, "tasks:read", "tasks:decide")
+	a := s.submit(id, nil, "ada@example.com", "bo@example.com")
+	bo.post("/v1/tasks/"+a.Tasks[1].ID+"/decision", map[string]any{"outcome": "approve"}).problem(409, "task_not_open")
+	ada.post("/v1/tasks/"+a.Tasks[0].ID+"/decision", map[string]any{"outcome": "approve", "comment": "fine"}).want(200)
+	bo.post("/v1/tasks/"+a.Tasks[1].ID+"/decision", map[string]any{"outcome": "approve"}).want(200)
+	e := s.envelope(id, person("ben", 1), person("cleo", 2))
+	s.post("/v1/envelopes/"+e.ID+"/recipients/"+e.Recipients[1].ID+"/links", nil).problem(409, "not_your_turn")
+	s.open(s.link(e.ID, e.Recipients[0].ID)).steps().draws().sign()
+	s.open(s.link(e.ID, e.Recipients[1].ID)).steps().sign()
+	s.until(id, "document.archived")
+	all := s.settledAll(id, len(wayOfAnOrder))
+	if got := kinds(all); !slices.Equal(got, wayOfAnOrder) {
+		t.Errorf("the log says\n  %s, want\n  %s", strings.Join(got, " "), strings.Join(wayOfAnOrder, " "))
+	}
+	for i, one := range all {
+		if one.Seq != int64(i+1) {
+			t.Errorf("event %d is numbered %d", i+1, one.Seq)
+		}
+	}
+	vkey, ca := s.get("/.well-known/paraph/log.vkey").want(200).body, s.get("/.well-known/paraph/ca.pem").want(200).body
+	checkProofs(t, s, all, string(vkey))
+	checkSealed(t, s, id, ca)
+	checkPackage(t, s, id, ca, vkey)
+	checkAudit(t, s)
+	checkMetrics(t, s)
+}
+
+// settledAll follows the events until there are n of them: the last ones are
+// numbered right after the one that was waited for.
+func (s *stack) settledAll(id string, n int) []event {
+	s.t.Helper()
+	for range 10 {
+		if all := s.events(id); len(all) >= n {
+			return all
+		}
+		var page events
+		s.get("/v1/events?wait=1&latest=true&document_id=" + id).want(200).into(&page)
+	}
+	return s.events(id)
+}
+
+func checkProofs(t *testing.T, s *stack, all []event, vkey string) {
+	t.Helper()
+	verifier, err := journal.NewVerifier(strings.TrimSpace(vkey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		var p struct {
+			Leaf  []byte
+			Proof string
+		}
+		s.get("/v1/events/"+e.ID+"/proof", "Accept", "application/json").want(200).into(&p)
+		if _, err := journal.VerifyProof([]byte(p.Proof), verifier, p.Leaf); err != nil {
+			t.Errorf("%s: %v", e.Type, err)
+		}
+		p.Leaf[len(p.Leaf)/2] ^= 1
+		if _, err := journal.VerifyProof([]byte(p.Proof), verifier, p.Leaf); err == nil {
+			t.Errorf("%s: a changed leaf verifies", e.Type)
+		}
+	}
+}
+
+// checkSealed fetches the sealed PDF and verifies it, and changed copies of it.
+func checkSealed(t *testing.T, s *stack, id string, ca []byte) {
+	t.Helper()
+	res := s.get("/v1/documents/" + id + "/content").want(200)
+	var versions list[version]
+	s.get("/v1/documents/" + id + "/versions").want(200).into(&versions)
+	last := versions.Items[len(versions.Items)-1]
+	if sum := sha256.Sum256(res.body); last.Kind != "sealed" || last.SHA256 != hex.EncodeToString(sum[:]) {
+		t.Errorf("the current version is %+v", last)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		t.Fatal("ca.pem holds no certificate")
+	}
+	opts := pades.VerifyOptions{Roots: roots, Policy: pades.Sealed}
+	report, err := pades.Verify(t.Context(), bytes.NewReader(res.body), int64(len(res.body)), opts)
+	if err != nil || report.Verdict != pades.Valid {
+		t.Fatalf("the sealed PDF is not valid: %v %+v", err, report)
+	}
+	for _, at := range []int{100, len(res.body) / 3, len(res.body) / 2, len(res.body) - 20} {
+		spoilt := bytes.Clone(res.body)
+		spoilt[at] ^= 1
+		report, err := pades.Verify(t.Context(), bytes.NewReader(spoilt), int64(len(spoilt)), opts)
+		if err == nil && report.Verdict == pades.Valid {
+			t.Errorf("with byte %d changed it is still valid", at)
+		}
+	}
+}
+
+// checkPackage verifies the archive package as anyone can, by the command line.
+func checkPackage(t *testing.T, s *stack, id string, ca, vkey []byte) {
+	t.Helper()
+	var records list[struct{ ID string }]
+	s.get("/v1/archive-records?document_id=" + id).want(200).into(&records)
+	if len(records.Items) != 1 {
+		t.Fatalf("there are %d archive records", len(records.Items))
+	}
+	pack := s.get("/v1/archive-records/" + records.Items[0].ID + "/package").want(200).body
+	dir := t.TempDir()
+	path := func(name string, content []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	flags := []string{"paraph", "verify", "--ca", path("ca.pem", ca), "--log-key", path("log.vkey", vkey)}
+	if code, out := paraph(append(flags, path("package.zip", pack))...); code != 0 {
+		t.Errorf("paraph verify answered %d: %s", code, out)
+	}
+	spoilt := bytes.Clone(pack)
+	spoilt[len(spoilt)/2] ^= 1
+	if code, _ := paraph(append(flags, path("spoilt.zip", spoilt))...); code == 0 {
+		t.Error("paraph verify takes a changed package")
+	}
+}
+
+// paraph runs a command line in this process.
+func paraph(args ...string) (int, string) {
+	var out bytes.Buffer
+	code := cli.Run(args, strings.NewReader(""), &out, &out, func(string) string { return "" })
+	return code, out.String()
+}
+
+func checkAudit(t *testing.T, s *stack) {
+	t.Helper()
+	report, err := server.Audit(context.WithoutCancel(t.Context()), s.conf, "", nil)
+	if err != nil || !report.Sound || report.Entries == 0 {
+		t.Errorf("the audit: %+v %v", report, err)
+	}
+}
+
+// checkMetrics reads what the job has moved.
+func checkMetrics(t *testing.T, s *stack) {
+	t.Helper()
+	text := string(s.get("/metrics").want(200).body)
+	for _, pattern := range []string{
+		`paraph_time_to_ocr_seconds_count\{document_type="document"\}`,
+		`paraph_time_to_sign_seconds_count\{document_type="document"\}`,
+		`paraph_approvals_decided_total\{outcome="approved"\}`,
+		`paraph_http_request_seconds\{method="POST",route="/v1/documents",quantile="0.95"\}`,
+		`paraph_http_responses_total\{method="POST",route="/v1/documents",status="201"\}`,
+		`paraph_processing_seconds_count\{document_type="[a-z]*",step="sign"\}`,
+		`paraph_log_size`,
+		`paraph_documents\{state="archived"\}`,
+	} {
+		m := regexp.MustCompile(`(?m)^` + pattern + ` (\S+)$`).FindStringSubmatch(text)
+		if m == nil {
+			t.Errorf("no metric %s", pattern)
+			continue
+		}
+		if v, err := strconv.ParseFloat(m[1], 64); err != nil || !(v > 0) {
+			t.Errorf("%s is %s", pattern, m[1])
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
