@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -404,10 +405,21 @@ func (f *formFields) decode(at string, value []byte, into any) bool {
 		f.faults.Add(at, "unknown_member", "There is no such member here.")
 		return false
 	}
-	f.faults.Add(at, "bad_json", "%s.", sentenceStart(err))
+	if wrong != nil {
+		f.faults.Add(at, "wrong_type", "This is of JSON type %s; %s is wanted.", wrong.Value, wanted(wrong.Type))
+		return false
+	}
+	f.faults.Add(at, "bad_json", "This is not valid JSON: %s.", strings.TrimPrefix(err.Error(), "json: "))
 	return false
 }
 
-func sentenceStart(err error) string {
-	return strings.TrimSuffix(sentence(strings.TrimPrefix(err.Error(), "json: ")), ".")
+// wanted names a Go type as JSON calls it.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "another type"
 }
