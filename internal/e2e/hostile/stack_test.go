@@ -67,7 +67,14 @@ func start(t *testing.T) *stack {
 		}
 	})
 	s := &stack{url: srv.URL()}
-	res, err := http.PostForm(s.url+"/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {srv.Admin.Client.ID}, "client_secret": {srv.Admin.Secret}})
+	s.token = login(t, s.url, srv.Admin.Client.ID, srv.Admin.Secret)
+	return s
+}
+
+// login asks for an access token.
+func login(t *testing.T, server, id, secret string) string {
+	t.Helper()
+	res, err := http.PostForm(server+"/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +85,7 @@ func start(t *testing.T) *stack {
 	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || got.Token == "" {
 		t.Fatalf("no token: %d %v", res.StatusCode, err)
 	}
-	s.token = got.Token
-	return s
+	return got.Token
 }
 
 // answer is what came back.
