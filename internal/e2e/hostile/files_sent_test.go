@@ -3,8 +3,12 @@ package hostile
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/paraph/paraph/internal/testneed"
 )
 
 // sent is one file and what has to become of it.
@@ -48,6 +52,7 @@ func files(t *testing.T) []sent {
 		{"300 pages", "a.pdf", pdf, pagesPDF(300, ""), "done", ""},
 		{"path in the name", "../../etc/passwd.pdf", pdf, good, "done", ""},
 		{"control characters in the name", "a\tb\u202efdp.exe.pdf", pdf, good, "done", ""},
+		{"name of 5 kB", strings.Repeat("n", 5000) + ".pdf", pdf, good, "done", ""},
 	}
 }
 
@@ -108,4 +113,28 @@ func (s *stack) alive(t *testing.T) {
 	if res := s.send(t, http.MethodGet, "/livez", nil); res.status != http.StatusOK {
 		t.Errorf("/livez: %d", res.status)
 	}
+}
+
+// TestOddPDFs takes a dozen files that made trouble for other readers: each is
+// read or put aside with a reason.
+func TestOddPDFs(t *testing.T) {
+	t.Parallel()
+	testneed.Command(t, "tesseract")
+	found, err := filepath.Glob(filepath.Join(testneed.SharedData(t, "odd-pdfs"), "*.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t)
+	for i := 0; i < len(found); i += max(1, len(found)/12) {
+		content, err := os.ReadFile(found[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(found[i])
+		_, up := s.upload(t, name, "application/pdf", content)
+		p := up.Document.Processing
+		t.Logf("%s: %s %s %s", name, p.Status, p.Code, p.Reason)
+		(&sent{}).check(t, up)
+	}
+	s.alive(t)
 }

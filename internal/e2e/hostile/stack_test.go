@@ -160,7 +160,7 @@ func form(t *testing.T, name, media string, content []byte, fields ...string) (i
 		}
 	}
 	part, err := w.CreatePart(map[string][]string{
-		"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename=%q`, name)}, "Content-Type": {media},
+		"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename="%s"`, name)}, "Content-Type": {media},
 	})
 	if err == nil {
 		_, err = part.Write(content)
