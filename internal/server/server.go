@@ -215,8 +215,12 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 // Start serves and works until Stop, or until a part fails: see Failed.
 func (s *Server) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if s.Config.Has(config.RoleSequencer) && s.Store.Pool() != nil {
-		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return s.sequencer.Run(ctx, s.Store) })
+	if s.Config.Has(config.RoleSequencer) {
+		lead := s.sequencer.TakeOver // SQLite numbers within the commit
+		if s.Store.Pool() != nil {
+			lead = s.sequencer.Run
+		}
+		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return lead(ctx, s.Store) })
 	}
 	if s.Config.Has(config.RoleDispatch) {
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.holder(), s.log)

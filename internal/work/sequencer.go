@@ -104,6 +104,36 @@ func (s *Sequencer) treeAt(ctx context.Context, tx service.Tx, head service.LogH
 	return journal.LoadTree(head.Size, service.HashesOf(ctx, tx))
 }
 
+// TakeOver waits until this process leads, and numbers what waited meanwhile.
+// A store that numbers within the commit needs it after a start: while the lease
+// of a process that died still runs, commits leave their entries unnumbered, and
+// no later commit may come to number them.
+func (s *Sequencer) TakeOver(ctx context.Context, store service.Store) error {
+	tick := time.NewTicker(sequencerIdle)
+	defer tick.Stop()
+	for {
+		leads := false
+		err := store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
+			if _, leads, err = tx.Lease(ctx, sequencerLease, s.holder, leaseTTL); err != nil || !leads {
+				return err
+			}
+			_, err = s.Number(ctx, tx)
+			return err
+		})
+		if err == nil && leads || ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.log.Error("numbering journal entries failed; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
 // Run leads, or waits to lead, until ctx ends: woken by new entries, and looking
 // by itself now and then. For stores that do not number within the commit.
 func (s *Sequencer) Run(ctx context.Context, store service.Store) error {
