@@ -82,9 +82,14 @@ func TestOtherEndsOfAnEnvelope(t *testing.T) {
 		e = s.envelope(d.ID, person("ben", 1), person("cleo", 2))
 		s.open(s.link(e.ID, e.Recipients[0].ID)).sign()
 		s.post("/v1/envelopes/"+e.ID+"/recipients/"+e.Recipients[0].ID+"/remind", nil).problem(409, "already_signed")
-		s.post("/v1/envelopes/"+e.ID+"/void", map[string]any{"reason": "one more signer"}).want(200)
-		s.post("/v1/envelopes", envelopeOf(d.ID, person("ben", 1), person("dora", 2))).problem(409, "already_signed")
-		s.envelope(d.ID, person("dora", 1))
+		s.post("/v1/envelopes/"+e.ID+"/recipients/"+e.Recipients[0].ID+"/links", nil).problem(409, "already_signed")
+		s.post("/v1/envelopes", envelopeOf(d.ID, person("ben", 1))).problem(409, "envelope_open")
+		s.get("/v1/envelopes/" + e.ID).want(200).into(&e)
+		s.open(s.link(e.ID, e.Recipients[1].ID)).sign()
+		s.until(d.ID, "document.signed")
+		if res := s.post("/v1/envelopes", envelopeOf(d.ID, person("ben", 1))); res.status != http.StatusConflict {
+			t.Errorf("asking once more for a signed document answered %d: %s", res.status, res.body)
+		}
 	})
 }
 
