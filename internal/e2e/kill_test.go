@@ -86,7 +86,7 @@ func (p *process) kill() {
 	<-p.gone
 }
 
-// killer kills the server some while after it saw the given event.
+// killer is a server on a folder that is killed and started again.
 type killer struct {
 	*process
 	data       string
