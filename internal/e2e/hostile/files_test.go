@@ -69,6 +69,41 @@ func zeros(t *testing.T, n int64) []byte {
 	return b.Bytes()
 }
 
+// objectBomb keeps its catalogue and pages in an object stream, behind 1 GB of
+// white space that has to be inflated to reach them.
+func objectBomb(t *testing.T) []byte {
+	t.Helper()
+	objects := []string{"<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R] /Count 1 >>", "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] >>"}
+	const pad = 1 << 30
+	index, bodies := "", ""
+	for i, o := range objects {
+		index += fmt.Sprintf("%d %d ", i+1, pad+len(bodies))
+		bodies += o + " "
+	}
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	if _, err := io.Copy(w, io.MultiReader(strings.NewReader(index), io.LimitReader(zero{}, pad), strings.NewReader(bodies))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n")
+	packedAt := b.Len()
+	fmt.Fprintf(&b, "4 0 obj\n%s\nendobj\n", stream(fmt.Sprintf("/Type /ObjStm /N 3 /First %d /Filter /FlateDecode", len(index)), packed.Bytes()))
+	table := []byte{0, 0, 0, 0, 0, 0}
+	for i := range objects {
+		table = append(table, 2, 0, 0, 0, 4, byte(i))
+	}
+	tableAt := b.Len()
+	for _, at := range []int{packedAt, tableAt} {
+		table = append(binary.BigEndian.AppendUint32(append(table, 1), uint32(at)), 0)
+	}
+	fmt.Fprintf(&b, "5 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n", stream("/Type /XRef /Size 6 /W [1 4 1] /Root 1 0 R", table), tableAt)
+	return b.Bytes()
+}
+
 type zero struct{}
 
 func (zero) Read(p []byte) (int, error) { clear(p); return len(p), nil }
