@@ -69,6 +69,7 @@ type Server struct {
 	jobs      *work.Jobs
 	objects   blob.Store
 	listener  net.Listener
+	lock      *os.File // of the data folder, on SQLite
 	http      *http.Server
 	closing   chan struct{} // closed when streams have to end
 	failed    chan error    // the first part that stopped by itself
@@ -94,6 +95,11 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	}()
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder: %w", err)
+	}
+	if c.Database == "" {
+		if s.lock, err = lockFolder(c.DataDir); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.listen(); err != nil {
 		return nil, err
@@ -156,8 +162,12 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// holder names this process in leases and job records.
+// holder names this process in leases and job records. On SQLite there is only
+// ever one process, which takes over at once what the one before it held.
 func (s *Server) holder() string {
+	if s.Config.Database == "" {
+		return "local"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -335,6 +345,9 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.Store != nil {
 		err = errors.Join(err, s.Store.Close())
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
 	return err
 }

@@ -1,0 +1,30 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFolder makes sure that this process is the only one on its data folder,
+// as SQLite's single writer and the job queue suppose. The lock goes with the
+// process, however that ends.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data folder: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		f.Close()
+		return nil, fmt.Errorf("another server is running on the data folder %s; stop it, or name another folder by --data-dir", dir)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("the data folder: %w", err)
+	}
+	return f, nil
+}
