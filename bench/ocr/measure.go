@@ -169,15 +169,15 @@ func table(s *set, rows []*row) string {
 	fmt.Fprintf(&out, "## %s\n\n", strings.ToUpper(s.name[:1])+s.name[1:])
 	if s.receipts {
 		out.WriteString(receiptRule)
-		out.WriteString("| contender | pages/min | wall s | CPU s | total readable % (first / second half) | date readable % (first / second half) | CER % | missed words % | Paraph is faster by |\n|---|---|---|---|---|---|---|---|---|\n")
+		out.WriteString("| contender | pages/min | wall s | CPU s | total readable % (first / second half) | date readable % (first / second half) | CER % | missed words % | Paraph is faster by, wall (CPU) |\n|---|---|---|---|---|---|---|---|---|\n")
 	} else {
-		out.WriteString("| contender | pages/min | wall s | CPU s | CER % | missed words % | Paraph is faster by |\n|---|---|---|---|---|---|---|\n")
+		out.WriteString("| contender | pages/min | wall s | CPU s | CER % | missed words % | Paraph is faster by, wall (CPU) |\n|---|---|---|---|---|---|---|\n")
 	}
-	ours := 0.0
+	ours, oursCPU := 0.0, 0.0
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r == nil }) // not run yet
 	for _, r := range rows {
 		if r.failed == nil && ours == 0 && strings.HasPrefix(r.name, "Paraph, PDF") {
-			ours = median(r.walls)
+			ours, oursCPU = median(r.walls), median(r.cpus)
 		}
 	}
 	for _, r := range rows {
@@ -188,7 +188,7 @@ func table(s *set, rows []*row) string {
 		wall := median(r.walls)
 		faster := "-"
 		if ours > 0 {
-			faster = fmt.Sprintf("%.2f", wall/ours)
+			faster = fmt.Sprintf("%.2f (%.2f)", wall/ours, median(r.cpus)/oursCPU)
 		}
 		fmt.Fprintf(&out, "| %s | %.0f | %s | %.1f ", r.name, 60*float64(len(s.pages))/wall, spread(r.walls), median(r.cpus))
 		if s.receipts {
