@@ -73,7 +73,7 @@ func TestSchema(t *testing.T) {
 	if res := s.send(t, http.MethodPut, "/v1/document-types/order", strings.NewReader(schema), "Content-Type", "application/json"); res.status >= 300 {
 		t.Fatalf("%d %s", res.status, res.body)
 	}
-	body, kind := form(t, "a.pdf", "application/pdf", pagesPDF(1, ""), "document_type", "order", "metadata", `{"number":7,"amount":-1,"currency":"XXX"}`)
+	body, kind := form(t, "a.pdf", "application/pdf", pagesPDF(1, ""), "document_type", "order", "metadata", `{"number":7,"amount":-1,"currency":"QQQ"}`)
 	p := s.send(t, http.MethodPost, "/v1/documents", body, "Content-Type", kind).problem(t, 422, "invalid_document")
 	var at []string
 	for _, e := range p.Errors {
