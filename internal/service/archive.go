@@ -21,6 +21,9 @@ func (s *Service) Archive(ctx context.Context, call Call, docID string) (Result[
 		if err := c.noOpenEnvelope(ctx, &d); err != nil {
 			return Operation{}, err
 		}
+		if err := idle(&d); err != nil {
+			return Operation{}, err
+		}
 		op, err := s.startOperation(ctx, c, &d, OpArchive, "")
 		if err != nil {
 			return op, err

@@ -56,6 +56,13 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 	return out, err
 }
 
+// Uncertain tells whether a command that returned err may have taken effect all
+// the same: the connection broke, or the server stopped, while it committed.
+func Uncertain(err error) bool {
+	kind := fault.KindOf(err)
+	return (kind == fault.Unavailable && fault.CodeOf(err) != "storage_full") || kind == fault.Internal
+}
+
 // claim takes the caller's key, or gives the record of whoever took it before.
 func (s *Service) claim(ctx context.Context, c *change, call Call, secret bool) (*IdempotencyRecord, *IdempotencyRecord, error) {
 	if call.Idem == nil {

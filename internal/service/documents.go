@@ -109,6 +109,9 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 		if err != nil {
 			return Uploaded{}, err
 		}
+		if err := c.supersede(ctx, &d); err != nil {
+			return Uploaded{}, err
+		}
 		v := originalVersion(&d, len(versions)+1, file, blob, c.Now())
 		if err := c.logDocument(&d, note{kind: journal.DocumentVersionAdded, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256}}); err != nil {
 			return Uploaded{}, err
@@ -203,10 +206,12 @@ func (s *Service) receive(ctx context.Context, call *Call, unit string, body io.
 }
 
 // keep runs the command that names a stored blob, and removes the blob where
-// the command did not take it: it failed, or was a repetition.
+// the command did not take it: it was refused, or was a repetition. Where it is
+// not certain that nothing was committed, the blob stays for the collector of
+// orphans, which looks whether a row names it.
 func (s *Service) keep(ctx context.Context, call Call, blob Blob, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
 	out, err := run(ctx, s, call, false, fn)
-	if err != nil || out.Replayed {
+	if out.Replayed || (err != nil && !Uncertain(err)) {
 		if rm := s.Vault.Remove(context.WithoutCancel(ctx), blob.ID); rm != nil {
 			s.Log.Warn("an orphaned blob stays until the collector comes", "blob", blob.ID, "error", rm)
 		}

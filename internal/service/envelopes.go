@@ -118,6 +118,9 @@ func (c *change) signable(ctx context.Context, d *document.Document, in NewEnvel
 	if err := c.noOpenEnvelope(ctx, d); err != nil {
 		return document.Version{}, err
 	}
+	if err := idle(d); err != nil { // it is on its way into the archive
+		return document.Version{}, err
+	}
 	for i, r := range in.Recipients {
 		earlier, err := c.CompletedSignature(ctx, d.Org, d.ID, emailOf(r.Email))
 		if err == nil {
@@ -197,6 +200,10 @@ func envelopeDataOf(e *signing.Envelope, r *signing.Recipient) envelopeData {
 
 // send asks the first recipients; a message goes out for each envelope.sent.
 func (c *change) send(d *document.Document, e *signing.Envelope) error {
+	if e.State == signing.Created && !c.Now().Before(e.ExpiresAt) {
+		// Sent now, its expiry would end the document with it at once.
+		return fault.New(fault.Conflict, "envelope_not_open", "The envelope was to be signed by %s. Void it and make a new one.", e.ExpiresAt.Format(time.RFC3339))
+	}
 	asked, err := e.Send(c.Now())
 	if err != nil {
 		return err
@@ -328,31 +335,48 @@ func (s *Service) Remind(ctx context.Context, call Call, envID, recipientID stri
 			f.RetryAfter = time.Minute - since
 			return e, f
 		}
-		r.Reminders, r.RemindedAt = r.Reminders+1, c.Now()
-		if err := c.logDocument(&d, note{kind: journal.EnvelopeReminded, subject: "envelope", id: e.ID, data: envelopeDataOf(&e, r)}); err != nil {
-			return e, err
-		}
-		return e, c.storeEnvelope(ctx, &e, &d)
+		return e, c.remind(ctx, &e, &d, r)
 	})
+}
+
+func (c *change) remind(ctx context.Context, e *signing.Envelope, d *document.Document, r *signing.Recipient) error {
+	r.Reminders, r.RemindedAt = r.Reminders+1, c.Now()
+	if err := c.logDocument(d, note{kind: journal.EnvelopeReminded, subject: "envelope", id: e.ID, data: envelopeDataOf(e, r)}); err != nil {
+		return err
+	}
+	return c.storeEnvelope(ctx, e, d)
 }
 
 // RemindDue is Remind for a timer. It tells when the next reminder is due; zero
 // where none is, because the recipient has acted or was reminded often enough.
+// Where the last reminder is too fresh, sent by hand or by this very timer before
+// its process died, it sends none and only tells the time.
 func (s *Service) RemindDue(ctx context.Context, call Call, envID, recipientID string) (next time.Time, err error) {
-	if s.Limits.ReminderInterval <= 0 {
+	every := s.Limits.ReminderInterval
+	if every <= 0 {
 		return time.Time{}, nil
 	}
-	out, err := s.Remind(ctx, call, envID, recipientID)
-	if fault.KindOf(err) == fault.Conflict || fault.KindOf(err) == fault.NotFound {
-		return time.Time{}, nil
+	out, err := run(ctx, s, call, false, func(ctx context.Context, c *change) (time.Time, error) {
+		e, d, err := c.envelope(ctx, envID)
+		if err != nil {
+			return time.Time{}, err
+		}
+		r, err := e.Acting(recipientID)
+		if err != nil || r.Reminders >= s.Limits.MaxReminders {
+			return time.Time{}, err
+		}
+		if due := r.RemindedAt.Add(every); !r.RemindedAt.IsZero() && c.Now().Before(due) {
+			return due, nil
+		}
+		if err := c.remind(ctx, &e, &d, r); err != nil || r.Reminders >= s.Limits.MaxReminders {
+			return time.Time{}, err
+		}
+		return c.Now().Add(every), nil
+	})
+	if k := fault.KindOf(err); err != nil && (k == fault.NotFound || k == fault.Conflict && fault.CodeOf(err) != "stale") {
+		return time.Time{}, nil // the recipient has acted, or the envelope has ended
 	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	if r := out.Value.Recipient(recipientID); r == nil || r.Reminders >= s.Limits.MaxReminders {
-		return time.Time{}, nil
-	}
-	return s.Clock.Now().Add(s.Limits.ReminderInterval), nil
+	return out.Value, err
 }
 
 // SigningLink is a link for one recipient. Its URL holds the token: a secret.

@@ -38,6 +38,33 @@ func (s *Service) startOperation(_ context.Context, c *change, d *document.Docum
 	return op, c.logDocument(d, note{kind: journal.OperationStarted, subject: "operation", id: op.ID, data: operationDataOf(&op, d)})
 }
 
+// supersede ends the operation that is still at work on a document whose place
+// another takes. Its worker finds it ended and throws its results away. The
+// caller writes the document.
+func (c *change) supersede(ctx context.Context, d *document.Document) error {
+	if d.Processing.Operation == "" {
+		return nil
+	}
+	op, err := c.Operation(ctx, d.Org, d.Processing.Operation)
+	if err != nil || op.State.Ended() {
+		return err
+	}
+	op.State, op.EndedAt, op.Retryable = OperationFailed, c.Now(), false
+	op.Code, op.Reason = "superseded", "Another file took the place of the one that was being read."
+	if err := c.logDocument(d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, d)}); err != nil {
+		return err
+	}
+	return c.UpdateOperation(ctx, &op)
+}
+
+// idle is fault Conflict "action_not_allowed" while a worker has, or will have, the document.
+func idle(d *document.Document) error {
+	if s := d.Processing.Status; s != document.StatusPending && s != document.StatusRunning {
+		return nil
+	}
+	return fault.New(fault.Conflict, "action_not_allowed", "Operation %s (%s) is still at work on the document. Wait for its end, then try again.", d.Processing.Operation, d.Processing.Step)
+}
+
 // Operation gives one operation. Faults: NotFound.
 func (s *Service) Operation(ctx context.Context, a access.Actor, opID string) (op Operation, err error) {
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
@@ -108,7 +135,11 @@ func (s *Service) RetryOperation(ctx context.Context, call Call, opID string) (R
 		if !op.Retryable {
 			return op, fault.New(fault.Conflict, "operation_not_retryable", "Trying again cannot help: %s Upload a corrected file.", op.Reason)
 		}
-		op.State, op.Code, op.Reason = OperationPending, "", ""
+		if d.Processing.Operation != op.ID {
+			return op, fault.New(fault.Conflict, "operation_not_retryable", "Another operation, %s, has taken the place of this one.", d.Processing.Operation)
+		}
+		// The new round counts its own attempts: what broke once before is not at fault yet.
+		op.State, op.Code, op.Reason, op.Attempts, op.EndedAt = OperationPending, "", "", 0, time.Time{}
 		d.Processing = document.Processing{Status: document.StatusPending, Step: op.Kind, Operation: op.ID}
 		if err := c.logDocument(&d, note{kind: journal.OperationRetried, subject: "operation", id: op.ID, data: operationDataOf(&op, &d)}); err != nil {
 			return op, err

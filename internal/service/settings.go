@@ -135,7 +135,7 @@ func (s *Service) RevokeClient(ctx context.Context, call Call, clientID string) 
 		if err != nil {
 			return cl, err
 		}
-		if cl.Org != call.Actor.Org {
+		if cl.Org != call.Actor.Org || !manages(call.Actor, cl) {
 			return access.OAuthClient{}, access.NotFound()
 		}
 		if err := c.RevokeClient(ctx, cl.Org, cl.ID, c.Now()); err != nil {
@@ -146,13 +146,23 @@ func (s *Service) RevokeClient(ctx context.Context, call Call, clientID string) 
 	})
 }
 
-// Clients lists the organisation's clients.
+// manages tells whether an administrator may see and end a client: one who is
+// confined to business units only those confined to the same or fewer.
+func manages(by access.Actor, cl access.OAuthClient) bool {
+	if by.Units == nil {
+		return true
+	}
+	return len(cl.Units) > 0 && !slices.ContainsFunc(cl.Units, func(u string) bool { return !by.InUnit(u) })
+}
+
+// Clients lists the organisation's clients, as far as the administrator manages them.
 func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAuthClient, err error) {
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return nil, err
 	}
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		out, err = tx.Clients(ctx, a.Org)
+		out = slices.DeleteFunc(out, func(cl access.OAuthClient) bool { return !manages(a, cl) })
 		return err
 	})
 	return out, err
@@ -202,6 +212,13 @@ func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSe
 		made = false
 		orgs, err := c.Organisations(ctx)
 		if err != nil || len(orgs) > 0 {
+			return ClientSecret{}, err
+		}
+		// Of two processes at their first start, one waits here for the other.
+		if _, _, err := c.Lease(ctx, "bootstrap", "bootstrap", time.Second); err != nil {
+			return ClientSecret{}, err
+		}
+		if orgs, err = c.Organisations(ctx); err != nil || len(orgs) > 0 {
 			return ClientSecret{}, err
 		}
 		made = true

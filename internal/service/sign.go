@@ -37,7 +37,13 @@ func (v *SignerView) actor(src access.Source) access.Actor {
 	return access.Actor{Kind: access.Recipient, Org: v.Envelope.Org, ID: v.Recipient.ID, Principal: v.Recipient.Email, Source: src}
 }
 
-// OpenLink gives what a signing link opens, without changing anything.
+// withdrawn tells that the envelope ended before the recipient signed: the link
+// still says so, but shows nothing of the document any more. It may have been
+// withdrawn because it went to the wrong person.
+func (v *SignerView) withdrawn() bool { return v.Recipient.State == signing.RecipientCancelled }
+
+// OpenLink gives what a signing link opens, without changing anything. Pages are
+// not given to a recipient without whom the envelope has ended.
 //
 // Faults: NotFound "link_unknown"; Gone "link_expired".
 func (s *Service) OpenLink(ctx context.Context, token string) (v SignerView, err error) {
@@ -78,8 +84,10 @@ func (s *Service) openLink(ctx context.Context, tx Reader, token string) (Signer
 	if v.Version, err = tx.Version(ctx, link.Org, v.Document.ID, v.Envelope.Version); err != nil {
 		return v, err
 	}
-	if v.Pages, err = tx.Pages(ctx, link.Org, v.Document.ID, v.Envelope.Version); err != nil {
-		return v, err
+	if !v.withdrawn() {
+		if v.Pages, err = tx.Pages(ctx, link.Org, v.Document.ID, v.Envelope.Version); err != nil {
+			return v, err
+		}
 	}
 	if v.Envelope.SealedVersion > 0 {
 		sealed, err := tx.Version(ctx, link.Org, v.Document.ID, v.Envelope.SealedVersion)
@@ -100,6 +108,9 @@ func (s *Service) LinkContent(ctx context.Context, token string, sealed bool) (d
 		view, err := s.openLink(ctx, tx, token)
 		if err != nil {
 			return err
+		}
+		if view.withdrawn() {
+			return fault.New(fault.Gone, "link_expired", "The request to sign has ended, so the document is not shown here any more.")
 		}
 		v = view.Version
 		if sealed {
