@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/ca"
@@ -81,11 +82,21 @@ const (
 	settingMaster = "master_key" // id of the master key at the first start
 )
 
+// alone makes other processes that start at this moment wait for the end of the
+// transaction: what is settled at the first start is settled once.
+func alone(ctx context.Context, tx service.Tx) error {
+	_, _, err := tx.Lease(ctx, "settings", "settings", time.Second)
+	return err
+}
+
 // sameMaster makes sure that the database belongs to the master key beside it:
 // a key file that was lost must not be replaced in silence, since every document
 // would be lost with it.
 func sameMaster(ctx context.Context, store service.Store, k *Keys) error {
 	return store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
 		first, err := tx.Setting(ctx, settingMaster)
 		if fault.KindOf(err) == fault.NotFound {
 			return tx.SetSetting(ctx, settingMaster, k.masterIDs[len(k.masterIDs)-1])
@@ -103,6 +114,9 @@ func sameMaster(ctx context.Context, store service.Store, k *Keys) error {
 func logSigner(ctx context.Context, store service.Store, k *Keys, publicURL string) (*journal.Signer, error) {
 	origin := ""
 	err := store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
 		kept, err := tx.Setting(ctx, settingOrigin)
 		if err == nil {
 			origin = kept
