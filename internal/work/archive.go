@@ -61,6 +61,7 @@ func (a *Archiver) Handle(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	current := in.Versions[in.Document.Current-1]
+	files.naming()
 	return a.Service.FinishArchive(ctx, job.Call, job.Operation.ID, service.ArchiveRecord{
 		ID: id.New("arc", a.Service.Clock.Now()), Version: current.No, SHA256: current.SHA256,
 	}, bag.sums, blob)

@@ -81,6 +81,7 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		}
 		c.Meter.Step(step.name, job.Document.Type, time.Since(started))
 	}
+	run.files.naming()
 	return c.Service.FinishCapture(ctx, job.Call, job.Operation.ID, run.original.No, run.out)
 }
 

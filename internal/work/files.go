@@ -21,6 +21,7 @@ type Files struct {
 	org    string
 	unit   string
 	stored []service.Blob
+	named  bool // a command that names what was stored has been called
 	open   []*os.File
 }
 
@@ -73,13 +74,18 @@ func (f *Files) keepFile(ctx context.Context, file *os.File) (service.Blob, erro
 	return f.keep(ctx, io.NewSectionReader(file, 0, info.Size()))
 }
 
+// naming says that a command follows which names what was stored. It may commit
+// and yet come back with an error, when the connection breaks at that moment.
+func (f *Files) naming() { f.named = true }
+
 // done closes the working files. With an error, what was stored is removed: no
-// row names it.
+// row names it. Where that is not certain it is left to the collector of
+// orphans, which looks.
 func (f *Files) done(ctx context.Context, err error) {
 	for _, file := range f.open {
 		file.Close()
 	}
-	if err == nil {
+	if err == nil || (f.named && service.Uncertain(err)) {
 		return
 	}
 	for _, b := range f.stored {

@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -54,6 +55,10 @@ type OperationWorker struct {
 	Log      *slog.Logger
 }
 
+// maxBegun is how often an operation is begun at most, those attempts counted
+// that the end of their process cut off.
+const maxBegun = 20
+
 // Work implements river.Worker.
 func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs]) (err error) {
 	args := job.Args
@@ -66,6 +71,12 @@ func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs
 	}
 	if err != nil {
 		return err
+	}
+	if op.Attempts > maxBegun {
+		// River gives a job back when its process dies, so a file that brings the
+		// process down each time would come back for ever.
+		err = fault.New(fault.Unavailable, "processing_interrupted", "The processing was begun %d times and never came to an end: the server broke off each time.", maxBegun)
+		return w.settle(ctx, call, op, err, true)
 	}
 	started := time.Now()
 	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc})
@@ -93,9 +104,17 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 	if err == nil || fault.CodeOf(err) == "operation_ended" {
 		return nil
 	}
+	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// The server stops. That is nobody's fault: River gives the job back
+		// where its error is that of the context.
+		return fmt.Errorf("%w: %w", context.Canceled, err)
+	}
 	f := fault.From(err)
-	ctx = context.WithoutCancel(ctx) // the reason is written down even while the server stops
+	ctx = context.WithoutCancel(ctx) // the reason is written down though the attempt's time is up
 	switch {
+	case f.Kind == fault.Conflict && (f.Code == "action_not_allowed" || f.Code == "envelope_not_sealing"):
+		w.Log.Warn("an operation came too late", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message})
 	case f.Kind == fault.Invalid || f.Kind == fault.Unsupported || f.Kind == fault.TooLarge:
 		w.Log.Warn("a file cannot be processed", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture})

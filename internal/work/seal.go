@@ -63,6 +63,7 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return sealFault(err)
 	}
+	files.naming()
 	return s.Service.FinishSeal(ctx, job.Call, job.Operation.ID, made)
 }
 

@@ -21,6 +21,11 @@ type TimerWorker struct {
 // Work implements river.Worker.
 func (w *TimerWorker) Work(ctx context.Context, job *river.Job[TimerArgs]) (err error) {
 	args := job.Args
+	// The queue goes by the database's clock. A command that finds its time not
+	// come yet does nothing, and the timer would be gone.
+	if early := args.At.Sub(w.Service.Clock.Now()); early > 0 {
+		return river.JobSnooze(early)
+	}
 	ctx, end := w.Tracer.Job(ctx, args.Trace, "timer "+args.Timer)
 	defer func() { end(err) }()
 	call := service.SystemCall(args.Org, "timer", args.Trace)
@@ -33,7 +38,7 @@ func (w *TimerWorker) Work(ctx context.Context, job *river.Job[TimerArgs]) (err 
 		var next time.Time
 		next, err = w.Service.RemindDue(ctx, call, args.EnvelopeID, args.RecipientID)
 		if err == nil && !next.IsZero() {
-			return river.JobSnooze(time.Until(next))
+			return river.JobSnooze(next.Sub(w.Service.Clock.Now()))
 		}
 	}
 	if fault.KindOf(err) == fault.NotFound {
