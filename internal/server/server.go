@@ -67,6 +67,7 @@ type Server struct {
 	signer    *journal.Signer
 	sequencer *work.Sequencer
 	jobs      *work.Jobs
+	worker    string // names this process in job records
 	objects   blob.Store
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
@@ -237,6 +238,13 @@ func (s *Server) Start(ctx context.Context) error {
 		s.goPart(ctx, "dispatcher", d.Run)
 	}
 	if s.Config.Has(config.RoleWork) {
+		if s.Store.Pool() != nil {
+			alive := work.NewLiveness(s.Store, s.jobs, s.worker, s.log)
+			if err := alive.Beat(ctx); err != nil {
+				return fmt.Errorf("the job queue: %w", err)
+			}
+			s.goPart(ctx, "liveness", alive.Run)
+		}
 		if err := s.jobs.Start(ctx); err != nil {
 			return fmt.Errorf("the job queue: %w", err)
 		}
@@ -317,7 +325,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		defer cancel()
 		close(s.closing)
 		if s.http != nil {
-			s.stopped = errors.Join(s.stopped, s.http.Shutdown(ctx))
+			if err := s.http.Shutdown(ctx); err != nil {
+				// Who is not done by now is cut off, before the store closes below them.
+				s.stopped = errors.Join(s.stopped, err, s.http.Close())
+			}
 		}
 		if s.Config.Has(config.RoleWork) {
 			s.stopped = errors.Join(s.stopped, s.jobs.Stop(ctx))

@@ -146,6 +146,10 @@ type Jobs struct {
 	start  func(ctx context.Context) error
 	stop   func(ctx context.Context) error
 	depths func(ctx context.Context) (map[string]QueueDepth, error)
+	// runners and giveBack serve Liveness; nil on SQLite, where a process gives
+	// back at its start what the one before it left.
+	runners  func(ctx context.Context) ([]string, error)
+	giveBack func(ctx context.Context, tx service.Tx, process string) (int64, error)
 }
 
 // QueueDepth is what waits in a queue.
@@ -162,8 +166,24 @@ func (j *Jobs) Insert(ctx context.Context, tx service.Tx, jobs []river.InsertMan
 // Start begins to work the queues.
 func (j *Jobs) Start(ctx context.Context) error { return j.start(ctx) }
 
-// Stop lets running jobs finish until ctx ends, then cancels them.
+// Stop lets running jobs finish until ctx ends, then cancels them and waits a
+// moment for their places in the queue to be given back.
 func (j *Jobs) Stop(ctx context.Context) error { return j.stop(ctx) }
+
+// stopGrace is how long jobs that were cancelled have to come back.
+const stopGrace = 5 * time.Second
+
+func stopClient[T any](client *river.Client[T]) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := client.Stop(ctx)
+		if err == nil || ctx.Err() == nil {
+			return err
+		}
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		return client.StopAndCancel(grace)
+	}
+}
 
 // Depths tells what waits in each queue.
 func (j *Jobs) Depths(ctx context.Context) (map[string]QueueDepth, error) { return j.depths(ctx) }
@@ -194,7 +214,7 @@ func NewSQLiteJobs(ctx context.Context, db *sql.DB, c JobsConfig) (*Jobs, error)
 			return err
 		},
 		start:  startClient(client, c),
-		stop:   client.Stop,
+		stop:   stopClient(client),
 		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return sqliteDepths(ctx, db) },
 	}, nil
 }
@@ -219,8 +239,24 @@ func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jo
 			return err
 		},
 		start:  startClient(client, c),
-		stop:   client.Stop,
+		stop:   stopClient(client),
 		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return postgresDepths(ctx, pool) },
+		runners: func(ctx context.Context) ([]string, error) {
+			rows, err := pool.Query(ctx, `SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM river_job WHERE state = 'running' AND array_upper(attempted_by, 1) > 0`)
+			if err != nil {
+				return nil, err
+			}
+			return pgx.CollectRows(rows, pgx.RowTo[string])
+		},
+		giveBack: func(ctx context.Context, tx service.Tx, process string) (int64, error) {
+			inner, ok := tx.(interface{ PgxTx() pgx.Tx })
+			if !ok {
+				return 0, errors.New("the transaction is not one of PostgreSQL")
+			}
+			done, err := inner.PgxTx().Exec(ctx, `UPDATE river_job SET state = 'available', attempt = greatest(attempt - 1, 0), scheduled_at = now()
+				WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, process)
+			return done.RowsAffected(), err
+		},
 	}, nil
 }
 

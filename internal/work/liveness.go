@@ -1,0 +1,99 @@
+package work
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+const (
+	// livenessEvery is how often a process says that it lives, and looks for the
+	// jobs of those that do not.
+	livenessEvery = 15 * time.Second
+	// livenessTTL is how long one that says nothing is believed to live.
+	livenessTTL = time.Minute
+)
+
+// Liveness gives back the jobs of worker processes that died, where several
+// share a database. Each process holds a lease of its own name; jobs that are
+// running for a process whose lease has run out are made available again, long
+// before River's own rescue, which has to wait longer than any job may take.
+// A process that was only cut off finds its work done by a twin: the commands
+// take effect once.
+type Liveness struct {
+	store  service.Store
+	jobs   *Jobs
+	holder string
+	log    *slog.Logger
+}
+
+// NewLiveness makes a Liveness. holder is the ID of the process's JobsConfig.
+func NewLiveness(store service.Store, jobs *Jobs, holder string, log *slog.Logger) *Liveness {
+	return &Liveness{store: store, jobs: jobs, holder: holder, log: log}
+}
+
+func leaseOf(process string) string { return "worker/" + process }
+
+// Beat says that this process lives. It is called before the first job is taken.
+func (l *Liveness) Beat(ctx context.Context) error {
+	return l.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		_, _, err := tx.Lease(ctx, leaseOf(l.holder), l.holder, livenessTTL)
+		return err
+	})
+}
+
+// Reap gives back the jobs of processes whose lease has run out.
+func (l *Liveness) Reap(ctx context.Context) error {
+	if l.jobs.runners == nil {
+		return nil
+	}
+	processes, err := l.jobs.runners(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if p == l.holder {
+			continue
+		}
+		var n int64
+		err := l.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+			n = 0
+			// Whoever can take its lease knows that it is dead. The lease is taken for
+			// no time, so that a process that comes back has it at its next beat.
+			_, dead, err := tx.Lease(ctx, leaseOf(p), l.holder, 0)
+			if err != nil || !dead {
+				return err
+			}
+			n, err = l.jobs.giveBack(ctx, tx, p)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			l.log.Warn("the jobs of a process that died were given back", "process", p, "jobs", n)
+		}
+	}
+	return nil
+}
+
+// Run beats and reaps until ctx ends.
+func (l *Liveness) Run(ctx context.Context) error {
+	tick := time.NewTicker(livenessEvery)
+	defer tick.Stop()
+	for {
+		if err := l.Beat(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("this process could not say that it lives; it is tried again", "error", err)
+		}
+		if err := l.Reap(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("looking for jobs of dead processes failed; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
