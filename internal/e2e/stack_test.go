@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
@@ -94,7 +95,7 @@ func start(t *testing.T, database string, with setup) *stack {
 	if err := srv.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{server: srv, conf: &c, url: srv.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	s := &stack{server: srv, conf: &c, url: srv.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, ExpectContinueTimeout: time.Minute}}}
 	t.Cleanup(func() {
 		s.http.CloseIdleConnections()
 		if err := srv.Stop(context.WithoutCancel(t.Context())); err != nil {
