@@ -168,10 +168,19 @@ func (s *Store) Pool() *pgxpool.Pool {
 	return nil
 }
 
+// writing marks the context of a function that runs inside Write.
+type writing struct{}
+
 // Write implements service.Store. A panic in fn undoes its own transaction only
 // and comes back as fault Internal.
+//
+// A Write inside a Write is fault Internal "internal": SQLite's one writer would
+// wait for itself for ever.
 func (s *Store) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
-	run := func(ctx context.Context, tx *Tx) error { return fn(ctx, tx) }
+	if ctx.Value(writing{}) != nil {
+		return fault.New(fault.Internal, "internal", "A command called another inside its own transaction.")
+	}
+	run := func(ctx context.Context, tx *Tx) error { return fn(context.WithValue(ctx, writing{}, true), tx) }
 	var err error
 	for range attempts {
 		err = s.write(ctx, run)
