@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -158,8 +159,13 @@ type Hit struct {
 	Words    []document.Word // the words that hold the text, in reading order
 }
 
+// MaxHits is the most places one search gives: a single letter stands thousands
+// of times on a full page.
+const MaxHits = 500
+
 // Search finds a text on the pages of one document, or of all the actor may see
-// where docID is "". At most 50 pages are looked through in one answer.
+// where docID is "". At most 50 pages are looked through in one answer, and at
+// most MaxHits places are given.
 //
 // Faults: Invalid "empty_query".
 func (s *Service) Search(ctx context.Context, a access.Actor, docID, text string, max int) ([]Hit, error) {
@@ -198,16 +204,19 @@ func (s *Service) Search(ctx context.Context, a access.Actor, docID, text string
 		if err != nil {
 			return nil, err
 		}
-		for _, run := range find(words, folded) {
+		for _, run := range find(words, folded, MaxHits-len(hits)) {
 			hits = append(hits, Hit{Document: p.Document, Page: p.Page, Words: run})
+		}
+		if len(hits) >= MaxHits {
+			break
 		}
 	}
 	return hits, nil
 }
 
-// find gives each run of words whose text, joined by single spaces, contains
-// the folded query.
-func find(words []document.Word, query string) [][]document.Word {
+// find gives the first runs of words, at most max, whose text, joined by single
+// spaces, contains the folded query.
+func find(words []document.Word, query string, max int) [][]document.Word {
 	var text strings.Builder
 	starts := make([]int, 0, len(words)) // offset of each word in text
 	for _, w := range words {
@@ -221,7 +230,7 @@ func find(words []document.Word, query string) [][]document.Word {
 	var runs [][]document.Word
 	for from := 0; ; {
 		at := strings.Index(all[from:], query)
-		if at < 0 {
+		if at < 0 || len(runs) >= max {
 			return runs
 		}
 		begin, end := from+at, from+at+len(query)
@@ -231,12 +240,13 @@ func find(words []document.Word, query string) [][]document.Word {
 	}
 }
 
+// wordAt gives the last word that starts at the offset or before it.
 func wordAt(starts []int, offset int) int {
-	i := 0
-	for i+1 < len(starts) && starts[i+1] <= offset {
-		i++
+	i, exact := slices.BinarySearch(starts, offset)
+	if exact {
+		return i
 	}
-	return i
+	return i - 1
 }
 
 // fold brings text to the form in which search compares: lower case, runs of
