@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -153,7 +152,7 @@ func openFault(err error) error {
 	case errors.Is(err, pdfiumerrors.ErrSecurity):
 		return pdf.ErrUnsupported.With("the file is encrypted in a way that cannot be read")
 	}
-	return pdf.ErrDamaged.With("the file cannot be opened as PDF: %s", strings.TrimSpace(err.Error()))
+	return pdf.ErrDamaged.With("the file cannot be opened as a PDF")
 }
 
 func (d *document) close() {
