@@ -38,6 +38,9 @@ const (
 	EnvelopeCompleted Kind = "envelope.completed"
 	EnvelopeExpired   Kind = "envelope.expired"
 	EnvelopeVoided    Kind = "envelope.voided"
+	// EnvelopeLinked matters to whoever weighs the evidence: with the link its
+	// maker could have signed.
+	EnvelopeLinked Kind = "envelope.link_created"
 
 	OperationStarted   Kind = "operation.started"
 	OperationSucceeded Kind = "operation.succeeded"
@@ -91,6 +94,7 @@ var Kinds = []KindInfo{
 	{EnvelopeCompleted, true, "All recipients have signed."},
 	{EnvelopeExpired, true, "The signature request ran out."},
 	{EnvelopeVoided, true, "The signature request was withdrawn."},
+	{EnvelopeLinked, false, "A client was handed a recipient's signing link."},
 
 	{OperationStarted, true, "Longer work began."},
 	{OperationSucceeded, true, "Longer work is done."},

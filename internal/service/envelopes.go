@@ -403,7 +403,7 @@ func (s *Service) NewViewLink(ctx context.Context, call Call, envID, recipientID
 
 func (s *Service) newLink(ctx context.Context, call Call, envID, recipientID, channel string, toSign bool) (Result[SigningLink], error) {
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (SigningLink, error) {
-		e, _, err := c.envelope(ctx, envID)
+		e, d, err := c.envelope(ctx, envID)
 		if err != nil {
 			return SigningLink{}, err
 		}
@@ -422,7 +422,14 @@ func (s *Service) newLink(ctx context.Context, call Call, envID, recipientID, ch
 		}
 		token, hash := signing.NewToken()
 		link := signing.Link{TokenHash: hash, Org: e.Org, EnvelopeID: e.ID, RecipientID: r.ID, Channel: channel, CreatedAt: c.Now(), ExpiresAt: ends}
-		return SigningLink{URL: s.PublicURL + "/sign/" + token, ExpiresAt: ends}, c.InsertLink(ctx, link)
+		made := SigningLink{URL: s.PublicURL + "/sign/" + token, ExpiresAt: ends}
+		if err := c.InsertLink(ctx, link); err != nil || c.actor.Kind == access.System {
+			return made, err // the link in a message goes with envelope.sent
+		}
+		if err := c.logDocument(&d, note{kind: journal.EnvelopeLinked, subject: "envelope", id: e.ID, data: envelopeDataOf(&e, r)}); err != nil {
+			return made, err
+		}
+		return made, c.UpdateDocument(ctx, &d)
 	})
 }
 

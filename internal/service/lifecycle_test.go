@@ -255,6 +255,32 @@ func TestAWithdrawnRequestShowsNothingMore(t *testing.T) {
 	})
 }
 
+func TestWhoIsHandedASigningLinkStandsInTheJournal(t *testing.T) {
+	each(t, func(b *bench) {
+		e, err := b.envelope(b.approved().ID, true)
+		b.must(err)
+		count := func() (n int) {
+			b.must(b.store.Read(b.t.Context(), func(ctx context.Context, tx service.Reader) error {
+				d, err := tx.Document(ctx, e.Org, e.DocumentID)
+				n = int(d.EntrySeq)
+				return err
+			}))
+			return n
+		}
+		before := count()
+		_, err = b.svc.NewLink(b.t.Context(), b.work, e.ID, e.Recipients[0].ID, "email")
+		b.must(err)
+		if got := count(); got != before {
+			b.t.Errorf("a link in a message made %d entries of its own", got-before)
+		}
+		_, err = b.svc.NewLink(b.t.Context(), b.user, e.ID, e.Recipients[0].ID, "api")
+		b.must(err)
+		if got := count(); got != before+1 {
+			b.t.Errorf("a link handed to a client made %d entries, want 1", got-before)
+		}
+	})
+}
+
 func TestAnEnvelopeIsNotSentAfterItsTime(t *testing.T) {
 	each(t, func(b *bench) {
 		d := b.approved()
