@@ -53,7 +53,9 @@ func (a *Archiver) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
-	blob, err := files.keep(ctx, bag.read())
+	packed := bag.read()
+	defer packed.Close() // ends the packing where the vault stops reading before its end
+	blob, err := files.keep(ctx, packed)
 	if err != nil {
 		return err
 	}
@@ -190,8 +192,8 @@ func addTagFiles(b *bag, in service.ArchiveInput, now time.Time) {
 	b.add("tagmanifest-sha256.txt", []byte(tags.String()))
 }
 
-// read gives the package as a stream of a zip file.
-func (b *bag) read() io.Reader {
+// read gives the package as a stream of a zip file, to be closed.
+func (b *bag) read() io.ReadCloser {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(b.write(w)) }()
 	return r

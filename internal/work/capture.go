@@ -309,6 +309,21 @@ func (c *capture) layer(ctx context.Context) error {
 	return c.derive(ctx, document.Searchable, searchable)
 }
 
+// fileFaults are the faults of the tools that are the file's own, by their code,
+// with what its sender can do.
+var fileFaults = map[string]struct {
+	kind       fault.Kind
+	code, mend string
+}{
+	pdf.ErrEmpty.Code:        {fault.Invalid, "file_empty", "Send the document's bytes."},
+	pdf.ErrDamaged.Code:      {fault.Invalid, "file_damaged", "Send a sound copy."},
+	pdf.ErrEncrypted.Code:    {fault.Invalid, "file_encrypted", "Paraph never asks for passwords."},
+	pdf.ErrSigned.Code:       {fault.Invalid, "file_signed", "Send a copy without the damage."},
+	pdf.ErrUnsupported.Code:  {fault.Unsupported, "file_unsupported", "Send a PDF, PNG, JPEG, TIFF or WebP."},
+	pdf.ErrTooManyPages.Code: {fault.TooLarge, "file_too_many_pages", "Send it in parts, or have the limit max-pages raised."},
+	pdf.ErrTooLarge.Code:     {fault.TooLarge, "file_too_many_pixels", "Scan it at a lower resolution, or have the limit max-pixels raised."},
+}
+
 // fileFault says of a fault of the tools whose it is: the file's, which puts it
 // into quarantine, or the moment's, which is worth another attempt. A file that
 // broke, choked or outran the tools twice is at fault itself.
@@ -317,19 +332,15 @@ func fileFault(err error, attempts int) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	kinds := map[string]fault.Kind{
-		pdf.ErrEmpty.Code: fault.Invalid, pdf.ErrDamaged.Code: fault.Invalid, pdf.ErrEncrypted.Code: fault.Invalid, pdf.ErrSigned.Code: fault.Invalid,
-		pdf.ErrUnsupported.Code: fault.Unsupported, pdf.ErrTooManyPages.Code: fault.TooLarge, pdf.ErrTooLarge.Code: fault.TooLarge,
-	}
 	var said *sandbox.Error
 	if errors.As(err, &said) {
-		if kind, ok := kinds[said.Code]; ok {
-			return fault.Wrap(err, kind, "file_"+said.Code, "%s.", sentence(said.Error()))
+		if f, ok := fileFaults[said.Code]; ok {
+			return fault.Wrap(err, f.kind, f.code, "%s. %s", sentence(said.Error()), f.mend)
 		}
 	}
 	for _, known := range []error{sandbox.ErrTimeout, sandbox.ErrMemory, sandbox.ErrCrashed} {
 		if errors.Is(err, known) && attempts >= 2 {
-			return fault.Wrap(err, fault.Invalid, "file_unprocessable", "The file cannot be processed: %s. It may be made to do harm; send another copy.", known)
+			return fault.Wrap(err, fault.Invalid, codeUnprocessable, "The file cannot be processed: %s. It may be made to do harm; send another copy.", known)
 		}
 	}
 	switch {

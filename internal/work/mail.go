@@ -2,12 +2,16 @@ package work
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/riverqueue/river"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
@@ -58,25 +62,54 @@ func (w *MailWorker) Work(ctx context.Context, job *river.Job[MailArgs]) (err er
 	if err != nil {
 		return err
 	}
+	var before struct {
+		Delivered []string `json:"delivered"`
+	}
+	if err := json.Unmarshal(job.Metadata, &before); err != nil && len(job.Metadata) > 0 {
+		return err
+	}
+	delivered, err := w.deliver(ctx, letters, before.Delivered)
+	if err == nil {
+		return nil
+	}
+	w.Meter.Retry("mail")
+	if len(delivered) > 0 {
+		if noted := river.MetadataSet(ctx, deliveredKey, delivered); noted != nil {
+			w.Log.Warn("who has a message already was not noted; they may receive it again", "event", job.Args.EventID, "error", noted)
+		}
+	}
+	return err
+}
+
+// deliveredKey is where a job that has to be repeated keeps the ids of the
+// letters that have gone out, so that nobody receives one again because another
+// person's mailbox was full.
+const deliveredKey = "delivered"
+
+// deliver sends the letters that have not gone out before, each whatever becomes
+// of the others. It returns the ids of all that have gone out, and why the rest
+// has to be tried again.
+func (w *MailWorker) deliver(ctx context.Context, letters []Letter, before []string) (delivered []string, failed error) {
+	delivered = slices.Clone(before)
 	for _, l := range letters {
-		if !strings.Contains(l.To, "@") {
-			continue // a user id: told in the inbox only
+		if !strings.Contains(l.To, "@") || slices.Contains(delivered, l.ID) {
+			continue // a user id is told in the inbox only
 		}
 		if !w.Postman.Configured() {
 			w.show(l)
 			continue
 		}
 		err := w.Postman.Deliver(ctx, l)
-		if fault.KindOf(err) == fault.Invalid {
-			w.Log.Warn("a message was refused for good", "message", l.Message, "event", job.Args.EventID, "error", err)
-			continue
-		}
-		if err != nil {
-			w.Meter.Retry("mail")
-			return err
+		switch {
+		case err == nil:
+			delivered = append(delivered, l.ID)
+		case fault.KindOf(err) == fault.Invalid:
+			w.Log.Warn("a message was refused for good", "message", l.Message, "letter", l.ID, "error", err)
+		default:
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	return delivered, failed
 }
 
 // show writes what would have been sent to the log, so that a first trial works
@@ -104,8 +137,8 @@ func (w *MailWorker) letters(ctx context.Context, args MailArgs) ([]Letter, erro
 
 func (w *MailWorker) taskLetter(ctx context.Context, a access.Actor, args MailArgs) ([]Letter, error) {
 	t, err := w.Service.Task(ctx, a, args.TaskID)
-	if err != nil {
-		return nil, err
+	if err != nil || t.State != approval.Open {
+		return nil, err // decided, or not needed, before the message could go out
 	}
 	d, err := w.Service.Document(ctx, a, t.DocumentID)
 	if err != nil {

@@ -55,6 +55,10 @@ type OperationWorker struct {
 	Log      *slog.Logger
 }
 
+// codeUnprocessable is a file that twice broke the tools, choked or outran them.
+// A machine under load can make a sound file look like that, so it may be tried again.
+const codeUnprocessable = "file_unprocessable"
+
 // maxBegun is how often an operation is begun at most, those attempts counted
 // that the end of their process cut off.
 const maxBegun = 20
@@ -117,7 +121,7 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message})
 	case f.Kind == fault.Invalid || f.Kind == fault.Unsupported || f.Kind == fault.TooLarge:
 		w.Log.Warn("a file cannot be processed", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
-		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture})
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture || f.Code == codeUnprocessable})
 	case last:
 		w.Log.Error("an operation failed for good", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: reason(f), Retryable: true})
