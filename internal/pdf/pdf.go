@@ -21,7 +21,7 @@ import "github.com/paraph/paraph/internal/sandbox"
 var (
 	ErrEmpty        = &sandbox.Error{Code: "empty", Message: "the file has no bytes"}
 	ErrDamaged      = &sandbox.Error{Code: "damaged", Message: "the file is damaged or cut short and cannot be read"}
-	ErrEncrypted    = &sandbox.Error{Code: "encrypted", Message: "the file is protected by a password; send it without one"}
+	ErrEncrypted    = &sandbox.Error{Code: "encrypted", Message: "the file is protected by a password; send a copy without one"}
 	ErrTooManyPages = &sandbox.Error{Code: "too_many_pages", Message: "the file has too many pages"}
 	ErrTooLarge     = &sandbox.Error{Code: "too_large", Message: "the picture has too many pixels"}
 	ErrUnsupported  = &sandbox.Error{Code: "unsupported", Message: "the file is not a PDF, PNG, JPEG, TIFF or WebP that can be read"}
