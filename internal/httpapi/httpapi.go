@@ -11,6 +11,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -173,7 +174,7 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 func (a *api) mountRest() {
 	root := false
 	for _, m := range a.Mounts {
-		a.mux.Handle(m.Pattern, m.Handler)
+		a.mux.Handle(m.Pattern, a.inTime(m.Handler))
 		root = root || m.Pattern == "/"
 	}
 	for _, p := range []string{"/v1/", "/log/"} {
@@ -182,4 +183,21 @@ func (a *api) mountRest() {
 	if !root {
 		a.mux.HandleFunc("/", a.nowhere)
 	}
+}
+
+// inTime bounds how long the body of a mounted handler may take to arrive. Those
+// are small forms, some of which anybody may send; without a bound a sender who
+// trickles keeps a connection for ever. The server sets a new deadline for the
+// connection's next request.
+func (a *api) inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != nil && r.Body != http.NoBody {
+			err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.Idle))
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				writeProblem(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
