@@ -403,7 +403,7 @@ func (s *Service) NewViewLink(ctx context.Context, call Call, envID, recipientID
 
 func (s *Service) newLink(ctx context.Context, call Call, envID, recipientID, channel string, toSign bool) (Result[SigningLink], error) {
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (SigningLink, error) {
-		e, d, err := c.envelope(ctx, envID)
+		e, _, err := c.envelope(ctx, envID)
 		if err != nil {
 			return SigningLink{}, err
 		}
@@ -426,10 +426,9 @@ func (s *Service) newLink(ctx context.Context, call Call, envID, recipientID, ch
 		if err := c.InsertLink(ctx, link); err != nil || c.actor.Kind == access.System {
 			return made, err // the link in a message goes with envelope.sent
 		}
-		if err := c.logDocument(&d, note{kind: journal.EnvelopeLinked, subject: "envelope", id: e.ID, data: envelopeDataOf(&e, r)}); err != nil {
-			return made, err
-		}
-		return made, c.UpdateDocument(ctx, &d)
+		// For audit only, so outside of the document's chain, in which whoever follows
+		// the public events sees no gap.
+		return made, c.log(e.Org, e.Unit, note{kind: journal.EnvelopeLinked, subject: "envelope", id: e.ID, data: envelopeDataOf(&e, r)})
 	})
 }
 

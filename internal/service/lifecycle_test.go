@@ -260,9 +260,9 @@ func TestWhoIsHandedASigningLinkStandsInTheJournal(t *testing.T) {
 		e, err := b.envelope(b.approved().ID, true)
 		b.must(err)
 		count := func() (n int) {
-			b.must(b.store.Read(b.t.Context(), func(ctx context.Context, tx service.Reader) error {
-				d, err := tx.Document(ctx, e.Org, e.DocumentID)
-				n = int(d.EntrySeq)
+			b.must(b.store.Write(b.t.Context(), func(ctx context.Context, tx service.Tx) error {
+				waiting, err := tx.Unnumbered(ctx, 1000)
+				n = len(waiting)
 				return err
 			}))
 			return n
