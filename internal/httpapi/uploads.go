@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -325,16 +326,6 @@ func (f *formFields) err() error {
 	return f.faults.Err("invalid_request", "The form has faults. Every fault is listed.")
 }
 
-// uploadDetails is the JSON part named document.
-type uploadDetails struct {
-	DocumentType string            `json:"document_type"`
-	BusinessUnit string            `json:"business_unit"`
-	Title        string            `json:"title"`
-	ExternalID   string            `json:"external_id"`
-	Labels       map[string]string `json:"labels"`
-	Metadata     json.RawMessage   `json:"metadata"`
-}
-
 // take reads one field. Only trouble with the body itself is returned at once.
 func (f *formFields) take(part *multipart.Part) error {
 	name := part.FormName()
@@ -363,10 +354,7 @@ func (f *formFields) set(name, at string, value []byte) {
 	d := f.into
 	switch name {
 	case "document":
-		var all uploadDetails
-		if f.decode(at, value, &all) {
-			*d = service.NewDocument{Type: all.DocumentType, Unit: all.BusinessUnit, Title: all.Title, ExternalID: all.ExternalID, Labels: all.Labels, Metadata: all.Metadata}
-		}
+		f.setAll(at, value)
 	case "document_type":
 		d.Type = string(value)
 	case "business_unit":
@@ -381,6 +369,25 @@ func (f *formFields) set(name, at string, value []byte) {
 		d.Metadata = jsonOf(value)
 	default:
 		f.faults.Add(at, "unknown_member", "There is no such field here.")
+	}
+}
+
+// setAll reads the JSON part named document: each member by itself, so that the
+// faults of all of them are told.
+func (f *formFields) setAll(at string, value []byte) {
+	members := map[string]json.RawMessage{}
+	if !f.decode(at, value, &members) {
+		return
+	}
+	d := f.into
+	known := map[string]any{"document_type": &d.Type, "business_unit": &d.Unit, "title": &d.Title, "external_id": &d.ExternalID, "labels": &d.Labels, "metadata": &d.Metadata}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		into, ok := known[name]
+		if !ok {
+			f.faults.Add(at+"/"+escapePointer(name), "unknown_member", "There is no such member here.")
+			continue
+		}
+		f.decode(at+"/"+escapePointer(name), members[name], into)
 	}
 }
 

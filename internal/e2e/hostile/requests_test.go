@@ -60,8 +60,16 @@ func TestRequests(t *testing.T) {
 		})
 	}
 	s.alive(t)
-	if res := filed("document", `{"title":4}`); strings.Contains(string(res.body), "Go struct") {
+	res := filed("document", `{"title":4,"colour":"red","labels":[],"external_id":"x"}`)
+	if strings.Contains(string(res.body), "Go struct") {
 		t.Errorf("the words are ours, not the caller's: %s", res.body)
+	}
+	var at []string
+	for _, e := range res.problem(t, 422, "invalid_request").Errors {
+		at = append(at, e.Pointer)
+	}
+	if want := []string{"/document/colour", "/document/labels", "/document/title"}; !slices.Equal(at, want) {
+		t.Errorf("faults at %v, want them all: %v", at, want)
 	}
 }
 
