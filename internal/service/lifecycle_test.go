@@ -164,6 +164,7 @@ func TestAReplacedFileEndsTheReadingOfTheFirst(t *testing.T) {
 		if op := b.operation(first.Operation.ID); op.State != service.OperationFailed || op.Code != "superseded" || op.Retryable {
 			b.t.Errorf("the first operation is %s (%s, retryable %t), want failed, superseded for good", op.State, op.Code, op.Retryable)
 		}
+		b.refused(b.svc.Progress(b.t.Context(), b.work, first.Operation.ID, "read", 1, 9), "operation_ended")
 		b.refused(b.read(first.Operation.ID, 1), "operation_ended") // a late second attempt
 		b.refused(b.svc.FinishCapture(b.t.Context(), b.work, first.Operation.ID, 1, service.Captured{}), "operation_ended")
 		b.must(b.read(second.Value.Operation.ID, 2))

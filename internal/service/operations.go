@@ -181,9 +181,13 @@ func (s *Service) BeginWork(ctx context.Context, call Call, opID string) (Operat
 }
 
 // Progress notes how far a running operation has come. It is not journaled.
+// Fault Conflict "operation_ended" where another took its place: the worker stops.
 func (s *Service) Progress(ctx context.Context, call Call, opID, step string, done, total int) error {
 	_, err := run(ctx, s, call, false, func(ctx context.Context, c *change) (Operation, error) {
 		op, err := c.Operation(ctx, call.Actor.Org, opID)
+		if err == nil && op.State.Ended() {
+			err = fault.New(fault.Conflict, "operation_ended", "The operation has %s already.", op.State)
+		}
 		if err != nil || op.State != OperationRunning {
 			return op, err
 		}
