@@ -56,8 +56,10 @@ type stack struct {
 
 // setup is what a test wants to be different.
 type setup struct {
-	conf  func(*config.Config)
-	clock clock.Clock
+	conf    func(*config.Config)
+	clock   clock.Clock
+	ocr     string          // the text recognition program
+	retries []time.Duration // waits between attempts at a job
 }
 
 // each runs fn over a running server on each database, both in parallel.
@@ -86,7 +88,7 @@ func start(t *testing.T, database string, with setup) *stack {
 		t.Fatal(err)
 	}
 	srv, err := server.New(t.Context(), &c, server.Options{
-		Version: "test", Clock: with.clock, CacheDir: cacheDir, Listener: listener,
+		Version: "test", Clock: with.clock, CacheDir: cacheDir, Listener: listener, OCRCommand: with.ocr, Retries: with.retries,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
 	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
 	s.worker = s.holder()
-	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log)}
+	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
 		n := s.Tools.Children()
 		conf.Queues = map[string]int{work.QueueCapture: n, work.QueueSeal: n, work.QueueArchive: n, work.QueueMail: mailAtOnce, work.QueueTimer: 2}

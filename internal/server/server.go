@@ -42,6 +42,10 @@ type Options struct {
 	ChildArgv []string
 	// CacheDir keeps the PDF engine's compiled code; default in the data folder.
 	CacheDir string
+	// OCRCommand is the text recognition program; default tesseract, from PATH.
+	OCRCommand string
+	// Retries are the waits between attempts at a job; default work.DefaultRetries.
+	Retries []time.Duration
 	// Listener is used instead of Config.Listen where it is set.
 	Listener net.Listener
 }
@@ -212,7 +216,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the document tools: %w", err)
 	}
-	s.Reader = &ocr.Reader{Engine: ocr.NewTesseract(ocr.TesseractConfig{Processes: children})}
+	s.Reader = &ocr.Reader{Engine: ocr.NewTesseract(ocr.TesseractConfig{Processes: children, Command: s.opts.OCRCommand})}
 	admin, made, err := s.Service.Bootstrap(ctx, c.Organisation)
 	if err != nil {
 		return fmt.Errorf("the first organisation: %w", err)

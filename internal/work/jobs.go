@@ -115,16 +115,17 @@ func timerJob(e journal.Entry, f fact, timer string, at time.Time) river.InsertM
 	}
 }
 
-// retryAfter are the waits after the 1st, 2nd, 3rd … failed attempt; the last
-// one repeats.
-var retryAfter = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
+// DefaultRetries are the waits after the 1st, 2nd, 3rd … failed attempt; the
+// last one repeats.
+var DefaultRetries = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
 
-type retryPolicy struct{}
+// retryPolicy says when a failed job is tried again.
+type retryPolicy struct{ waits []time.Duration }
 
 // NextRetry implements river.ClientRetryPolicy.
-func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
+func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
 	n := len(job.Errors) // before this failure is added
-	return time.Now().Add(retryAfter[min(n, len(retryAfter)-1)])
+	return time.Now().Add(p.waits[min(n, len(p.waits)-1)])
 }
 
 // JobsConfig says what a process does of the queued work.
@@ -133,6 +134,7 @@ type JobsConfig struct {
 	Queues  map[string]int // queue → jobs at once; empty: insert only
 	Workers *river.Workers
 	Log     *slog.Logger
+	Retries []time.Duration // waits between attempts; empty: DefaultRetries
 }
 
 const (
@@ -261,8 +263,11 @@ func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jo
 }
 
 func riverConfig(c JobsConfig) *river.Config {
+	if len(c.Retries) == 0 {
+		c.Retries = DefaultRetries
+	}
 	conf := &river.Config{
-		ID: c.ID, Logger: c.Log, RetryPolicy: retryPolicy{}, JobTimeout: jobTimeout, RescueStuckJobsAfter: rescue,
+		ID: c.ID, Logger: c.Log, RetryPolicy: retryPolicy{c.Retries}, JobTimeout: jobTimeout, RescueStuckJobsAfter: rescue,
 		CompletedJobRetentionPeriod: time.Hour, FetchCooldown: 10 * time.Millisecond, FetchPollInterval: 250 * time.Millisecond,
 	}
 	if len(c.Queues) > 0 {
