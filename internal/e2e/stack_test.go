@@ -278,9 +278,6 @@ func (a *answer) into(v any) {
 	}
 }
 
-// org is the organisation of the first administrator.
-func (s *stack) org() string { return s.server.Admin.Client.Org }
-
 // read looks into the database.
 func (s *stack) read(fn func(ctx context.Context, tx service.Reader) error) {
 	s.t.Helper()
