@@ -157,6 +157,9 @@ func (l *List) Add(pointer, code, format string, args ...any) {
 	l.details = append(l.details, Detail{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
+// Len tells how many things are wrong so far.
+func (l *List) Len() int { return len(l.details) }
+
 // Err gives an Invalid fault with all details, or nil if there are none.
 func (l *List) Err(code, message string) error {
 	if len(l.details) == 0 {

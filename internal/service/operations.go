@@ -74,8 +74,9 @@ func (s *Service) Operation(ctx context.Context, a access.Actor, opID string) (o
 		if op, err = tx.Operation(ctx, a.Org, opID); err != nil {
 			return err
 		}
-		if check(ctx, tx, a, access.ReadDocument, op.Unit, op.DocumentID) == nil {
-			return nil
+		err := check(ctx, tx, a, access.ReadDocument, op.Unit, op.DocumentID)
+		if k := fault.KindOf(err); err == nil || (k != fault.NotFound && k != fault.Forbidden) {
+			return err
 		}
 		return access.Check(a, access.WriteDocument, access.Resource{Org: op.Org, Unit: op.Unit})
 	})

@@ -55,7 +55,13 @@ func (c *schemaCache) check(t document.Type, metadata json.RawMessage, l *fault.
 	return nil
 }
 
+// maxSchemaFaults bounds how many faults of one document's metadata are told.
+const maxSchemaFaults = 100
+
 func listSchemaFaults(e *jsonschema.ValidationError, l *fault.List) {
+	if l.Len() >= maxSchemaFaults {
+		return
+	}
 	if len(e.Causes) == 0 {
 		pointer := "/metadata"
 		for _, part := range e.InstanceLocation {

@@ -259,10 +259,14 @@ func orgSlug(name string) string {
 	}, name), "-") + ".example"
 }
 
+// linkMemory is how long a link that has run out is still known as such, so that
+// people read that it ran out and not that it never was.
+const linkMemory = 90 * 24 * time.Hour
+
 // Purge removes idempotency records and links that have run out.
 func (s *Service) Purge(ctx context.Context) (n int64, err error) {
 	err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		n, err = tx.PurgeExpired(ctx, tx.Now().Add(-time.Minute))
+		n, err = tx.PurgeExpired(ctx, tx.Now().Add(-time.Minute), tx.Now().Add(-linkMemory))
 		return err
 	})
 	return n, err

@@ -293,9 +293,11 @@ func (s *Service) Sign(ctx context.Context, token string, src access.Source, act
 	})
 }
 
-// fillTimes dates the steps that a browser without scripts could not report.
+// fillTimes dates what the act itself proves: the link was opened, and the
+// consent came with it. That the pages were seen is only said where the browser
+// reported it.
 func fillTimes(r *signing.Recipient, c *change) {
-	for _, at := range []*time.Time{&r.DeliveredAt, &r.ViewedAt, &r.ConsentedAt} {
+	for _, at := range []*time.Time{&r.DeliveredAt, &r.ConsentedAt} {
 		if at.IsZero() {
 			*at = c.Now()
 		}

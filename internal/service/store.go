@@ -216,6 +216,7 @@ type workWriter interface {
 	// row as that one left it.
 	ClaimIdempotency(ctx context.Context, r IdempotencyRecord) (*IdempotencyRecord, error)
 	FinishIdempotency(ctx context.Context, r IdempotencyRecord) error
-	// PurgeExpired removes idempotency rows and links that ended before t.
-	PurgeExpired(ctx context.Context, t time.Time) (int64, error)
+	// PurgeExpired removes idempotency rows that ended before keys, and links that
+	// ended before links.
+	PurgeExpired(ctx context.Context, keys, links time.Time) (int64, error)
 }

@@ -47,11 +47,11 @@ func (t *Tx) FinishIdempotency(ctx context.Context, r service.IdempotencyRecord)
 }
 
 // PurgeExpired implements service.Tx and gives the number of rows removed.
-func (t *Tx) PurgeExpired(ctx context.Context, at time.Time) (int64, error) {
-	keys, err := exec(ctx, t.c, "DELETE FROM idempotency WHERE expires_at < ?", at)
+func (t *Tx) PurgeExpired(ctx context.Context, keys, links time.Time) (int64, error) {
+	n, err := exec(ctx, t.c, "DELETE FROM idempotency WHERE expires_at < ?", keys)
 	if err != nil {
 		return 0, err
 	}
-	links, err := exec(ctx, t.c, "DELETE FROM link WHERE expires_at < ?", at)
-	return keys + links, err
+	more, err := exec(ctx, t.c, "DELETE FROM link WHERE expires_at < ?", links)
+	return n + more, err
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,31 @@ type Metrics struct {
 	ocr       *prometheus.HistogramVec
 	sign      *prometheus.HistogramVec
 	approvals *prometheus.CounterVec
+
+	mu    sync.Mutex
+	types map[string]bool // document types that have a label of their own
+}
+
+// maxTypes bounds how many document types have series of their own; what comes
+// after them is counted together, so that nobody can make the metrics grow
+// without end.
+const maxTypes = 50
+
+// label gives the label of a document type.
+func (m *Metrics) label(documentType string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.types[documentType] {
+		return documentType
+	}
+	if len(m.types) >= maxTypes {
+		return "other"
+	}
+	if m.types == nil {
+		m.types = map[string]bool{}
+	}
+	m.types[documentType] = true
+	return documentType
 }
 
 // quantiles are p50, p95 and p99, each with its tolerated error in rank.
@@ -58,17 +84,17 @@ func (m *Metrics) Retry(kind string) { m.retries.WithLabelValues(kind).Inc() }
 
 // Step notes how long a processing step took.
 func (m *Metrics) Step(step, documentType string, d time.Duration) {
-	m.steps.WithLabelValues(step, documentType).Observe(d.Seconds())
+	m.steps.WithLabelValues(step, m.label(documentType)).Observe(d.Seconds())
 }
 
 // TimeToOCR notes the time from upload to text.
 func (m *Metrics) TimeToOCR(documentType string, d time.Duration) {
-	m.ocr.WithLabelValues(documentType).Observe(d.Seconds())
+	m.ocr.WithLabelValues(m.label(documentType)).Observe(d.Seconds())
 }
 
 // TimeToSign notes the time from sending to completion.
 func (m *Metrics) TimeToSign(documentType string, d time.Duration) {
-	m.sign.WithLabelValues(documentType).Observe(d.Seconds())
+	m.sign.WithLabelValues(m.label(documentType)).Observe(d.Seconds())
 }
 
 // ApprovalDecided counts a decided approval.

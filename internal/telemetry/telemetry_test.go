@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -64,6 +65,22 @@ func TestEachMetricMoves(t *testing.T) {
 		if !strings.Contains(after, line) {
 			t.Errorf("missing: %s", line)
 		}
+	}
+}
+
+// TestTypesDoNotGrowWithoutEnd: a flood of document types ends in one series.
+func TestTypesDoNotGrowWithoutEnd(t *testing.T) {
+	t.Parallel()
+	m := NewMetrics()
+	for i := range 10 * maxTypes {
+		m.TimeToOCR(fmt.Sprintf("type_%d", i), time.Second)
+	}
+	out := scrape(t, m)
+	if got := strings.Count(out, "paraph_time_to_ocr_seconds_count{"); got != maxTypes+1 {
+		t.Errorf("%d series for %d types", got, 10*maxTypes)
+	}
+	if !strings.Contains(out, `paraph_time_to_ocr_seconds_count{document_type="other"} 450`) {
+		t.Error("what came later is not counted together")
 	}
 }
 

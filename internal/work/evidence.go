@@ -40,7 +40,7 @@ type evidenceSigner struct {
 	Email       string            `json:"email"`
 	SentAt      time.Time         `json:"sent_at"`
 	DeliveredAt time.Time         `json:"delivered_at"`
-	ViewedAt    time.Time         `json:"viewed_at"`
+	ViewedAt    time.Time         `json:"viewed_at,omitzero"` // absent where the browser did not report it
 	ConsentedAt time.Time         `json:"consented_at"`
 	SignedAt    time.Time         `json:"signed_at"`
 	Evidence    signing.Evidence  `json:"evidence"`

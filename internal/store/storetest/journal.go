@@ -307,7 +307,10 @@ func idempotency(t *testing.T, s *store.Store) {
 	missing := r
 	missing.Key = "none"
 	gone(t, "finish of an unclaimed key", s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error { return tx.FinishIdempotency(ctx, missing) }))
-	write(t, s, func(ctx context.Context, tx service.Tx) error { _, err := tx.PurgeExpired(ctx, at(21)); return err })
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		_, err := tx.PurgeExpired(ctx, at(21), at(21))
+		return err
+	})
 	if claim(r) != nil {
 		t.Error("a purged key is in the way")
 	}

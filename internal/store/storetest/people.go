@@ -158,7 +158,7 @@ func envelopes(t *testing.T, s *store.Store) {
 		return nil
 	})
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
-		n, err := tx.PurgeExpired(ctx, at(3))
+		n, err := tx.PurgeExpired(ctx, at(3), at(3))
 		if n < 1 || err != nil {
 			t.Errorf("purged %d, %v", n, err)
 		}
