@@ -25,6 +25,24 @@ type Captured struct {
 	Blobs      []Blob    // of the pages' words
 }
 
+// CaptureInput gives what is read: the document's newest original and its bytes.
+func (s *Service) CaptureInput(ctx context.Context, org, docID string) (v document.Version, b Blob, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		versions, err := tx.Versions(ctx, org, docID)
+		if err != nil {
+			return err
+		}
+		for _, candidate := range versions {
+			if candidate.Kind == document.Original {
+				v = candidate
+			}
+		}
+		b, err = tx.Blob(ctx, org, v.Blob)
+		return err
+	})
+	return v, b, err
+}
+
 // FinishCapture records what was read from the original version no and makes
 // the last derived version (or the original) the current one.
 //

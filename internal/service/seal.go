@@ -14,7 +14,8 @@ import (
 type SealInput struct {
 	Envelope signing.Envelope
 	Document document.Document
-	Version  document.Version
+	Version  document.Version   // the one that was shown and signed
+	Versions []document.Version // all of them, by number
 	Pages    []document.Page
 	Blob     Blob
 	// Entries are the numbered entries of the document so far, for the certificate.
@@ -35,6 +36,9 @@ func (s *Service) SealInput(ctx context.Context, org, envID string) (in SealInpu
 			return err
 		}
 		if in.Version, err = tx.Version(ctx, org, in.Document.ID, in.Envelope.Version); err != nil {
+			return err
+		}
+		if in.Versions, err = tx.Versions(ctx, org, in.Document.ID); err != nil {
 			return err
 		}
 		if in.Pages, err = tx.Pages(ctx, org, in.Document.ID, in.Envelope.Version); err != nil {

@@ -87,16 +87,12 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 
 // inspect fetches the newest original and finds out what it is.
 func (c *capture) inspect(ctx context.Context) error {
-	in, err := c.Service.ArchiveInput(ctx, c.job.Operation.Org, c.job.Document.ID)
+	original, blob, err := c.Service.CaptureInput(ctx, c.job.Operation.Org, c.job.Document.ID)
 	if err != nil {
 		return err
 	}
-	for _, v := range in.Versions {
-		if v.Kind == document.Original {
-			c.original = v
-		}
-	}
-	if c.current, err = c.files.fetch(ctx, in.Blobs[c.original.No]); err != nil {
+	c.original = original
+	if c.current, err = c.files.fetch(ctx, blob); err != nil {
 		return err
 	}
 	if c.found, err = c.Tools.Inspect(ctx, c.current, declared(c.original)); err != nil {

@@ -44,11 +44,7 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
-	versions, err := s.Service.ArchiveInput(ctx, job.Operation.Org, in.Document.ID)
-	if err != nil {
-		return err
-	}
-	original := originalOf(versions.Versions, in.Version.No)
+	original := originalOf(in.Versions, in.Version.No)
 	ev, err := makeEvidence(&in.Document, &in.Envelope, in.Version, original)
 	if err != nil {
 		return err
