@@ -15,8 +15,8 @@ type room struct {
 var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
-	below  = []string{"leaf", "domain", "service"}
-	edge   = []string{"leaf", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	below  = []string{"leaf", "failpoint", "domain", "service"}
+	edge   = []string{"leaf", "failpoint", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -29,7 +29,7 @@ var rooms = []room{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
 		"internal/journal", "internal/retention", "internal/webhook", "internal/access",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
-	{name: "service", folders: []string{"internal/service"}, may: domain},
+	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint"}, domain...)},
 
 	{name: "httpapi", folders: []string{"internal/httpapi"}, may: below},
 	{name: "oauth", folders: []string{"internal/oauth"}, may: below},
@@ -52,6 +52,7 @@ var rooms = []room{
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
 	{name: "crypt", folders: []string{"internal/blob/crypt"}},
+	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
 	{name: "ca", folders: []string{"internal/ca"}},
 	{name: "demodata", folders: []string{"internal/demodata"}},
