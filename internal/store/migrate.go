@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,8 @@ func migrations(database string) ([]Migration, error) {
 	for i, file := range names { // Glob sorts
 		number, name, _ := strings.Cut(strings.TrimSuffix(path.Base(file), ".sql"), "_")
 		n, err := strconv.Atoi(number)
-		if err != nil || n != i+1 {
-			return nil, fmt.Errorf("migration %s is not number %d", file, i+1)
+		if err != nil || n < 1 || i > 0 && n <= out[i-1].Number {
+			return nil, fmt.Errorf("migration %s has no number of its own, higher than those before it", file)
 		}
 		text, err := migrationFiles.ReadFile(file)
 		if err != nil {
@@ -49,31 +50,38 @@ func migrations(database string) ([]Migration, error) {
 
 const migrationTable = "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
 
-// pending gives the steps that a database at the version lacks.
-func pending(database string, version int64) ([]Migration, error) {
+// pending gives the steps that a database lacks. Steps that were made side by
+// side may reach it in any order, so each is looked for by its number.
+func pending(database string, applied []int64) ([]Migration, error) {
 	all, err := migrations(database)
 	if err != nil {
 		return nil, err
 	}
-	if version > int64(len(all)) {
-		return nil, fault.New(fault.Unavailable, "schema_newer",
-			"The database was changed by a newer Paraph (schema %d, this program knows %d). Run that version, or a later one.", version, len(all))
+	known := all[len(all)-1].Number
+	for _, n := range applied {
+		if n > int64(known) {
+			return nil, fault.New(fault.Unavailable, "schema_newer",
+				"The database was changed by a newer Paraph (schema %d, this program knows %d). Run that version, or a later one.", n, known)
+		}
 	}
-	return all[version:], nil
+	var wait []Migration
+	for _, m := range all {
+		if !slices.Contains(applied, int64(m.Number)) {
+			wait = append(wait, m)
+		}
+	}
+	return wait, nil
 }
 
-// schemaVersion gives the number of the last migration applied.
-func schemaVersion(ctx context.Context, c conn) (int64, error) {
-	return one(ctx, c, scanInt, "SELECT COALESCE(MAX(number), 0) FROM schema_migration")
-}
+const appliedMigrations = "SELECT number FROM schema_migration ORDER BY number"
 
 // upToDate is fault Unavailable "schema_outdated" where migrations wait.
 func upToDate(ctx context.Context, c conn) error {
-	version, err := schemaVersion(ctx, c)
+	applied, err := list(ctx, c, scanInt, appliedMigrations)
 	if err != nil {
 		return err
 	}
-	wait, err := pending(c.dialect().name, version)
+	wait, err := pending(c.dialect().name, applied)
 	if err == nil && len(wait) > 0 {
 		return fault.New(fault.Unavailable, "schema_outdated", "The database lacks %d changes of its schema. Run: paraph migrate", len(wait))
 	}

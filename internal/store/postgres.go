@@ -152,11 +152,15 @@ func (e *postgresEngine) migrate(ctx context.Context) ([]Migration, error) {
 
 // apply runs the migrations that wait, each in a transaction of its own.
 func (e *postgresEngine) apply(ctx context.Context, c *pgx.Conn) (done []Migration, err error) {
-	var version int64
-	if err := c.QueryRow(ctx, "SELECT COALESCE(MAX(number), 0) FROM schema_migration").Scan(&version); err != nil {
+	rows, err := c.Query(ctx, appliedMigrations)
+	if err != nil {
 		return nil, err
 	}
-	wait, err := pending("postgres", version)
+	applied, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, err
+	}
+	wait, err := pending("postgres", applied)
 	for _, m := range wait {
 		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, m.sql); err != nil {

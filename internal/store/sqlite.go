@@ -123,11 +123,11 @@ func (e *sqliteEngine) migrate(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	c := &sqlConn{tx: tx}
-	version, err := schemaVersion(ctx, c)
+	applied, err := list(ctx, c, scanInt, appliedMigrations)
 	if err != nil {
 		return nil, err
 	}
-	wait, err := pending("sqlite", version)
+	wait, err := pending("sqlite", applied)
 	if err != nil {
 		return nil, err
 	}
