@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 )
@@ -68,7 +69,7 @@ func (a *api) reception(next http.Handler) http.Handler {
 		carrier := propagation.MapCarrier{}
 		propagator.Inject(ctx, carrier)
 		rq.source.Trace = carrier.Get("traceparent")
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, changes: r.Method != http.MethodGet && r.Method != http.MethodHead}
 		r = r.WithContext(context.WithValue(ctx, requestKey{}, rq))
 		rq.http, rq.writer = r, rec
 		rec.Header().Set("X-Request-Id", rq.source.RequestID)
@@ -139,13 +140,17 @@ func requestID(given string, now time.Time) string {
 // recorder keeps what was answered. http.ResponseController reaches through it.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	changes bool // the request changes something, if it is taken
+	status  int
+	bytes   int64
 }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 {
 		r.status = status
+		if r.changes && status < 300 && failpoint.Hit(failpoint.AnswerBefore) != nil {
+			panic(http.ErrAbortHandler) // the answer is lost on its way
+		}
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

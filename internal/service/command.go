@@ -8,6 +8,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -34,6 +35,11 @@ type Result[R any] struct {
 // fault Conflict "result_not_repeatable".
 func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func(context.Context, *change) (R, error)) (Result[R], error) {
 	var out Result[R]
+	if call.Idem != nil {
+		if err := failpoint.Hit(failpoint.RequestRead); err != nil {
+			return out, err
+		}
+	}
 	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		out = Result[R]{}
 		c := &change{Tx: tx, actor: call.Actor}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/failpoint"
 )
 
 // postgresEngine is a PostgreSQL database, 15 or later. Writes run READ
@@ -81,7 +82,13 @@ func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx
 		}
 		return err
 	}
+	if err := failpoint.Hit(failpoint.CommitBefore); err != nil {
+		return err
+	}
 	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
 		return err
 	}
 	e.bus.send(t.topics)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -252,8 +253,14 @@ func (w *writer) attempt(group []*request) (outcomes []error, err error) {
 	if err := w.beforeCommit(ctx, all); err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit(failpoint.CommitBefore); err != nil {
+		return nil, lost{w.suspect(err)}
+	}
 	if err := w.commit(c); err != nil {
 		return nil, lost{w.suspect(err)}
+	}
+	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
+		return nil, unavailable(err) // as of a connection that broke: it is committed all the same
 	}
 	for topic := range all.topics {
 		w.hub.publish(topic)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -53,20 +54,33 @@ func (a *Archiver) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.ArchivePacked); err != nil {
+		return err
+	}
 	packed := bag.read()
 	defer packed.Close() // ends the packing where the vault stops reading before its end
 	blob, err := files.keep(ctx, packed)
 	if err != nil {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.ArchiveStored); err != nil {
+		return err
+	}
 	if err := a.readBack(ctx, blob, bag.sums); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.ArchiveRead); err != nil {
 		return err
 	}
 	current := in.Versions[in.Document.Current-1]
 	files.naming()
-	return a.Service.FinishArchive(ctx, job.Call, job.Operation.ID, service.ArchiveRecord{
+	err = a.Service.FinishArchive(ctx, job.Call, job.Operation.ID, service.ArchiveRecord{
 		ID: id.New("arc", a.Service.Clock.Now()), Version: current.No, SHA256: current.SHA256,
 	}, bag.sums, blob)
+	if err != nil {
+		return err
+	}
+	return failpoint.Hit(failpoint.ArchiveFinished)
 }
 
 // bag is a package being written: small files in memory, documents streamed.

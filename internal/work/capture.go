@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/ocr"
 	"github.com/paraph/paraph/internal/pdf"
@@ -81,8 +82,14 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		}
 		c.Meter.Step(step.name, job.Document.Type, time.Since(started))
 	}
+	if err := failpoint.Hit(failpoint.CaptureStored); err != nil {
+		return err
+	}
 	run.files.naming()
-	return c.Service.FinishCapture(ctx, job.Call, job.Operation.ID, run.original.No, run.out)
+	if err := c.Service.FinishCapture(ctx, job.Call, job.Operation.ID, run.original.No, run.out); err != nil {
+		return err
+	}
+	return failpoint.Hit(failpoint.CaptureFinished)
 }
 
 // inspect fetches the newest original and finds out what it is.
@@ -102,7 +109,7 @@ func (c *capture) inspect(ctx context.Context) error {
 		return fault.New(fault.Invalid, "misnamed_file", "The file says it is %s, but it is %s. Send it under its right name and type.", declared(c.original), c.found.Kind.MediaType())
 	}
 	c.out.MediaType, c.out.Signatures = c.found.Kind.MediaType(), c.found.Signatures
-	return nil
+	return failpoint.Hit(failpoint.CaptureRead)
 }
 
 // declared is what the file says of itself: its media type where that means
@@ -188,6 +195,9 @@ func (c *capture) read(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.CaptureRecognised); err != nil {
+		return err
+	}
 	return c.keepPages(ctx, pages)
 }
 
@@ -202,6 +212,9 @@ func (c *capture) readPage(ctx context.Context, info *pdf.PageInfo) (readPage, e
 	started := time.Now()
 	prepared, rendered, err := childmain.PreparePage(ctx, c.Tools, c.current, info.Number, drawDPI)
 	if err != nil {
+		return out, err
+	}
+	if err := failpoint.Hit(failpoint.CaptureRendered); err != nil {
 		return out, err
 	}
 	result, err := c.Reader.Read(ctx, prepared, ocr.ReadOptions{Languages: c.Languages})

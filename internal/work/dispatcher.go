@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -99,14 +100,23 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 			}
 			jobs = append(jobs, made...)
 		}
+		if err := failpoint.Hit(failpoint.DispatchBefore); err != nil {
+			return err
+		}
 		if len(jobs) > 0 {
 			if err := d.jobs.Insert(ctx, tx, jobs); err != nil {
+				return err
+			}
+			if err := failpoint.Hit(failpoint.DispatchInserted); err != nil {
 				return err
 			}
 		}
 		more = len(entries) == dispatcherBatch
 		return tx.SetCursor(ctx, dispatcherName, entries[len(entries)-1].Index+1)
 	})
+	if err == nil {
+		err = failpoint.Hit(failpoint.DispatchDone)
+	}
 	return more, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
@@ -99,7 +100,7 @@ func (w *MailWorker) deliver(ctx context.Context, letters []Letter, before []str
 			w.show(l)
 			continue
 		}
-		err := w.Postman.Deliver(ctx, l)
+		err := w.send(ctx, l)
 		switch {
 		case err == nil:
 			delivered = append(delivered, l.ID)
@@ -110,6 +111,17 @@ func (w *MailWorker) deliver(ctx context.Context, letters []Letter, before []str
 		}
 	}
 	return delivered, failed
+}
+
+// send hands one letter to the postman.
+func (w *MailWorker) send(ctx context.Context, l Letter) error {
+	if err := failpoint.Hit(failpoint.MailBefore); err != nil {
+		return err
+	}
+	if err := w.Postman.Deliver(ctx, l); err != nil {
+		return err
+	}
+	return failpoint.Hit(failpoint.MailAfter)
 }
 
 // show writes what would have been sent to the log, so that a first trial works

@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -68,6 +69,9 @@ func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs
 	args := job.Args
 	ctx, end := w.Tracer.Job(ctx, args.Trace, args.Operation)
 	defer func() { end(err) }()
+	if err := failpoint.Hit(failpoint.JobTaken); err != nil {
+		return err
+	}
 	call := service.SystemCall(args.Org, args.Operation, args.Trace)
 	op, doc, err := w.Service.BeginWork(ctx, call, args.OperationID)
 	if fault.CodeOf(err) == "operation_ended" {
@@ -85,6 +89,9 @@ func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs
 	started := time.Now()
 	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc})
 	w.Meter.Step(args.Operation, args.DocumentType, time.Since(started))
+	if err == nil {
+		err = failpoint.Hit(failpoint.JobDone)
+	}
 	return w.settle(ctx, call, op, err, job.Attempt >= job.MaxAttempts)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paraph/paraph/internal/ca"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/sandbox/childmain"
@@ -59,8 +60,14 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return sealFault(err)
 	}
+	if err := failpoint.Hit(failpoint.SealStored); err != nil {
+		return err
+	}
 	files.naming()
-	return s.Service.FinishSeal(ctx, job.Call, job.Operation.ID, made)
+	if err := s.Service.FinishSeal(ctx, job.Call, job.Operation.ID, made); err != nil {
+		return err
+	}
+	return failpoint.Hit(failpoint.SealFinished)
 }
 
 // within adds the certificate's pages and the marks to the document and seals
@@ -128,8 +135,14 @@ func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, marks []ch
 	if err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit(failpoint.SealPrepared); err != nil {
+		return nil, err
+	}
 	signature, err := s.Authority.Key.Sign(rand.Reader, prepared.Digest(), prepared.Hash)
 	if err != nil {
+		return nil, err
+	}
+	if err := failpoint.Hit(failpoint.SealSigned); err != nil {
 		return nil, err
 	}
 	out, err := files.spool()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -73,6 +74,9 @@ func (s *Sequencer) batch(ctx context.Context, tx service.Tx, epoch int64) (int,
 	if err != nil {
 		return 0, err
 	}
+	if err := failpoint.Hit(failpoint.LogBefore); err != nil {
+		return 0, err
+	}
 	n := service.Numbering{First: head.Size, Epoch: epoch, Hashes: map[int64][32]byte{}}
 	leaves := make([][]byte, len(waiting))
 	for i, w := range waiting {
@@ -86,8 +90,14 @@ func (s *Sequencer) batch(ctx context.Context, tx service.Tx, epoch int64) (int,
 	if err != nil {
 		return 0, err
 	}
+	if err := failpoint.Hit(failpoint.LogSigned); err != nil {
+		return 0, err
+	}
 	n.Root, n.Note = grown.Head().Root, string(cp.Note)
 	if err := tx.Number(ctx, n); err != nil {
+		return 0, err
+	}
+	if err := failpoint.Hit(failpoint.LogNumbered); err != nil {
 		return 0, err
 	}
 	s.tree = grown

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/blob"
+	"github.com/paraph/paraph/internal/failpoint"
 )
 
 // tempMark begins the name of a file that is still being written.
@@ -151,6 +152,9 @@ func (w *writer) Write(p []byte) (int, error) {
 		return 0, w.failed
 	}
 	n, err := w.f.Write(p)
+	if err == nil {
+		err = failpoint.Hit(failpoint.BlobWriting)
+	}
 	w.failed = away(err)
 	return n, w.failed
 }
@@ -162,6 +166,9 @@ func (w *writer) Commit() error {
 	}
 	w.done = true
 	err := w.failed
+	if err == nil {
+		err = away(failpoint.Hit(failpoint.BlobSync))
+	}
 	if err == nil {
 		err = away(w.f.Sync())
 	}
@@ -179,7 +186,13 @@ func (w *writer) Commit() error {
 	// lost in a crash, so it is taken back and nobody relies on it.
 	err = away(remove(w.temp))
 	if err == nil {
+		err = away(failpoint.Hit(failpoint.BlobNamed))
+	}
+	if err == nil {
 		err = away(syncFolder(filepath.Dir(w.final)))
+	}
+	if err == nil {
+		err = away(failpoint.Hit(failpoint.BlobSynced))
 	}
 	if err != nil {
 		return errors.Join(err, remove(w.final))
