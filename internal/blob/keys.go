@@ -34,6 +34,10 @@ type KeyRows interface {
 	// InsertKey keeps a new key, for good when it returns; a Conflict fault where
 	// another writer has made one for the scope first.
 	InsertKey(ctx context.Context, row KeyRow) error
+	// DocumentKey gives the key of a document; a NotFound fault where it has none.
+	DocumentKey(ctx context.Context, org, documentID string) (DocumentKeyRow, error)
+	// DocumentKeyByID gives the document key of that id; a NotFound fault.
+	DocumentKeyByID(ctx context.Context, keyID string) (DocumentKeyRow, error)
 }
 
 // KeyRing implements Keys over the database's rows and a master key. It keeps
@@ -100,6 +104,13 @@ func (k *KeyRing) create(ctx context.Context, scope Scope) (KeyRow, error) {
 
 // ByID implements Keys.
 func (k *KeyRing) ByID(ctx context.Context, keyID string) (crypt.Wrapper, error) {
+	if strings.HasPrefix(keyID, DocumentKeyPrefix+"_") {
+		row, err := k.rows.DocumentKeyByID(ctx, keyID)
+		if err != nil {
+			return nil, err
+		}
+		return k.openDocument(ctx, row)
+	}
 	k.mu.Lock()
 	ring := k.opened[keyID]
 	k.mu.Unlock()

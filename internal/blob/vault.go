@@ -28,13 +28,18 @@ type Keys interface {
 	For(ctx context.Context, scope Scope) (crypt.Wrapper, error)
 	// ByID gives the key of that id.
 	ByID(ctx context.Context, keyID string) (crypt.Wrapper, error)
+	// ForDocument gives the key that wraps a document's new objects; a NotFound
+	// fault where it has none. The key of a new document is made here and comes
+	// back as a row for the caller to write. ErrDestroyed where the document was
+	// disposed of.
+	ForDocument(ctx context.Context, scope Scope, doc Document) (crypt.Wrapper, *DocumentKeyRow, error)
 }
 
 // Stored is what the database keeps of an object: without it the object cannot
 // be read.
 type Stored struct {
 	ID      string
-	KeyID   string // the key-encryption key
+	KeyID   string // the key that wraps DataKey: that of its document, or of its unit
 	DataKey []byte // wrapped by it
 	Size    int64  // bytes of plaintext
 	SHA256  string // of the plaintext, lower-case hex
@@ -62,6 +67,23 @@ func (v *Vault) Put(ctx context.Context, scope Scope, r io.Reader) (Stored, erro
 	if err != nil {
 		return Stored{}, err
 	}
+	return v.put(ctx, kek, r)
+}
+
+// PutFor is Put for an object of a document: it lies under the document's own
+// key. Where that key is new it comes back, to be written with the object's row.
+// ErrDestroyed where the document was disposed of.
+func (v *Vault) PutFor(ctx context.Context, scope Scope, doc Document, r io.Reader) (Stored, *DocumentKeyRow, error) {
+	key, made, err := v.keys.ForDocument(ctx, scope, doc)
+	if err != nil {
+		return Stored{}, nil, err
+	}
+	s, err := v.put(ctx, key, r)
+	return s, made, err
+}
+
+func (v *Vault) put(ctx context.Context, kek crypt.Wrapper, r io.Reader) (Stored, error) {
+	var err error
 	out := Stored{ID: id.New(Prefix, v.clock.Now()), KeyID: kek.KeyID()}
 	key := crypt.NewKey()
 	defer clear(key[:])
@@ -178,6 +200,16 @@ func (c ctxReader) Read(p []byte) (int, error) {
 // Rewrap gives the row with its data key wrapped by the scope's present key. The
 // object itself stays as it is. ErrDamaged where the old wrapping does not open.
 func (v *Vault) Rewrap(ctx context.Context, s Stored, scope Scope) (Stored, error) {
+	kek, err := v.keys.For(ctx, scope)
+	if err != nil {
+		return Stored{}, err
+	}
+	return v.RewrapUnder(ctx, s, kek)
+}
+
+// RewrapUnder gives the row with its data key wrapped by the key at hand.
+// ErrDamaged where the old wrapping does not open.
+func (v *Vault) RewrapUnder(ctx context.Context, s Stored, kek crypt.Wrapper) (Stored, error) {
 	old, err := v.keys.ByID(ctx, s.KeyID)
 	if err != nil {
 		return Stored{}, err
@@ -187,10 +219,6 @@ func (v *Vault) Rewrap(ctx context.Context, s Stored, scope Scope) (Stored, erro
 		return Stored{}, damaged(err)
 	}
 	defer clear(key[:])
-	kek, err := v.keys.For(ctx, scope)
-	if err != nil {
-		return Stored{}, err
-	}
 	s.KeyID = kek.KeyID()
 	if s.DataKey, err = kek.Wrap(ctx, key, bound(s.ID)); err != nil {
 		return Stored{}, Away(err)

@@ -48,6 +48,16 @@ func (r *rows) KeyByID(_ context.Context, keyID string) (blob.KeyRow, error) {
 	return r.find(func(row blob.KeyRow) bool { return row.ID == keyID })
 }
 
+func (r *rows) DocumentKey(context.Context, string, string) (blob.DocumentKeyRow, error) {
+	return blob.DocumentKeyRow{}, errNone
+}
+
+func (r *rows) DocumentKeyByID(context.Context, string) (blob.DocumentKeyRow, error) {
+	return blob.DocumentKeyRow{}, errNone
+}
+
+var errNone = fault.New(fault.NotFound, "not_found", "no key")
+
 func (r *rows) InsertKey(ctx context.Context, row blob.KeyRow) error {
 	if _, err := r.KeyFor(ctx, row.Scope); err == nil {
 		return fault.New(fault.Conflict, "exists", "there is one")

@@ -156,7 +156,7 @@ func (s *stack) sealAndArchive(docID string) {
 	s.t.Helper()
 	ctx, call := s.t.Context(), service.SystemCall(s.org, "seal", "")
 	put := func(content string) service.Blob {
-		b, err := s.vault.Put(ctx, s.org, "general", strings.NewReader(content))
+		b, err := s.vault.Put(ctx, service.Place{Org: s.org, Unit: "general", Document: docID}, strings.NewReader(content))
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -345,11 +345,11 @@ func (s *stack) captured(up Uploaded, words ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	text, err := s.vault.Put(ctx, s.org, up.Document.BusinessUnit, bytes.NewReader(raw))
+	text, err := s.vault.Put(ctx, service.Place{Org: s.org, Unit: up.Document.BusinessUnit, Document: up.Document.ID}, bytes.NewReader(raw))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	pdf, err := s.vault.Put(ctx, s.org, up.Document.BusinessUnit, strings.NewReader("%PDF-1.7 searchable of "+up.Document.ID))
+	pdf, err := s.vault.Put(ctx, service.Place{Org: s.org, Unit: up.Document.BusinessUnit, Document: up.Document.ID}, strings.NewReader("%PDF-1.7 searchable of "+up.Document.ID))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -295,6 +295,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {
+		s.adopt(ctx)
 		select {
 		case <-ctx.Done():
 			return nil

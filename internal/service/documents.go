@@ -50,14 +50,15 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	blob, err := s.receive(ctx, &call, d.Unit, file.Body)
+	d.ID = id.New("doc", s.Clock.Now()) // named first: its files lie under a key of its own
+	blob, err := s.receive(ctx, &call, Place{Org: d.Org, Unit: d.Unit, Document: d.ID, New: true}, file.Body)
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
 	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
 		now := c.Now()
 		d := d
-		d.ID, d.CreatedAt, d.UpdatedAt, d.State = id.New("doc", now), now, now, document.Draft
+		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
 		v := originalVersion(&d, 1, file, blob, now)
 		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256, "metadata": hexSum(d.Metadata)}}); err != nil {
 			return Uploaded{}, err
@@ -67,6 +68,9 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 			return Uploaded{}, err
 		}
 		if err := c.InsertBlob(ctx, blob); err != nil {
+			return Uploaded{}, err
+		}
+		if err := c.InsertDocumentKey(ctx, *blob.Key); err != nil {
 			return Uploaded{}, err
 		}
 		d.Revision = 1
@@ -93,7 +97,7 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	blob, err := s.receive(ctx, &call, unit, file.Body)
+	blob, err := s.receive(ctx, &call, Place{Org: call.Actor.Org, Unit: unit, Document: docID}, file.Body)
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
@@ -186,8 +190,8 @@ func (s *Service) checkDocument(ctx context.Context, tx Reader, d *document.Docu
 }
 
 // receive stores the body and binds the caller's idempotency key to its digest.
-func (s *Service) receive(ctx context.Context, call *Call, unit string, body io.Reader) (Blob, error) {
-	blob, err := s.Vault.Put(ctx, call.Actor.Org, unit, body)
+func (s *Service) receive(ctx context.Context, call *Call, at Place, body io.Reader) (Blob, error) {
+	blob, err := s.Vault.Put(ctx, at, body)
 	if err != nil {
 		return blob, err
 	}

@@ -58,10 +58,11 @@ type memory struct {
 	removed []string
 }
 
-func (m *memory) Put(_ context.Context, org, _ string, r io.Reader) (service.Blob, error) {
+func (m *memory) Put(_ context.Context, at service.Place, r io.Reader) (service.Blob, error) {
 	raw, err := io.ReadAll(r)
 	sum := sha256.Sum256(raw)
-	return service.Blob{ID: id.New("blb", time.Now()), Org: org, KeyID: "key_1", DataKey: []byte{1}, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:]), CreatedAt: storetest.Start}, err
+	key := &service.DocumentKey{ID: id.New("dky", time.Now()), Org: at.Org, DocumentID: at.Document, KeyID: "key_1", Wrapped: []byte{1}, CreatedAt: storetest.Start}
+	return service.Blob{ID: id.New("blb", time.Now()), Org: at.Org, KeyID: key.ID, DataKey: []byte{1}, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:]), CreatedAt: storetest.Start, Key: key}, err
 }
 
 func (m *memory) Remove(_ context.Context, blob string) error {

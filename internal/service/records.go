@@ -11,12 +11,25 @@ import (
 type Blob struct {
 	ID          string
 	Org         string
-	KeyID       string // the Key that wraps DataKey
+	KeyID       string // the DocumentKey that wraps DataKey; of old files the Key of the unit
 	DataKey     []byte // wrapped
 	Size        int64  // bytes of plaintext
 	SHA256      string // of the plaintext, lower-case hex
 	CreatedAt   time.Time
 	DestroyedAt time.Time // set when the key was shredded
+
+	Key *DocumentKey // of a new document, to be written with the row; else nil
+}
+
+// DocumentKey is the key of one document's files, wrapped by the key of its unit.
+type DocumentKey struct {
+	ID          string
+	Org         string
+	DocumentID  string
+	KeyID       string // the Key that wraps it
+	Wrapped     []byte // nil once it is destroyed
+	CreatedAt   time.Time
+	DestroyedAt time.Time // zero: in force
 }
 
 // Key is a key-encryption key of a business unit and class, wrapped by the master key.

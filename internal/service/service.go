@@ -23,13 +23,23 @@ import (
 // internal/blob. Faults: Unavailable "storage_full" or "storage_unavailable".
 type Vault interface {
 	// Put stores all of r and returns the row that will name it, once the object
-	// and its folder entry are synced. The row is not written here.
-	Put(ctx context.Context, org, unit string, r io.Reader) (Blob, error)
+	// and its folder entry are synced. The row is not written here. Fault Gone
+	// "document_disposed" where the document's key was destroyed.
+	Put(ctx context.Context, at Place, r io.Reader) (Blob, error)
 	// Open gives the plaintext. Fault Internal "blob_damaged" where the object is
 	// not what was stored; reads of damaged parts fail, they never return them.
 	Open(ctx context.Context, b Blob) (Content, error)
 	// Remove deletes an object that no row names.
 	Remove(ctx context.Context, id string) error
+}
+
+// Place says whose file is put into the vault.
+type Place struct {
+	Org, Unit string
+	Document  string
+	// New: the document is made by the command that will name the file. That
+	// command also writes Blob.Key, the key of the new document.
+	New bool
 }
 
 // Content is a stored file, readable from anywhere.

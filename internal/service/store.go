@@ -99,6 +99,14 @@ type documentReader interface {
 	// Key gives the wrapped key-encryption key of a unit and class. NotFound where none was made.
 	Key(ctx context.Context, org, unit, class string) (Key, error)
 	KeyByID(ctx context.Context, id string) (Key, error)
+	// DocumentKey gives the key of a document. NotFound where it has none.
+	DocumentKey(ctx context.Context, org, documentID string) (DocumentKey, error)
+	DocumentKeyByID(ctx context.Context, id string) (DocumentKey, error)
+	// Unkeyed gives documents of all organisations that have no key yet, oldest first.
+	Unkeyed(ctx context.Context, limit int) ([]document.Document, error)
+	// BlobsOf gives all the files of a document: its versions, its pages' words,
+	// its archive package; by id.
+	BlobsOf(ctx context.Context, org, documentID string) ([]Blob, error)
 	// KnownBlob tells whether any row names the blob, for the collector of orphans.
 	KnownBlob(ctx context.Context, id string) (bool, error)
 }
@@ -123,6 +131,11 @@ type documentWriter interface {
 	InsertBlob(ctx context.Context, b Blob) error
 	// InsertKey: Conflict "exists" where another transaction made it first.
 	InsertKey(ctx context.Context, k Key) error
+	// InsertDocumentKey: Conflict "exists" where the document has one already.
+	InsertDocumentKey(ctx context.Context, k DocumentKey) error
+	// RewrapBlob writes the blob's KeyID and DataKey where it still lies under the
+	// key from, and does nothing where it does not.
+	RewrapBlob(ctx context.Context, b Blob, from string) error
 }
 
 type approvalReader interface {

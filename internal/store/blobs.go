@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -59,5 +60,55 @@ func (t *Tx) InsertKey(ctx context.Context, k service.Key) error {
 	if err == nil && n == 0 {
 		return taken("a key for this unit and class")
 	}
+	return err
+}
+
+var (
+	documentKeyColumns = []string{"id", "org", "document_id", "key_id", "wrapped", "created_at", "destroyed_at"}
+	selectDocumentKey  = selectFrom("document_key", "k", documentKeyColumns)
+)
+
+func scanDocumentKey(s scanner) (k service.DocumentKey, err error) {
+	err = s.Scan(&k.ID, &k.Org, &k.DocumentID, &k.KeyID, &k.Wrapped, stamp{&k.CreatedAt}, stamp{&k.DestroyedAt})
+	return
+}
+
+// DocumentKey implements service.Reader.
+func (r *Reader) DocumentKey(ctx context.Context, org, documentID string) (service.DocumentKey, error) {
+	return one(ctx, r.c, scanDocumentKey, selectDocumentKey+"WHERE k.org = ? AND k.document_id = ?", org, documentID)
+}
+
+// DocumentKeyByID implements service.Reader.
+func (r *Reader) DocumentKeyByID(ctx context.Context, id string) (service.DocumentKey, error) {
+	return one(ctx, r.c, scanDocumentKey, selectDocumentKey+"WHERE k.id = ?", id)
+}
+
+// Unkeyed implements service.Reader.
+func (r *Reader) Unkeyed(ctx context.Context, limit int) ([]document.Document, error) {
+	return list(ctx, r.c, scanDocument, selectDocument+`WHERE NOT EXISTS
+		(SELECT 1 FROM document_key k WHERE k.org = d.org AND k.document_id = d.id) ORDER BY d.id LIMIT ?`, limit)
+}
+
+// BlobsOf implements service.Reader.
+func (r *Reader) BlobsOf(ctx context.Context, org, documentID string) ([]service.Blob, error) {
+	return list(ctx, r.c, scanBlob, selectBlob+`WHERE b.org = ? AND b.id IN (
+		SELECT blob FROM version WHERE org = ? AND document_id = ? UNION
+		SELECT blob FROM page WHERE org = ? AND document_id = ? UNION
+		SELECT package FROM archive_record WHERE org = ? AND document_id = ?) ORDER BY b.id`,
+		org, org, documentID, org, documentID, org, documentID)
+}
+
+// InsertDocumentKey implements service.Tx.
+func (t *Tx) InsertDocumentKey(ctx context.Context, k service.DocumentKey) error {
+	n, err := exec(ctx, t.c, insertInto("document_key", documentKeyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt)
+	if err == nil && n == 0 {
+		return taken("a key for this document")
+	}
+	return err
+}
+
+// RewrapBlob implements service.Tx.
+func (t *Tx) RewrapBlob(ctx context.Context, b service.Blob, from string) error {
+	_, err := exec(ctx, t.c, "UPDATE blob SET key_id = ?, data_key = ? WHERE id = ? AND key_id = ? AND destroyed_at IS NULL", b.KeyID, b.DataKey, b.ID, from)
 	return err
 }

@@ -48,7 +48,7 @@ func (a *Archiver) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
-	files := newFiles(a.Vault, a.Tools, a.Log, in.Document.Org, in.Document.Unit)
+	files := newFiles(a.Vault, a.Tools, a.Log, &in.Document)
 	defer func() { files.done(ctx, err) }()
 	bag, err := a.pack(ctx, in)
 	if err != nil {

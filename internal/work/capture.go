@@ -67,7 +67,7 @@ type capture struct {
 
 // Handle implements Handler for operations of kind capture.
 func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
-	run := &capture{Capturer: c, job: job, files: newFiles(c.Vault, c.Tools, c.Log, job.Document.Org, job.Document.Unit)}
+	run := &capture{Capturer: c, job: job, files: newFiles(c.Vault, c.Tools, c.Log, &job.Document)}
 	defer func() { run.files.done(ctx, err) }()
 	for _, step := range []struct {
 		name string

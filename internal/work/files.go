@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/service"
@@ -18,15 +19,14 @@ type Files struct {
 	vault  service.Vault
 	tools  *pdf.Tools
 	log    *slog.Logger
-	org    string
-	unit   string
+	at     service.Place
 	stored []service.Blob
 	named  bool // a command that names what was stored has been called
 	open   []*os.File
 }
 
-func newFiles(vault service.Vault, tools *pdf.Tools, log *slog.Logger, org, unit string) *Files {
-	return &Files{vault: vault, tools: tools, log: log, org: org, unit: unit}
+func newFiles(vault service.Vault, tools *pdf.Tools, log *slog.Logger, of *document.Document) *Files {
+	return &Files{vault: vault, tools: tools, log: log, at: service.Place{Org: of.Org, Unit: of.Unit, Document: of.ID}}
 }
 
 // fetch puts a stored file's plaintext into a spooled file.
@@ -58,7 +58,7 @@ func (f *Files) spool() (*os.File, error) {
 
 // keep stores a spooled file, or anything else, in the vault.
 func (f *Files) keep(ctx context.Context, r io.Reader) (service.Blob, error) {
-	b, err := f.vault.Put(ctx, f.org, f.unit, r)
+	b, err := f.vault.Put(ctx, f.at, r)
 	if err == nil {
 		f.stored = append(f.stored, b)
 	}

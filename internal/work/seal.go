@@ -39,7 +39,7 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
-	files := newFiles(s.Vault, s.Tools, s.Log, in.Document.Org, in.Document.Unit)
+	files := newFiles(s.Vault, s.Tools, s.Log, &in.Document)
 	defer func() { files.done(ctx, err) }()
 	shown, err := files.fetch(ctx, in.Blob)
 	if err != nil {

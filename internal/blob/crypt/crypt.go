@@ -4,10 +4,11 @@
 // AES-256-GCM under a data key of the object's own (segment.go describes the
 // bytes). It is written and read as a stream, and read from anywhere.
 //
-// Keys stand in three steps. A data key exists for one object only; it is
-// wrapped by the key-encryption key of a business unit and class, which is
-// wrapped by the master key. Wrapped keys are bytes that the caller keeps in
-// its database, apart from the objects: destroying the row destroys the object.
+// Keys stand in four steps. A data key exists for one object only; it is
+// wrapped by the key of its document, that by the key-encryption key of a
+// business unit and class, and that by the master key. Wrapped keys are bytes
+// that the caller keeps in its database, apart from the objects: destroying a
+// document's key destroys all its objects.
 // The master key lies in a file (keyfile.go) or behind another Wrapper.
 //
 // Nothing here chooses a nonce: all sealing goes through

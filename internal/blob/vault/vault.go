@@ -19,6 +19,8 @@ const Class = "documents"
 // Vault implements service.Vault. Its other methods are blob.Vault's.
 type Vault struct {
 	*blob.Vault
+	db    service.Store
+	keys  *blob.KeyRing
 	clock clock.Clock
 }
 
@@ -26,17 +28,28 @@ var _ service.Vault = (*Vault)(nil)
 
 // New makes a vault over a store of objects, the database and the master key.
 func New(objects blob.Store, db service.Store, master crypt.Wrapper, clk clock.Clock) *Vault {
-	return &Vault{blob.NewVault(objects, blob.NewKeyRing(rows{db}, master, clk), clk), clk}
+	keys := blob.NewKeyRing(rows{db}, master, clk)
+	return &Vault{blob.NewVault(objects, keys, clk), db, keys, clk}
 }
 
 // Put implements service.Vault.
-func (v *Vault) Put(ctx context.Context, org, unit string, r io.Reader) (service.Blob, error) {
-	s, err := v.Vault.Put(ctx, blob.Scope{Org: org, Unit: unit, Class: Class}, r)
+func (v *Vault) Put(ctx context.Context, at service.Place, r io.Reader) (service.Blob, error) {
+	if err := v.ready(ctx, at); err != nil {
+		return service.Blob{}, err
+	}
+	s, key, err := v.Vault.PutFor(ctx, scopeOf(at.Org, at.Unit), blob.Document{ID: at.Document, New: at.New}, r)
 	if err != nil {
 		return service.Blob{}, err
 	}
-	return service.Blob{ID: s.ID, Org: org, KeyID: s.KeyID, DataKey: s.DataKey, Size: s.Size, SHA256: s.SHA256, CreatedAt: v.clock.Now()}, nil
+	out := service.Blob{ID: s.ID, Org: at.Org, KeyID: s.KeyID, DataKey: s.DataKey, Size: s.Size, SHA256: s.SHA256, CreatedAt: v.clock.Now()}
+	if key != nil {
+		made := keyOf(*key)
+		out.Key = &made
+	}
+	return out, nil
 }
+
+func scopeOf(org, unit string) blob.Scope { return blob.Scope{Org: org, Unit: unit, Class: Class} }
 
 // Open implements service.Vault.
 func (v *Vault) Open(ctx context.Context, b service.Blob) (service.Content, error) {

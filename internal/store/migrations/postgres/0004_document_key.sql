@@ -1,0 +1,12 @@
+-- A document's own key stands between its unit's key and the keys of its files.
+-- Destroying it takes away `wrapped`; the row stays and says so.
+CREATE TABLE document_key (
+  id text COLLATE "C" PRIMARY KEY, org text COLLATE "C" NOT NULL, document_id text COLLATE "C" NOT NULL, key_id text COLLATE "C" NOT NULL,
+  wrapped bytea, created_at bigint, destroyed_at bigint,
+  UNIQUE (org, document_id)
+);
+CREATE INDEX document_key_wrapped ON document_key (key_id);
+
+-- The document whose details a kept result holds, so that they can go with it.
+ALTER TABLE idempotency ADD COLUMN document_id text COLLATE "C" NOT NULL DEFAULT '';
+CREATE INDEX idempotency_document ON idempotency (document_id) WHERE document_id <> '';
