@@ -60,9 +60,10 @@ var rooms = []room{
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
 		"httpapi", "oauth", "signpage", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
+	{name: "witness", folders: []string{"internal/witness"}, may: domain},
 	{name: "webui", folders: []string{"internal/webui"}},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "config", "telemetry", "leaf", "domain", "pades", "sandbox", "demodata", "sdk", "brand",
+		"server", "witness", "config", "telemetry", "leaf", "domain", "pades", "sandbox", "crypt", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},

@@ -49,6 +49,7 @@ func commands() map[string]command {
 		"demo":    {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
 		"verify":  {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":   {"Check the whole log of a store: paraph audit verify.", "verify [flags]", runAudit},
+		"witness": {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
 		"migrate": {"Bring the database to this version.", "[flags]", runMigrate},
 		"doctor":  {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
 		"config":  {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},
@@ -160,6 +161,13 @@ func printJSON(env *Env, v any) {
 	enc := json.NewEncoder(env.Stdout)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
+		fmt.Fprintln(env.Stderr, "paraph:", err)
+	}
+}
+
+// printLine writes facts for programs as one line of JSON.
+func printLine(env *Env, v any) {
+	if err := json.NewEncoder(env.Stdout).Encode(v); err != nil {
 		fmt.Fprintln(env.Stderr, "paraph:", err)
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/paraph/paraph/internal/server"
@@ -47,10 +46,7 @@ func greet(env *Env, s *server.Server, asJSON bool) {
 		if s.Admin != nil {
 			facts["client_id"], facts["client_secret"] = s.Admin.Client.ID, s.Admin.Secret
 		}
-		line, err := json.Marshal(facts)
-		if err == nil {
-			fmt.Fprintf(env.Stdout, "%s\n", line)
-		}
+		printLine(env, facts)
 		return
 	}
 	fmt.Fprintf(env.Stdout, "listening on %s\ncontract and documentation: %s/docs\n", s.URL(), s.URL())
