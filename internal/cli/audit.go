@@ -9,17 +9,60 @@ import (
 	"github.com/paraph/paraph/internal/server"
 )
 
-// runAudit re-reads a whole store: every entry against its leaf, every leaf
-// against the tree, the tree against the last signed checkpoint.
+// runAudit does what concerns the whole log of a store.
 func runAudit(ctx context.Context, env *Env, args []string) int {
-	if len(args) == 0 || args[0] != "verify" {
-		fmt.Fprintln(env.Stderr, "Usage: paraph audit verify [flags]")
+	if len(args) > 0 {
+		switch args[0] {
+		case "verify":
+			return runAuditVerify(ctx, env, args[1:])
+		case "accept-restore":
+			return runAcceptRestore(ctx, env, args[1:])
+		}
+	}
+	fmt.Fprintln(env.Stderr, "Usage: paraph audit verify|accept-restore [flags]")
+	return exitUsage
+}
+
+// runAcceptRestore accepts a database that is older than what was vouched for.
+func runAcceptRestore(ctx context.Context, env *Env, args []string) int {
+	fs := flags(env, "audit")
+	asJSON := fs.Bool("json", false, "Write JSON.")
+	reason := fs.String("reason", "", "What happened, in your words; it goes into the log. Needed.")
+	anyway := fs.Bool("anyway", false, "Also where the high-water mark agrees, because it was restored as well.")
+	l, code, done := settings(env, fs, args)
+	if done {
+		return code
+	}
+	if *reason == "" {
+		fmt.Fprintln(env.Stderr, "Say what happened with --reason; it goes into the log.")
 		return exitUsage
 	}
+	r, err := server.AcceptRestore(ctx, &l.Config, *reason, *anyway)
+	if err != nil {
+		return fail(env, err)
+	}
+	if *asJSON {
+		printJSON(env, r)
+		return exitOK
+	}
+	seen := "what was signed before is not known here"
+	if r.Seen >= 0 {
+		seen = fmt.Sprintf("%d entries were vouched for before", r.Seen)
+	}
+	fmt.Fprintf(env.Stdout, "The restored log of %d entries is accepted (%s).\nIt was %s and goes on as %s. Announce its new key:\n  %s\n", r.Size, seen, r.From, r.To, r.VKey)
+	if r.SetAside != "" {
+		fmt.Fprintf(env.Stdout, "The mark before is kept as evidence: %s\n", r.SetAside)
+	}
+	return exitOK
+}
+
+// runAuditVerify re-reads a whole store: every entry against its leaf, every leaf
+// against the tree, the tree against the last signed checkpoint.
+func runAuditVerify(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "audit")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	key := fs.String("log-key", "", "The log's verifier key; default: that of the data folder.")
-	l, code, done := settings(env, fs, args[1:])
+	l, code, done := settings(env, fs, args)
 	if done {
 		return code
 	}

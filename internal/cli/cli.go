@@ -48,7 +48,7 @@ func commands() map[string]command {
 		"serve":   {"Run the server with the roles it is given; all by default.", "[flags]", runServe},
 		"demo":    {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
 		"verify":  {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
-		"audit":   {"Check the whole log of a store: paraph audit verify.", "verify [flags]", runAudit},
+		"audit":   {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness": {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
 		"migrate": {"Bring the database to this version.", "[flags]", runMigrate},
 		"doctor":  {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},

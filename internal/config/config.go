@@ -62,6 +62,7 @@ type Config struct {
 	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
 
 	Database        Secret        `name:"database" doc:"postgres://… for PostgreSQL 15 or newer. Empty: SQLite in the data folder."`
+	LogHighWater    string        `name:"log-high-water" doc:"File that remembers the log's newest checkpoint, so that a database that was rolled back is noticed; best on another disk than the database. Empty: log.highwater in the data folder."`
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
 

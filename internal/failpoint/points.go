@@ -18,6 +18,9 @@ const (
 	LogSigned   Point = "log.signed"   // the grown tree's checkpoint is signed, nothing stored
 	LogNumbered Point = "log.numbered" // places, hashes and checkpoint are written, not committed
 
+	MarkSync  Point = "mark.sync"  // the log's new high-water mark is written, not synced
+	MarkNamed Point = "mark.named" // it has its name, its folder is not synced
+
 	DispatchBefore   Point = "dispatch.before"   // entries are read, their jobs not inserted
 	DispatchInserted Point = "dispatch.inserted" // the jobs are inserted, the cursor stands where it was
 	DispatchDone     Point = "dispatch.done"     // jobs and cursor are committed
@@ -50,7 +53,7 @@ var All = []Point{
 	RequestRead, AnswerBefore,
 	BlobWriting, BlobSync, BlobNamed, BlobSynced,
 	CommitBefore, CommitAfter,
-	LogBefore, LogSigned, LogNumbered,
+	LogBefore, LogSigned, LogNumbered, MarkSync, MarkNamed,
 	DispatchBefore, DispatchInserted, DispatchDone,
 	JobTaken, JobDone,
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,

@@ -100,6 +100,11 @@ var catalogue = map[string]codeInfo{
 	"not_in_log_yet":  {kind: fault.Conflict, title: "The event is not in the log yet"},
 	"no_such_tile":    {kind: fault.NotFound, title: "The log has no such tile"},
 	"log_empty":       {kind: fault.NotFound, title: "The log has no entries yet"},
+	"log_damaged":     {kind: fault.Unavailable, title: "The log contradicts itself"},
+	"log_forked":      {kind: fault.Unavailable, title: "The log is not the one that was signed before"},
+	"log_rolled_back": {kind: fault.Unavailable, title: "The log was longer before"},
+	"checkpoint_forged": {kind: fault.Unavailable,
+		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},

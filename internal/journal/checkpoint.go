@@ -93,20 +93,25 @@ func checkpointText(origin string, head Head) string {
 
 // Verifier checks the checkpoints of one log by its public key.
 type Verifier struct {
-	log note.Verifier
+	log  note.Verifier
+	vkey string
 }
 
 // NewVerifier reads a verifier key, name+hash+key. Invalid, "bad_verifier_key".
 func NewVerifier(vkey string) (*Verifier, error) {
-	v, err := note.NewVerifier(strings.TrimSpace(vkey))
+	vkey = strings.TrimSpace(vkey)
+	v, err := note.NewVerifier(vkey)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "bad_verifier_key", "This is not the public key of a log. It looks like name+1a2b3c4d+base64.")
 	}
-	return &Verifier{v}, nil
+	return &Verifier{v, vkey}, nil
 }
 
 // Origin gives the name of the log.
 func (v *Verifier) Origin() string { return v.log.Name() }
+
+// String gives the verifier key, name+hash+key.
+func (v *Verifier) String() string { return v.vkey }
 
 // OpenCheckpoint reads a checkpoint and checks that this log has signed it.
 // Lines of signers the verifier does not know are left alone, as the standard

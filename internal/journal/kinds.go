@@ -51,6 +51,8 @@ const (
 	UnitCreated       Kind = "unit.created"
 	ClientCreated     Kind = "client.created"
 	ClientRevoked     Kind = "client.revoked"
+
+	LogRestored Kind = "log.restored"
 )
 
 // KindInfo describes one kind.
@@ -105,6 +107,8 @@ var Kinds = []KindInfo{
 	{UnitCreated, true, "A business unit was made."},
 	{ClientCreated, false, "An API client was made."},
 	{ClientRevoked, false, "An API client lost its access."},
+
+	{LogRestored, false, "A restored backup was accepted; the log goes on under a new name."},
 }
 
 // Info gives the description of the kind; false for a kind nobody registered.

@@ -76,11 +76,8 @@ func newBox(master []crypt.NamedKey) (*crypt.Box, error) {
 	return crypt.NewBox(ring), nil
 }
 
-// Settings of the installation that rest in its database.
-const (
-	settingOrigin = "log_origin"
-	settingMaster = "master_key" // id of the master key at the first start
-)
+// settingMaster is the setting with the id of the master key at the first start.
+const settingMaster = "master_key"
 
 // alone makes other processes that start at this moment wait for the end of the
 // transaction: what is settled at the first start is settled once.
@@ -117,7 +114,7 @@ func logSigner(ctx context.Context, store service.Store, k *Keys, publicURL stri
 		if err := alone(ctx, tx); err != nil {
 			return err
 		}
-		kept, err := tx.Setting(ctx, settingOrigin)
+		kept, err := tx.Setting(ctx, service.SettingOrigin)
 		if err == nil {
 			origin = kept
 			return nil
@@ -130,7 +127,7 @@ func logSigner(ctx context.Context, store service.Store, k *Keys, publicURL stri
 			return err
 		}
 		origin = u.Host + "/audit"
-		return tx.SetSetting(ctx, settingOrigin, origin)
+		return tx.SetSetting(ctx, service.SettingOrigin, origin)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the log's name: %w", err)

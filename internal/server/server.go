@@ -70,6 +70,7 @@ type Server struct {
 	tracing   *telemetry.Tracing
 	signer    *journal.Signer
 	sequencer *work.Sequencer
+	keeper    *work.Keeper
 	jobs      *work.Jobs
 	worker    string // names this process in job records
 	objects   blob.Store
@@ -163,21 +164,24 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if s.signer, err = logSigner(ctx, s.Store, s.Keys, s.URL()); err != nil {
 		return err
 	}
-	s.sequencer = work.NewSequencer(s.signer, s.holder(), s.log)
-	return nil
+	s.keeper = work.NewKeeper(s.Store, s.signer.Verifier(), highWater(s.Config, s.signer.Verifier()), s.Config.Database == "", s.log)
+	s.sequencer = work.NewSequencer(s.signer, s.holder(), s.log).Under(s.keeper)
+	return s.keeper.Open(ctx)
 }
 
 // holder names this process in leases and job records. On SQLite there is only
 // ever one process, which takes over at once what the one before it held.
-func (s *Server) holder() string {
-	if s.Config.Database == "" {
+func (s *Server) holder() string { return holderOf(s.Config) }
+
+func holderOf(c *config.Config) string {
+	if c.Database == "" {
 		return "local"
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.TrimPrefix(id.New("p", s.clock.Now()), "p_"))
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.TrimPrefix(id.New("p", time.Now()), "p_"))
 }
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
@@ -191,7 +195,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		return err
 	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, PublicURL: s.URL(),
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -230,6 +234,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 // Start serves and works until Stop, or until a part fails: see Failed.
 func (s *Server) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.goPart(ctx, "high-water mark", s.keeper.Run)
 	if s.Config.Has(config.RoleSequencer) {
 		lead := s.sequencer.TakeOver // SQLite numbers within the commit
 		if s.Store.Pool() != nil {
@@ -371,6 +376,9 @@ func (s *Server) closeParts() (err error) {
 // Ready tells whether the server takes writes: fault Unavailable says what is away.
 func (s *Server) Ready(ctx context.Context) error {
 	if err := s.Store.Healthy(ctx); err != nil {
+		return err
+	}
+	if err := s.keeper.Sound(); err != nil {
 		return err
 	}
 	select {

@@ -35,6 +35,9 @@ type Result[R any] struct {
 // fault Conflict "result_not_repeatable".
 func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func(context.Context, *change) (R, error)) (Result[R], error) {
 	var out Result[R]
+	if err := s.sound(); err != nil {
+		return out, err
+	}
 	if call.Idem != nil {
 		if err := failpoint.Hit(failpoint.RequestRead); err != nil {
 			return out, err

@@ -92,6 +92,8 @@ type EventProof struct {
 	Entry     journal.Entry
 	Proof     []byte // .tlog-proof file; its extra data is Disclosed
 	Disclosed []byte // JSON: the entry with the keys of its commitments
+
+	note string // the checkpoint the proof stands under
 }
 
 // Event gives one public event. Faults: NotFound; Conflict "not_in_log_yet" for
@@ -131,7 +133,13 @@ func (s *Service) Proof(ctx context.Context, a access.Actor, eventID string) (ou
 		out, err = s.prove(ctx, tx, e)
 		return err
 	})
-	return out, err
+	if err == nil {
+		err = s.release(out.note)
+	}
+	if err != nil {
+		return EventProof{}, err
+	}
+	return out, nil
 }
 
 func notInLogYet() error {
@@ -152,7 +160,13 @@ func (s *Service) EntryProofs(ctx context.Context, entries []journal.Entry) (out
 		}
 		return nil
 	})
-	return out, err
+	if err == nil && len(out) > 0 {
+		err = s.release(out[0].note) // one snapshot, one checkpoint
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventProof, error) {
@@ -176,7 +190,7 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 	if err != nil {
 		return out, err
 	}
-	out.Proof = proof.Encode()
+	out.Proof, out.note = proof.Encode(), head.Checkpoint
 	return out, nil
 }
 
@@ -202,7 +216,13 @@ func (s *Service) Checkpoint(ctx context.Context) (note string, err error) {
 		note = head.Checkpoint
 		return err
 	})
-	return note, err
+	if err == nil {
+		err = s.release(note)
+	}
+	if err != nil {
+		return "", err
+	}
+	return note, nil
 }
 
 // Tile gives a tile of the log by its tlog-tiles path ("tile/0/000"). full tells that it will never change.

@@ -94,6 +94,7 @@ type Config struct {
 	Cursors   *journal.CursorCodec
 	Meter     Meter
 	Log       *slog.Logger
+	Keeper    LogKeeper // nil: nothing is kept outside the database
 	Limits    Limits
 	PublicURL string // without a slash at the end; signing links start with it
 }

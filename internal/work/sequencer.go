@@ -30,7 +30,8 @@ const (
 // commit; on PostgreSQL one leased leader runs it right after.
 type Sequencer struct {
 	signer *journal.Signer
-	holder string // names this process in the lease
+	keeper *Keeper // nil: none
+	holder string  // names this process in the lease
 	log    *slog.Logger
 
 	mu   sync.Mutex
@@ -42,11 +43,22 @@ func NewSequencer(signer *journal.Signer, holder string, log *slog.Logger) *Sequ
 	return &Sequencer{signer: signer, holder: holder, log: log}
 }
 
+// Under lets the keeper decide whether the log may be gone on with.
+func (s *Sequencer) Under(k *Keeper) *Sequencer {
+	s.keeper = k
+	return s
+}
+
 // Number numbers all waiting entries inside tx, as far as this process leads.
 // It returns how many it numbered.
 func (s *Sequencer) Number(ctx context.Context, tx service.Tx) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.keeper != nil {
+		if err := s.keeper.Sound(); err != nil {
+			return 0, err
+		}
+	}
 	epoch, held, err := tx.Lease(ctx, sequencerLease, s.holder, leaseTTL)
 	if err != nil || !held {
 		return 0, err
@@ -110,6 +122,11 @@ func (s *Sequencer) batch(ctx context.Context, tx service.Tx, epoch int64) (int,
 func (s *Sequencer) treeAt(ctx context.Context, tx service.Tx, head service.LogHead) (journal.Tree, error) {
 	if kept := s.tree.Head(); kept.Size == head.Size && (head.Size == 0 || kept.Root == head.Root) {
 		return s.tree, nil
+	}
+	if s.keeper != nil {
+		if err := s.keeper.Recheck(ctx, tx, head); err != nil {
+			return journal.Tree{}, err
+		}
 	}
 	return journal.LoadTree(head.Size, service.HashesOf(ctx, tx))
 }
