@@ -15,8 +15,8 @@ type room struct {
 var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
-	below  = []string{"leaf", "failpoint", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -51,10 +51,11 @@ var rooms = []room{
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
-	{name: "crypt", folders: []string{"internal/blob/crypt"}},
+	{name: "crypt", folders: []string{"internal/blob/crypt"}, may: []string{"durable"}},
+	{name: "durable", folders: []string{"internal/durable"}},
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
-	{name: "ca", folders: []string{"internal/ca"}},
+	{name: "ca", folders: []string{"internal/ca"}, may: []string{"durable"}},
 	{name: "demodata", folders: []string{"internal/demodata"}},
 
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
@@ -69,7 +70,7 @@ var rooms = []room{
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
 
 	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
-	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed"}},
+	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
 }
 
 // exceptions are single arrows that the rooms' table does not allow, each with

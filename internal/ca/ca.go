@@ -22,6 +22,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/paraph/paraph/internal/durable"
 )
 
 const (
@@ -138,7 +140,7 @@ func issue(path string, tmpl, parent *x509.Certificate, pub crypto.PublicKey, by
 	if err != nil {
 		return nil, err
 	}
-	if err := writeSynced(path, pemCert(der), 0o644); err != nil {
+	if err := durable.Replace(path, pemCert(der), 0o644); err != nil {
 		return nil, err
 	}
 	return x509.ParseCertificate(der)
@@ -179,7 +181,7 @@ func loadOrMakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		return key, true, writeSynced(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+		return key, true, durable.Replace(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 	}
 	if err != nil {
 		return nil, false, err
@@ -204,27 +206,4 @@ func loadOrMakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
 		return nil, false, fmt.Errorf("%s is not a P-256 key", path)
 	}
 	return key, false, nil
-}
-
-// writeSynced writes a file as a whole: readers see the old one or the new one,
-// also after a power cut.
-func writeSynced(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/paraph/paraph/internal/durable"
 )
 
 // Key is a signing key with the name under which its public half is published.
@@ -91,7 +92,9 @@ func createKey(file string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("oauth: making the signing key: %w", err)
 	}
-	err = publish(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if err = durable.MakeFolder(filepath.Dir(file)); err == nil {
+		err = durable.Create(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return LoadOrCreateKey(file)
 	}
@@ -99,35 +102,4 @@ func createKey(file string) (Key, error) {
 		return Key{}, fmt.Errorf("oauth: writing the signing key: %w", err)
 	}
 	return NewKey(key)
-}
-
-// publish writes a whole file under its name at once, or not at all.
-func publish(file string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".key-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Link(tmp.Name(), file) // fails where the name is taken
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

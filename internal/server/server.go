@@ -22,6 +22,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -99,7 +100,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 			err = errors.Join(err, s.closeParts())
 		}
 	}()
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+	if err := durable.MakeFolder(c.DataDir); err != nil {
 		return nil, fmt.Errorf("the data folder: %w", err)
 	}
 	if c.Database == "" {

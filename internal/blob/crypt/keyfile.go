@@ -2,15 +2,15 @@ package crypt
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/paraph/paraph/internal/durable"
 )
 
 // A key file is text, one line each ended by a newline:
@@ -113,7 +113,7 @@ func CreateKeys(path, purpose string) ([]NamedKey, error) {
 		return nil, fmt.Errorf("crypt: %q cannot be the purpose of a key", purpose)
 	}
 	dir := filepath.Dir(path)
-	if err := makeFolder(dir); err != nil {
+	if err := durable.MakeFolder(dir); err != nil {
 		return nil, err
 	}
 	if err := checkFolder(dir); err != nil {
@@ -123,19 +123,7 @@ func CreateKeys(path, purpose string) ([]NamedKey, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n%s %s\n", keyFileVersion, purpose, key.ID("key"), base64.StdEncoding.EncodeToString(key[:]))
 	defer clear(b.Bytes())
-	var tail [8]byte
-	rand.Read(tail[:])
-	temp := path + ".new-" + hex.EncodeToString(tail[:])
-	if err := writeSynced(temp, b.Bytes()); err != nil {
-		return nil, errors.Join(err, removeIfThere(temp))
-	}
-	// A hard link, unlike a rename, fails where the name is taken: of two
-	// processes that start at once one makes the key and the other loads it.
-	err := errors.Join(os.Link(temp, path), os.Remove(temp))
-	if err == nil {
-		err = syncFolder(dir)
-	}
-	if err != nil {
+	if err := durable.Create(path, b.Bytes(), 0o600); err != nil {
 		return nil, err
 	}
 	return LoadKeys(path, purpose)
@@ -155,49 +143,4 @@ func LoadOrCreateKeys(path, purpose string) (keys []NamedKey, created bool, err 
 		return keys, false, err
 	}
 	return keys, err == nil, err
-}
-
-// makeFolder makes a folder and those above it that are missing, mode 0700, and
-// syncs the folder above each one made.
-func makeFolder(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	above := filepath.Dir(dir)
-	if above != dir {
-		if err := makeFolder(above); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(above)
-}
-
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/blob"
+	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/failpoint"
 )
 
@@ -44,30 +45,10 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, blob.Away(err)
 	}
-	if err := makeFolder(root); err != nil {
+	if err := durable.MakeFolder(root); err != nil {
 		return nil, away(err)
 	}
 	return &Store{root: root, shards: map[string]bool{}}, nil
-}
-
-// makeFolder makes a folder and those above it that are missing, mode 0700, and
-// syncs the folder above each one made.
-func makeFolder(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
-	}
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	above := filepath.Dir(dir)
-	if err := makeFolder(above); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(above)
 }
 
 // classify turns an error of the file system into a fault.
@@ -101,7 +82,7 @@ func (s *Store) shard(id string) (string, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	if err := syncFolder(s.root); err != nil {
+	if err := durable.SyncFolder(s.root); err != nil {
 		return "", err
 	}
 	s.shards[name] = true
@@ -189,7 +170,7 @@ func (w *writer) Commit() error {
 		err = away(failpoint.Hit(failpoint.BlobNamed))
 	}
 	if err == nil {
-		err = away(syncFolder(filepath.Dir(w.final)))
+		err = away(durable.SyncFolder(filepath.Dir(w.final)))
 	}
 	if err == nil {
 		err = away(failpoint.Hit(failpoint.BlobSynced))
@@ -234,14 +215,6 @@ func remove(path string) error {
 	return nil
 }
 
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // object is an open object.
 type object struct {
 	*os.File
@@ -276,7 +249,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		return nil
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(s.path(id)))
+		err = durable.SyncFolder(filepath.Dir(s.path(id)))
 	}
 	return away(err)
 }
@@ -366,7 +339,7 @@ func (s *Store) Probe(ctx context.Context) error {
 	}
 	err = errors.Join(err, f.Close(), remove(f.Name()))
 	if err == nil {
-		err = syncFolder(s.root)
+		err = durable.SyncFolder(s.root)
 	}
 	return away(err)
 }
