@@ -151,13 +151,17 @@ type Word struct {
 // Type is a kind of document an organisation knows, with a JSON Schema (2020-12)
 // for the metadata of such documents.
 type Type struct {
-	Org       string
-	Name      string // slug: purchase_order
-	Title     string
-	Schema    json.RawMessage // null or absent: any object
-	Revision  int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	Org    string
+	Name   string // slug: purchase_order
+	Title  string
+	Schema json.RawMessage // null or absent: any object
+	// Weight is the type's share of the work beside the organisation's other types,
+	// 1 to fair.MaxWeight; MaxRunning how many of its documents are in work at once, 0 without limit.
+	Weight     int
+	MaxRunning int
+	Revision   int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // Unit is a business unit: partition, filter and role scope inside an organisation.
@@ -165,5 +169,6 @@ type Unit struct {
 	Org       string
 	Name      string // slug: purchasing
 	Title     string
+	Weight    int // its share of the work on documents of one type beside other units; 1 to fair.MaxWeight
 	CreatedAt time.Time
 }

@@ -26,14 +26,14 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 		return err
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, s.operations())
+	river.AddWorker(workers, &work.AdoptWorker{Service: s.Service})
 	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
 	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
 	s.worker = s.holder()
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
-		n := s.Tools.Children()
-		conf.Queues = map[string]int{work.QueueCapture: n, work.QueueSeal: n, work.QueueArchive: n, work.QueueMail: mailAtOnce, work.QueueTimer: 2}
+		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}
+		s.buildRunner()
 	}
 	if pool := s.Store.Pool(); pool != nil {
 		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
@@ -106,7 +106,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 		return telemetry.State{}, err
 	}
 	out := telemetry.State{Queues: map[string]telemetry.Queue{}, Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{}}
-	for _, name := range []string{work.QueueCapture, work.QueueSeal, work.QueueArchive, work.QueueMail, work.QueueTimer} {
+	for _, name := range append(service.OperationKinds(), work.QueueMail, work.QueueTimer) {
 		out.Queues[name] = telemetry.Queue{}
 	}
 	for name, d := range depths {

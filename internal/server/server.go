@@ -73,6 +73,7 @@ type Server struct {
 	sequencer *work.Sequencer
 	keeper    *work.Keeper
 	jobs      *work.Jobs
+	runner    *work.Runner
 	worker    string // names this process in job records
 	objects   blob.Store
 	listener  net.Listener
@@ -248,14 +249,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.goPart(ctx, "dispatcher", d.Run)
 	}
 	if s.Config.Has(config.RoleWork) {
-		if s.Store.Pool() != nil {
-			alive := work.NewLiveness(s.Store, s.jobs, s.worker, s.log)
-			if err := alive.Beat(ctx); err != nil {
-				return fmt.Errorf("the job queue: %w", err)
-			}
-			s.goPart(ctx, "liveness", alive.Run)
-		}
-		if err := s.jobs.Start(ctx); err != nil {
+		if err := s.startWork(ctx); err != nil {
 			return fmt.Errorf("the job queue: %w", err)
 		}
 		s.goPart(ctx, "upkeep", s.upkeep)
@@ -342,7 +336,7 @@ func (s *Server) Stop(ctx context.Context) error {
 			}
 		}
 		if s.Config.Has(config.RoleWork) {
-			s.stopped = errors.Join(s.stopped, s.jobs.Stop(ctx))
+			s.stopped = errors.Join(s.stopped, s.stopWork(ctx))
 		}
 		if s.stop != nil {
 			s.stop()

@@ -64,6 +64,9 @@ const (
 	OpArchive = "archive" // put a document into the archive
 )
 
+// OperationKinds lists the kinds.
+func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive} }
+
 // Operation is long work that a caller can poll, await or hear of.
 type Operation struct {
 	ID         string

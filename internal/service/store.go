@@ -35,6 +35,7 @@ type Store interface {
 const (
 	TopicEntries = "entries" // journal entries wait to be numbered
 	TopicJournal = "journal" // numbered entries are there to be read
+	TopicBacklog = "backlog" // operations wait for a worker
 )
 
 // Reader is what can be asked.
@@ -45,6 +46,7 @@ type Reader interface {
 	signingReader
 	journalReader
 	workReader
+	backlogReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -60,6 +62,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	workWriter
+	backlogWriter
 }
 
 type accessReader interface {
@@ -115,6 +118,7 @@ type documentWriter interface {
 	// InsertUnit and SaveDocumentType: Conflict "exists" for a second unit of the
 	// name; a type is inserted when Revision is 0 and else compare-and-swapped (Conflict "stale").
 	InsertUnit(ctx context.Context, u document.Unit) error
+	UpdateUnit(ctx context.Context, u document.Unit) error // title and weight
 	SaveDocumentType(ctx context.Context, t document.Type) error
 	// InsertDocument: Conflict "external_id_taken" where the organisation has another
 	// document of the same external id.

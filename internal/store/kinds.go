@@ -3,16 +3,17 @@ package store
 import (
 	"context"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
 )
 
 var (
-	unitColumns = []string{"org", "name", "title", "created_at"}
+	unitColumns = []string{"org", "name", "title", "weight", "created_at"}
 	selectUnit  = selectFrom("unit", "u", unitColumns)
 )
 
 func scanUnit(s scanner) (u document.Unit, err error) {
-	err = s.Scan(&u.Org, &u.Name, &u.Title, stamp{&u.CreatedAt})
+	err = s.Scan(&u.Org, &u.Name, &u.Title, &u.Weight, stamp{&u.CreatedAt})
 	return
 }
 
@@ -28,20 +29,29 @@ func (r *Reader) Units(ctx context.Context, org string) ([]document.Unit, error)
 
 // InsertUnit implements service.Tx.
 func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
-	n, err := exec(ctx, t.c, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, u.CreatedAt)
+	n, err := exec(ctx, t.c, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, max(u.Weight, 1), u.CreatedAt)
 	if err == nil && n == 0 {
 		return taken("a business unit of this name")
 	}
 	return err
 }
 
+// UpdateUnit implements service.Tx.
+func (t *Tx) UpdateUnit(ctx context.Context, u document.Unit) error {
+	n, err := exec(ctx, t.c, "UPDATE unit SET title = ?, weight = ? WHERE org = ? AND name = ?", u.Title, max(u.Weight, 1), u.Org, u.Name)
+	if err == nil && n == 0 {
+		return access.NotFound()
+	}
+	return err
+}
+
 var (
-	typeColumns = []string{"org", "name", "title", "schema", "revision", "created_at", "updated_at"}
+	typeColumns = []string{"org", "name", "title", "schema", "weight", "max_running", "revision", "created_at", "updated_at"}
 	selectType  = selectFrom("document_type", "t", typeColumns)
 )
 
 func scanType(s scanner) (d document.Type, err error) {
-	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{&d.Schema}, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
+	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{&d.Schema}, &d.Weight, &d.MaxRunning, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
 	return
 }
 
@@ -63,10 +73,10 @@ func (t *Tx) SaveDocumentType(ctx context.Context, d document.Type) error {
 	var err error
 	if d.Revision == 0 {
 		n, err = exec(ctx, t.c, insertInto("document_type", typeColumns, 1, "ON CONFLICT DO NOTHING"),
-			d.Org, d.Name, d.Title, raw(d.Schema), 1, d.CreatedAt, d.UpdatedAt)
+			d.Org, d.Name, d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, 1, d.CreatedAt, d.UpdatedAt)
 	} else {
-		n, err = exec(ctx, t.c, "UPDATE document_type SET title = ?, schema = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
-			d.Title, raw(d.Schema), d.Revision+1, d.UpdatedAt, d.Org, d.Name, d.Revision)
+		n, err = exec(ctx, t.c, "UPDATE document_type SET title = ?, schema = ?, weight = ?, max_running = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
+			d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, d.Revision+1, d.UpdatedAt, d.Org, d.Name, d.Revision)
 	}
 	if err == nil && n == 0 {
 		return stale()

@@ -78,7 +78,7 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		}
 		started := time.Now()
 		if err := step.do(ctx); err != nil {
-			return fileFault(err, job.Operation.Attempts)
+			return fileFault(err, job.Failures+1)
 		}
 		c.Meter.Step(step.name, job.Document.Type, time.Since(started))
 	}

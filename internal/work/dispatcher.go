@@ -24,9 +24,9 @@ type Inserter interface {
 	Insert(ctx context.Context, tx service.Tx, jobs []river.InsertManyParams) error
 }
 
-// Dispatcher reads the journal with its own cursor and makes jobs of entries.
-// The cursor moves in the transaction that inserts the jobs, so each entry
-// makes its jobs exactly once, however often the process dies.
+// Dispatcher reads the journal with its own cursor and makes work of entries.
+// The cursor moves in the transaction that writes the work, so each entry
+// makes its work exactly once, however often the process dies.
 type Dispatcher struct {
 	store  service.Store
 	jobs   Inserter
@@ -92,24 +92,8 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 		if err != nil || len(entries) == 0 {
 			return err
 		}
-		var jobs []river.InsertManyParams
-		for _, e := range entries {
-			made, err := d.rules.jobsFor(e)
-			if err != nil {
-				return err
-			}
-			jobs = append(jobs, made...)
-		}
-		if err := failpoint.Hit(failpoint.DispatchBefore); err != nil {
+		if err := d.handOut(ctx, tx, entries); err != nil {
 			return err
-		}
-		if len(jobs) > 0 {
-			if err := d.jobs.Insert(ctx, tx, jobs); err != nil {
-				return err
-			}
-			if err := failpoint.Hit(failpoint.DispatchInserted); err != nil {
-				return err
-			}
 		}
 		more = len(entries) == dispatcherBatch
 		return tx.SetCursor(ctx, dispatcherName, entries[len(entries)-1].Index+1)
@@ -120,7 +104,42 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// Rules say which jobs an entry makes.
+// handOut writes the work of the entries: operations into the backlog, from
+// which workers take them in fair turns, everything else into the job queue.
+func (d *Dispatcher) handOut(ctx context.Context, tx service.Tx, entries []journal.Entry) error {
+	var jobs []river.InsertManyParams
+	var operations []service.Backlogged
+	for _, e := range entries {
+		made, err := d.rules.of(e)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, made.jobs...)
+		if made.operation != nil {
+			operations = append(operations, *made.operation)
+		}
+	}
+	if err := failpoint.Hit(failpoint.DispatchBefore); err != nil {
+		return err
+	}
+	if len(operations) > 0 {
+		if err := tx.Enqueue(ctx, operations); err != nil {
+			return err
+		}
+		tx.Notify(service.TopicBacklog)
+	}
+	if len(jobs) > 0 {
+		if err := d.jobs.Insert(ctx, tx, jobs); err != nil {
+			return err
+		}
+	}
+	if len(jobs)+len(operations) == 0 {
+		return nil
+	}
+	return failpoint.Hit(failpoint.DispatchInserted)
+}
+
+// Rules say which work an entry makes.
 type Rules struct {
 	ReminderInterval time.Duration // 0: no reminders
 }
@@ -138,34 +157,52 @@ type fact struct {
 	DueAt        *time.Time `json:"due_at"`
 }
 
-// jobsFor gives the jobs of one entry. It is the only place that says what
-// happens after what.
-func (r Rules) jobsFor(e journal.Entry) ([]river.InsertManyParams, error) {
+// made is the work of one entry.
+type made struct {
+	operation *service.Backlogged
+	jobs      []river.InsertManyParams
+}
+
+// of gives the work of one entry. It is the only place that says what happens
+// after what.
+func (r Rules) of(e journal.Entry) (made, error) {
 	var f fact
 	if err := json.Unmarshal(e.Data, &f); err != nil && len(e.Data) > 0 && string(e.Data) != "null" {
-		return nil, err
+		return made{}, err
 	}
+	if e.Kind == journal.OperationStarted || e.Kind == journal.OperationRetried {
+		return made{operation: backlogged(e, f)}, nil
+	}
+	return made{jobs: r.jobsFor(e, f)}, nil
+}
+
+func backlogged(e journal.Entry, f fact) *service.Backlogged {
+	return &service.Backlogged{
+		Org: e.Org, OperationID: f.OperationID, Kind: f.Kind, Type: f.DocumentType, Unit: e.Unit, DocumentID: f.DocumentID,
+		Trace: e.Trace, EnqueuedAt: e.At, DueAt: e.At,
+	}
+}
+
+func (r Rules) jobsFor(e journal.Entry, f fact) []river.InsertManyParams {
 	switch e.Kind {
-	case journal.OperationStarted, journal.OperationRetried:
-		return []river.InsertManyParams{operationJob(e, f)}, nil
 	case journal.EnvelopeSent:
-		return r.envelopeSent(e, f), nil
+		return r.envelopeSent(e, f)
 	case journal.EnvelopeReminded:
-		return []river.InsertManyParams{mailJob(e, f, MailReminder)}, nil
+		return []river.InsertManyParams{mailJob(e, f, MailReminder)}
 	case journal.EnvelopeCompleted:
-		return []river.InsertManyParams{mailJob(e, f, MailCompleted)}, nil
+		return []river.InsertManyParams{mailJob(e, f, MailCompleted)}
 	case journal.EnvelopeDeclined:
-		return []river.InsertManyParams{mailJob(e, f, MailDeclined)}, nil
+		return []river.InsertManyParams{mailJob(e, f, MailDeclined)}
 	case journal.TaskOpened:
-		return []river.InsertManyParams{mailJob(e, f, MailTask)}, nil
+		return []river.InsertManyParams{mailJob(e, f, MailTask)}
 	case journal.DocumentProcessingFailed, journal.DocumentQuarantined:
-		return []river.InsertManyParams{mailJob(e, f, MailAttention)}, nil
+		return []river.InsertManyParams{mailJob(e, f, MailAttention)}
 	case journal.DocumentInReview:
 		if f.DueAt != nil {
-			return []river.InsertManyParams{timerJob(e, f, TimerReviewDue, *f.DueAt)}, nil
+			return []river.InsertManyParams{timerJob(e, f, TimerReviewDue, *f.DueAt)}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 func (r Rules) envelopeSent(e journal.Entry, f fact) []river.InsertManyParams {

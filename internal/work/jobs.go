@@ -21,16 +21,14 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// The queues. Slow work never stands in the way of quick work.
+// The queues. Operations don't wait here but in the backlog; of theirs only what
+// an older version left is taken out.
 const (
-	QueueCapture = service.OpCapture
-	QueueSeal    = service.OpSeal
-	QueueArchive = service.OpArchive
-	QueueMail    = "mail"
-	QueueTimer   = "timer"
+	QueueMail  = "mail"
+	QueueTimer = "timer"
 )
 
-// OperationArgs are the job of one operation: capture, seal or archive.
+// OperationArgs are the job that versions before the backlog made of an operation.
 type OperationArgs struct {
 	Org          string `json:"org"`
 	OperationID  string `json:"operation_id"`
@@ -89,17 +87,9 @@ type TimerArgs struct {
 func (TimerArgs) Kind() string { return "timer" }
 
 const (
-	operationAttempts = 5
-	mailAttempts      = 12
-	timerAttempts     = 25
+	mailAttempts  = 12
+	timerAttempts = 25
 )
-
-func operationJob(e journal.Entry, f fact) river.InsertManyParams {
-	return river.InsertManyParams{
-		Args:       OperationArgs{Org: e.Org, OperationID: f.OperationID, Operation: f.Kind, DocumentType: f.DocumentType, Trace: e.Trace},
-		InsertOpts: &river.InsertOpts{Queue: f.Kind, MaxAttempts: operationAttempts},
-	}
-}
 
 func mailJob(e journal.Entry, f fact, message string) river.InsertManyParams {
 	return river.InsertManyParams{
@@ -138,8 +128,10 @@ type JobsConfig struct {
 }
 
 const (
-	jobTimeout = 45 * time.Minute // of the longest work; each step inside has limits of its own
+	jobTimeout = 10 * time.Minute // of a message or a timer; operations have budgets of their own
 	rescue     = jobTimeout + 5*time.Minute
+	// adoptEvery is how often jobs of an older version are looked for.
+	adoptEvery = 5 * time.Second
 )
 
 // Jobs is River over the store's own connections.
@@ -275,6 +267,9 @@ func riverConfig(c JobsConfig) *river.Config {
 		conf.Queues = map[string]river.QueueConfig{}
 		for name, n := range c.Queues {
 			conf.Queues[name] = river.QueueConfig{MaxWorkers: n}
+		}
+		for _, kind := range service.OperationKinds() {
+			conf.Queues[kind] = river.QueueConfig{MaxWorkers: 1, FetchPollInterval: adoptEvery}
 		}
 	}
 	return conf

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/paraph/paraph/internal/service"
@@ -16,8 +17,8 @@ const (
 	livenessTTL = time.Minute
 )
 
-// Liveness gives back the jobs of worker processes that died, where several
-// share a database. Each process holds a lease of its own name; jobs that are
+// Liveness gives back the jobs and operations of worker processes that died,
+// where several share a database. Each process holds a lease of its own name; jobs that are
 // running for a process whose lease has run out are made available again, long
 // before River's own rescue, which has to wait longer than any job may take.
 // A process that was only cut off finds its work done by a twin: the commands
@@ -46,10 +47,7 @@ func (l *Liveness) Beat(ctx context.Context) error {
 
 // Reap gives back the jobs of processes whose lease has run out.
 func (l *Liveness) Reap(ctx context.Context) error {
-	if l.jobs.runners == nil {
-		return nil
-	}
-	processes, err := l.jobs.runners(ctx)
+	processes, err := l.processes(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,8 +64,7 @@ func (l *Liveness) Reap(ctx context.Context) error {
 			if err != nil || !dead {
 				return err
 			}
-			n, err = l.jobs.giveBack(ctx, tx, p)
-			return err
+			return l.giveBack(ctx, tx, p, &n)
 		})
 		if err != nil {
 			return err
@@ -77,6 +74,34 @@ func (l *Liveness) Reap(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// processes names those that have jobs or operations in work.
+func (l *Liveness) processes(ctx context.Context) (out []string, err error) {
+	err = l.store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		out, err = tx.Holders(ctx)
+		return err
+	})
+	if err != nil || l.jobs.runners == nil {
+		return out, err
+	}
+	more, err := l.jobs.runners(ctx)
+	for _, p := range more {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out, err
+}
+
+func (l *Liveness) giveBack(ctx context.Context, tx service.Tx, process string, n *int64) (err error) {
+	if *n, err = tx.GiveBack(ctx, process); err != nil || l.jobs.giveBack == nil {
+		return err
+	}
+	tx.Notify(service.TopicBacklog)
+	jobs, err := l.jobs.giveBack(ctx, tx, process)
+	*n += jobs
+	return err
 }
 
 // Run beats and reaps until ctx ends.

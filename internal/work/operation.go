@@ -8,8 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
@@ -35,6 +33,7 @@ type Job struct {
 	Call      service.Call
 	Operation service.Operation
 	Document  document.Document
+	Failures  int // attempts before this one that failed
 }
 
 // Handler does the work of one kind of operation. It finishes the operation
@@ -43,12 +42,16 @@ type Job struct {
 //   - nil, or fault Conflict "operation_ended": done, or a twin was first
 //   - a fault of kind Invalid, Unsupported or TooLarge: the file itself is at
 //     fault; the document goes into quarantine with the reason
+//   - ErrTurnOver: it goes on when its turn comes again
 //   - anything else: tried again later, until the attempts are used up
 type Handler func(ctx context.Context, job Job) error
 
-// OperationWorker works the jobs of operations.
+// ErrTurnOver says that an operation has had its turn, others wait, and what it
+// has done so far is kept.
+var ErrTurnOver = errors.New("the operation has had its turn")
+
+// OperationWorker makes attempts at operations.
 type OperationWorker struct {
-	river.WorkerDefaults[OperationArgs]
 	Service  *service.Service
 	Handlers map[string]Handler // by operation kind
 	Meter    Meter
@@ -60,39 +63,38 @@ type OperationWorker struct {
 // A machine under load can make a sound file look like that, so it may be tried again.
 const codeUnprocessable = "file_unprocessable"
 
-// maxBegun is how often an operation is begun at most, those attempts counted
-// that the end of their process cut off.
-const maxBegun = 20
+// operationAttempts is how often an operation is tried before it fails for good.
+const operationAttempts = 5
 
-// Work implements river.Worker.
-func (w *OperationWorker) Work(ctx context.Context, job *river.Job[OperationArgs]) (err error) {
-	args := job.Args
-	ctx, end := w.Tracer.Job(ctx, args.Trace, args.Operation)
+// Work makes one attempt at an operation. nil says that the operation has come
+// to an end, good or bad; anything else that it has not: the context's error
+// where the server stops, ErrTurnOver where it makes room for others, or why the
+// attempt failed.
+func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err error) {
+	ctx, end := w.Tracer.Job(ctx, b.Trace, b.Kind)
 	defer func() { end(err) }()
 	if err := failpoint.Hit(failpoint.JobTaken); err != nil {
 		return err
 	}
-	call := service.SystemCall(args.Org, args.Operation, args.Trace)
-	op, doc, err := w.Service.BeginWork(ctx, call, args.OperationID)
+	call := service.SystemCall(b.Org, b.Kind, b.Trace)
+	op, doc, err := w.Service.BeginWork(ctx, call, b.OperationID)
 	if fault.CodeOf(err) == "operation_ended" {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if op.Attempts > maxBegun {
-		// River gives a job back when its process dies, so a file that brings the
-		// process down each time would come back for ever.
-		err = fault.New(fault.Unavailable, "processing_interrupted", "The processing was begun %d times and never came to an end: the server broke off each time.", maxBegun)
+	if b.Deaths >= service.MaxDeaths {
+		err = fault.New(fault.Invalid, codeUnprocessable, "The server died %d times in a row while it worked on this, the last times on nothing else. The file may be made to do harm.", b.Deaths)
 		return w.settle(ctx, call, op, err, true)
 	}
 	started := time.Now()
-	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc})
-	w.Meter.Step(args.Operation, args.DocumentType, time.Since(started))
+	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc, Failures: b.Failures})
+	w.Meter.Step(b.Kind, b.Type, time.Since(started))
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)
 	}
-	return w.settle(ctx, call, op, err, job.Attempt >= job.MaxAttempts)
+	return w.settle(ctx, call, op, err, b.Failures+1 >= operationAttempts)
 }
 
 // attempt runs the handler; a panic in it is an attempt that failed.
@@ -116,9 +118,11 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 		return nil
 	}
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		// The server stops. That is nobody's fault: River gives the job back
-		// where its error is that of the context.
+		// The server stops. That is nobody's fault: the operation waits again.
 		return fmt.Errorf("%w: %w", context.Canceled, err)
+	}
+	if errors.Is(err, ErrTurnOver) {
+		return ErrTurnOver
 	}
 	f := fault.From(err)
 	ctx = context.WithoutCancel(ctx) // the reason is written down though the attempt's time is up

@@ -313,8 +313,8 @@ func search(t *testing.T, s *store.Store) {
 }
 
 func settings(t *testing.T, s *store.Store) {
-	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", CreatedAt: at(1)}
-	kind := document.Type{Org: org, Name: "invoice", Title: "Invoice", Schema: json.RawMessage(`{"type":  "object"}`), CreatedAt: at(1), UpdatedAt: at(2)}
+	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", Weight: 3, CreatedAt: at(1)}
+	kind := document.Type{Org: org, Name: "invoice", Title: "Invoice", Schema: json.RawMessage(`{"type":  "object"}`), Weight: 2, CreatedAt: at(1), UpdatedAt: at(2)}
 	key := service.Key{ID: newID("key"), Org: org, Unit: "buying", Class: "standard", MasterID: "m1", Wrapped: []byte{7}, CreatedAt: at(1)}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return errors.Join(tx.InsertUnit(ctx, unit), tx.SaveDocumentType(ctx, kind), tx.InsertKey(ctx, key), tx.SetSetting(ctx, "k", "v1"), tx.SetSetting(ctx, "k", "v2"), tx.SetCursor(ctx, "jobs", 3), tx.SetCursor(ctx, "jobs", 5))
@@ -330,8 +330,12 @@ func settings(t *testing.T, s *store.Store) {
 		refused(t, tx.SaveDocumentType(ctx, fresh), fault.Conflict, "stale")
 		fresh.Revision = 8
 		refused(t, tx.SaveDocumentType(ctx, fresh), fault.Conflict, "stale")
-		kind.Title, kind.Schema = "Bill", nil
-		return tx.SaveDocumentType(ctx, kind)
+		kind.Title, kind.Schema, kind.Weight, kind.MaxRunning = "Bill", nil, 4, 5
+		unit.Title, unit.Weight = "Purchasing", 7
+		strange := unit
+		strange.Org = other
+		gone(t, "another organisation's unit", tx.UpdateUnit(ctx, strange))
+		return errors.Join(tx.SaveDocumentType(ctx, kind), tx.UpdateUnit(ctx, unit))
 	})
 	kind.Revision = 2
 	read(t, s, func(ctx context.Context, tx service.Reader) error {

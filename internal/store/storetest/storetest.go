@@ -66,7 +66,7 @@ func Run(t *testing.T, open Open) {
 	seed(t, s)
 	for name, test := range map[string]func(*testing.T, *store.Store){
 		"documents": documents, "lists": lists, "search": search, "versions": versions, "settings": settings,
-		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations,
+		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims,
 	} {

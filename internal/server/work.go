@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/work"
+)
+
+// capturesPerChild is how many documents are read at once for each child
+// process. Their pages share the children in turns, so that a long document does
+// not keep short ones out.
+const capturesPerChild = 2
+
+// buildRunner makes what takes operations out of the backlog.
+func (s *Server) buildRunner() {
+	n := s.Tools.Children()
+	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
+		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n},
+	})
+}
+
+// startWork says that this process lives and begins to work. Alone on its
+// database it first takes back what the process before it had when it died.
+func (s *Server) startWork(ctx context.Context) error {
+	if s.Store.Pool() == nil {
+		if _, err := s.Service.GiveBack(ctx, s.worker); err != nil {
+			return err
+		}
+	}
+	alive := work.NewLiveness(s.Store, s.jobs, s.worker, s.log)
+	if err := alive.Beat(ctx); err != nil {
+		return err
+	}
+	s.goPart(ctx, "liveness", alive.Run)
+	s.runner.Start(ctx)
+	return s.jobs.Start(ctx)
+}
+
+func (s *Server) stopWork(ctx context.Context) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.runner.Stop(ctx) }()
+	return errors.Join(s.jobs.Stop(ctx), <-stopped)
+}

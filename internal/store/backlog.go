@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+var (
+	backlogColumns = []string{"org", "operation_id", "kind", "doc_type", "unit", "document_id", "trace", "enqueued_at", "due_at",
+		"holder", "token", "failures", "deaths", "alone", "code", "reason"}
+	selectBacklog = selectFrom("backlog", "b", backlogColumns)
+)
+
+func scanBacklogged(s scanner) (b service.Backlogged, err error) {
+	err = s.Scan(&b.Org, &b.OperationID, &b.Kind, &b.Type, &b.Unit, &b.DocumentID, &b.Trace, stamp{&b.EnqueuedAt}, stamp{&b.DueAt},
+		&b.Holder, &b.Token, &b.Failures, &b.Deaths, &b.Alone, &b.Code, &b.Reason)
+	return
+}
+
+// Backlogged implements service.Reader.
+func (r *Reader) Backlogged(ctx context.Context, org, operationID string) (service.Backlogged, error) {
+	return one(ctx, r.c, scanBacklogged, selectBacklog+"WHERE b.org = ? AND b.operation_id = ?", org, operationID)
+}
+
+// BacklogDue implements service.Reader.
+func (r *Reader) BacklogDue(ctx context.Context, kind string, now time.Time) (bool, error) {
+	return exists(ctx, r.c, "SELECT 1 FROM backlog WHERE kind = ? AND holder = '' AND due_at <= ? LIMIT 1", kind, now)
+}
+
+func scanFlow(s scanner) (f service.Flow, err error) {
+	err = s.Scan(&f.Org, &f.Type, &f.Unit, &f.TypeWeight, &f.UnitWeight, &f.MaxRunning, stamp{&f.Due})
+	return
+}
+
+// Flows implements service.Reader. Each flow that ever was has its turn, so that
+// the first of each is looked up by the index and the backlog is never read whole.
+func (r *Reader) Flows(ctx context.Context, kind string) ([]service.Flow, error) {
+	return list(ctx, r.c, scanFlow, `SELECT f.org, f.doc_type, f.unit, f.type_weight, f.unit_weight, f.max_running, f.due FROM (
+		SELECT t.org, t.doc_type, t.unit, COALESCE(d.weight, 1) AS type_weight, COALESCE(u.weight, 1) AS unit_weight, COALESCE(d.max_running, 0) AS max_running,
+			(SELECT MIN(b.due_at) FROM backlog b WHERE b.kind = t.kind AND b.org = t.org AND b.doc_type = t.doc_type AND b.unit = t.unit AND b.alone = FALSE AND b.holder = '') AS due
+		FROM turn t LEFT JOIN unit u ON u.org = t.org AND u.name = t.unit LEFT JOIN document_type d ON d.org = t.org AND d.name = t.doc_type
+		WHERE t.kind = ? AND t.level = 3) f
+		WHERE f.due IS NOT NULL ORDER BY f.due, f.org, f.doc_type, f.unit`, kind)
+}
+
+// FlowHead implements service.Reader.
+func (r *Reader) FlowHead(ctx context.Context, kind string, f service.Flow, now time.Time) (service.Backlogged, error) {
+	return one(ctx, r.c, scanBacklogged, selectBacklog+`WHERE b.kind = ? AND b.org = ? AND b.doc_type = ? AND b.unit = ? AND b.alone = FALSE
+		AND b.holder = '' AND b.due_at <= ? ORDER BY b.due_at, b.operation_id LIMIT 1`, kind, f.Org, f.Type, f.Unit, now)
+}
+
+// Suspect implements service.Reader.
+func (r *Reader) Suspect(ctx context.Context, now time.Time) (service.Backlogged, error) {
+	return one(ctx, r.c, scanBacklogged, selectBacklog+"WHERE b.holder = '' AND b.alone = TRUE AND b.due_at <= ? ORDER BY b.due_at LIMIT 1", now)
+}
+
+type inWork struct {
+	of service.TypeOf
+	n  int
+}
+
+func scanInWork(s scanner) (w inWork, err error) {
+	err = s.Scan(&w.of.Org, &w.of.Type, &w.n)
+	return
+}
+
+// InWork implements service.Reader.
+func (r *Reader) InWork(ctx context.Context) (map[service.TypeOf]int, error) {
+	found, err := list(ctx, r.c, scanInWork, "SELECT org, doc_type, COUNT(*) FROM backlog WHERE holder <> '' GROUP BY org, doc_type")
+	out := map[service.TypeOf]int{}
+	for _, w := range found {
+		out[w.of] = w.n
+	}
+	return out, err
+}
+
+// Holders implements service.Reader.
+func (r *Reader) Holders(ctx context.Context) ([]string, error) {
+	return list(ctx, r.c, scanString, "SELECT DISTINCT holder FROM backlog WHERE holder <> '' ORDER BY holder")
+}
+
+func scanTurn(s scanner) (t service.Turn, err error) {
+	var level int
+	names := make([]string, 3)
+	err = s.Scan(&level, &names[0], &names[1], &names[2], &t.Tag.Clock, &t.Tag.Finish)
+	t.Names = names[:level]
+	return
+}
+
+// Turns implements service.Reader.
+func (r *Reader) Turns(ctx context.Context, kind string) ([]service.Turn, error) {
+	return list(ctx, r.c, scanTurn, "SELECT level, org, doc_type, unit, clock, finish FROM turn WHERE kind = ?", kind)
+}
+
+const beginAnew = `ON CONFLICT (org, operation_id) DO UPDATE SET enqueued_at = excluded.enqueued_at, due_at = excluded.due_at, holder = '',
+	token = backlog.token + 1, failures = 0, deaths = 0, alone = FALSE, code = '', reason = ''`
+
+// Enqueue implements service.Tx.
+func (t *Tx) Enqueue(ctx context.Context, rows []service.Backlogged) error {
+	last := map[[2]string]int{} // an operation may have been started and retried in one batch
+	for i, b := range rows {
+		last[[2]string{b.Org, b.OperationID}] = i
+	}
+	var all [][]any
+	flows := map[[4]string]bool{}
+	for i, b := range rows {
+		if last[[2]string{b.Org, b.OperationID}] != i {
+			continue
+		}
+		all = append(all, []any{b.Org, b.OperationID, b.Kind, b.Type, b.Unit, b.DocumentID, b.Trace, b.EnqueuedAt, b.DueAt, "", 1, 0, 0, false, "", ""})
+		flows[[4]string{b.Kind, b.Org, b.Type, b.Unit}] = true
+	}
+	if _, err := insertRows(ctx, t.c, "backlog", backlogColumns, beginAnew, all); err != nil {
+		return err
+	}
+	for f := range flows {
+		if _, err := exec(ctx, t.c, insertTurn+"DO NOTHING", f[0], 3, f[1], f[2], f[3], 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const insertTurn = "INSERT INTO turn (kind, level, org, doc_type, unit, clock, finish) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, level, org, doc_type, unit) "
+
+// LockTurns implements service.Tx: it writes the root's row.
+func (t *Tx) LockTurns(ctx context.Context, kind string) error {
+	_, err := exec(ctx, t.c, insertTurn+"DO UPDATE SET finish = turn.finish", kind, 0, "", "", "", 0, 0)
+	return err
+}
+
+// SaveTurns implements service.Tx.
+func (t *Tx) SaveTurns(ctx context.Context, kind string, turns []service.Turn) error {
+	for _, turn := range turns {
+		var names [3]string
+		copy(names[:], turn.Names)
+		_, err := exec(ctx, t.c, insertTurn+"DO UPDATE SET clock = excluded.clock, finish = excluded.finish",
+			kind, len(turn.Names), names[0], names[1], names[2], turn.Tag.Clock, turn.Tag.Finish)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UpdateBacklogged implements service.Tx.
+func (t *Tx) UpdateBacklogged(ctx context.Context, b *service.Backlogged) error {
+	n, err := exec(ctx, t.c, `UPDATE backlog SET due_at = ?, holder = ?, token = ?, failures = ?, deaths = ?, alone = ?, code = ?, reason = ?
+		WHERE org = ? AND operation_id = ? AND token = ?`,
+		b.DueAt, b.Holder, b.Token+1, b.Failures, b.Deaths, b.Alone, b.Code, b.Reason, b.Org, b.OperationID, b.Token)
+	if err == nil && n == 0 {
+		return stale()
+	}
+	if err == nil {
+		b.Token++
+	}
+	return err
+}
+
+// RemoveBacklogged implements service.Tx.
+func (t *Tx) RemoveBacklogged(ctx context.Context, b service.Backlogged) error {
+	_, err := exec(ctx, t.c, "DELETE FROM backlog WHERE org = ? AND operation_id = ? AND token = ?", b.Org, b.OperationID, b.Token)
+	return err
+}
+
+// GiveBack implements service.Tx.
+func (t *Tx) GiveBack(ctx context.Context, holder string) (int64, error) {
+	return exec(ctx, t.c, `UPDATE backlog SET holder = '', token = token + 1, deaths = deaths + 1, alone = (deaths + 1 >= ?) WHERE holder = ? AND holder <> ''`,
+		service.SuspectedAfter, holder)
+}
