@@ -63,6 +63,9 @@ type Config struct {
 
 	Database        Secret        `name:"database" doc:"postgres://… for PostgreSQL 15 or newer. Empty: SQLite in the data folder."`
 	LogHighWater    string        `name:"log-high-water" doc:"File that remembers the log's newest checkpoint, so that a database that was rolled back is noticed; best on another disk than the database. Empty: log.highwater in the data folder."`
+	Blobs           string        `name:"blobs" doc:"Where documents are kept: s3://bucket/prefix?endpoint=https://…&region=…&path-style=1&ca=FILE. Empty: the data folder."`
+	BlobsAccessKey  Secret        `name:"blobs-access-key" doc:"Access key for the bucket. Empty: AWS_ACCESS_KEY_ID and its companions of the environment."`
+	BlobsSecretKey  Secret        `name:"blobs-secret-key" doc:"Secret key for the bucket."`
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
 
@@ -152,6 +155,12 @@ func (c *Config) Check() error {
 	}
 	if db := c.Database.Reveal(); db != "" && !strings.HasPrefix(db, "postgres://") && !strings.HasPrefix(db, "postgresql://") {
 		add("database", "only postgres:// addresses are known; leave it empty for SQLite")
+	}
+	if c.Blobs != "" && !strings.HasPrefix(c.Blobs, "s3://") {
+		add("blobs", "only s3:// addresses are known; leave it empty for the data folder")
+	}
+	if (c.BlobsAccessKey == "") != (c.BlobsSecretKey == "") {
+		add("blobs-secret-key", "access key and secret key go together")
 	}
 	for _, r := range c.Roles {
 		if !slices.Contains(Roles(), r) {

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/blob"
-	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
@@ -188,8 +187,8 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
-	if s.objects, err = disk.Open(filepath.Join(c.DataDir, "blobs")); err != nil {
-		return fmt.Errorf("the folder of documents: %w", err)
+	if s.objects, err = s.openObjects(ctx); err != nil {
+		return fmt.Errorf("where documents are kept: %w", err)
 	}
 	s.Vault = vault.New(s.objects, s.Store, s.Keys.Master, s.clock)
 	s.Metrics = telemetry.NewMetrics()

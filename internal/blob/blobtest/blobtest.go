@@ -136,9 +136,15 @@ func unseen(t *testing.T, s blob.Store) {
 
 func neverOverwrites(t *testing.T, s blob.Store) {
 	first := Put(t, s, []byte("first"))
-	_, err := s.Create(t.Context(), first)
-	if err == nil {
-		t.Error("a taken id was given again")
+	w, err := s.Create(t.Context(), first)
+	if err == nil { // a store may refuse at Commit only
+		_, err = w.Write([]byte("second"))
+		check(t, err)
+		err = w.Commit()
+	}
+	want(t, err, blob.ErrExists)
+	if got := Get(t, s, first); string(got) != "first" {
+		t.Errorf("holds %q", got)
 	}
 	// Two writers of one id: the second to commit fails.
 	name := NewID()
