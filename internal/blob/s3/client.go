@@ -79,13 +79,13 @@ func (s *Store) bodyOptions(o *s3.Options) {
 
 // try makes a request, a few times where the store does not answer or asks to
 // come again, and waits longer each time, by chance up to twice as long, so that
-// many callers don't come back at once. No attempt begins after the time limit of
-// one, so all of them end within two. The end of ctx is given as it is.
+// many callers don't come back at once. No attempt begins after twice the time
+// limit of one, so all of them end within three. The end of ctx is given as it is.
 func (s *Store) try(ctx context.Context, request func(context.Context) error) error {
 	wait, begun := s.o.Backoff, time.Now()
 	for attempt := 1; ; attempt++ {
 		err := s.once(ctx, s.o.Timeout, request)
-		if err == nil || ctx.Err() != nil || attempt >= s.o.Attempts || time.Since(begun) > s.o.Timeout || !worthAgain(err) {
+		if err == nil || ctx.Err() != nil || attempt >= s.o.Attempts || time.Since(begun) > 2*s.o.Timeout || !worthAgain(err) {
 			return err
 		}
 		timer := time.NewTimer(wait + rand.N(wait))
@@ -146,34 +146,35 @@ func worthAgain(err error) bool {
 	return false
 }
 
-// personCodes are refusals that end only when a person changes something.
-var personCodes = []string{
-	"NoSuchBucket", "InvalidBucketName", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Forbidden", "InvalidToken",
-	"ExpiredToken", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException",
+// needsPerson tells whether a refusal ends only when a person changes something:
+// credentials, rights, the bucket's name, the region.
+func needsPerson(err error) bool {
+	status := statusOf(err)
+	return status >= 300 && status < 500 && !worthAgain(err) && !isFull(err)
 }
-
-func needsPerson(err error) bool { return slices.Contains(personCodes, codeOf(err)) }
 
 // fullCodes are those of a store without space, or whose quota is used up.
 var fullCodes = []string{"QuotaExceeded", "QuotaExceededException", "InsufficientStorage", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "StorageFull"}
 
+func isFull(err error) bool {
+	return slices.Contains(fullCodes, codeOf(err)) || statusOf(err) == http.StatusInsufficientStorage ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // faultOf turns an error of the library into a fault of package blob.
 func faultOf(err error) error {
-	code := codeOf(err)
 	var already *fault.Fault
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.As(err, &already):
 		return err
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isFull(err):
 		return blob.Full(err)
-	case slices.Contains(fullCodes, code), statusOf(err) == http.StatusInsufficientStorage:
-		return blob.Full(err)
-	case slices.Contains(personCodes, code), code == "NoSuchUpload":
-		return blob.Away(err)
-	case statusOf(err) == http.StatusNotFound:
-		return blob.ErrNotFound
 	case statusOf(err) == http.StatusPreconditionFailed:
 		return blob.ErrExists
+	}
+	switch codeOf(err) {
+	case "NoSuchKey", "NotFound", "NoSuchVersion": // HEAD has no body, so it says NotFound
+		return blob.ErrNotFound
 	}
 	return blob.Away(err)
 }

@@ -40,7 +40,7 @@ type Options struct {
 	AccessKey, SecretKey, SessionToken string
 
 	Attempts int           // at each request; default 4
-	Timeout  time.Duration // of each attempt; default one minute
+	Timeout  time.Duration // of each attempt; default half a minute
 	Backoff  time.Duration // before the second attempt, twice that before the third, …; default 200 ms
 }
 
@@ -102,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Attempts = 4
 	}
 	if o.Timeout == 0 {
-		o.Timeout = time.Minute
+		o.Timeout = 30 * time.Second
 	}
 	if o.Backoff == 0 {
 		o.Backoff = 200 * time.Millisecond
