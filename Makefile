@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test judges bench bench-scale lint fmt openapi
+.PHONY: help demo run build test soak judges bench bench-scale lint fmt openapi
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ build: ## build bin/paraph
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m ./... | $(GO) run ./scripts/testcount
+
+soak: ## kill the server 500 times on each store, at every failpoint and at random moments, and count what is lost (ARGS="-kills 100 -seed 7")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 $(ARGS) | grep -vE '^=== '
 
 judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, spectral, axe
 	@scripts/setup judges

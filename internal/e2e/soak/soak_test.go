@@ -1,0 +1,119 @@
+package soak
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paraph/paraph/internal/failpoint"
+	"github.com/paraph/paraph/internal/store/pgtest"
+	"github.com/paraph/paraph/internal/testneed"
+)
+
+var (
+	kills = flag.Int("kills", 10, "kills on each store")
+	seed  = flag.Uint64("seed", 0, "seed of the plan and the callers; 0: a new one")
+	only  = flag.String("store", "", "sqlite or postgres; default both")
+)
+
+// TestSoak kills the server under load, on each store, and finds nothing lost
+// and nothing doubled.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	for _, need := range []string{"go", "tesseract"} {
+		testneed.Command(t, need)
+	}
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	say(t, fmt.Sprintf("soak: seed %d", *seed))
+	shared := t.TempDir()
+	program := build(t, shared)
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		soak(t, &world{t: t, name: "sqlite", program: program, cache: shared})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		soak(t, &world{t: t, name: "postgres", program: program, cache: shared, database: pgtest.Database(t)})
+	})
+}
+
+// build makes the program with its failpoints.
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "paraph")
+	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", path, "github.com/paraph/paraph/cmd/paraph").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// soak is the whole of one store's trial.
+func soak(t *testing.T, w *world) {
+	if *only != "" && *only != w.name {
+		t.Skip("not asked for")
+	}
+	began := time.Now()
+	w.open(*seed)
+	w.firstStart()
+	for n := range callers {
+		w.employ(n)
+	}
+	for range followers {
+		w.follow()
+	}
+	for w.kills() < *kills && !t.Failed() {
+		w.round()
+		if n := w.kills(); n%50 == 0 && n < *kills {
+			say(t, fmt.Sprintf("soak %s: %d of %d kills", w.name, n, *kills))
+		}
+	}
+	if !t.Failed() {
+		w.finish()
+	}
+	w.gate.abandon() // where it failed: nobody waits for another start
+	w.busy.Wait()
+	say(t, w.summary()+", "+time.Since(began).Round(100*time.Millisecond).String())
+	if t.Failed() {
+		t.Logf("the program said at last:\n%s", w.said())
+	}
+}
+
+// say tells a line at once where somebody watches, else with the test's outcome.
+func say(t *testing.T, line string) {
+	t.Helper()
+	if testing.Verbose() {
+		fmt.Fprintln(os.Stderr, line)
+		return
+	}
+	t.Log(line)
+}
+
+// summary is what the trial comes to, in a line.
+func (w *world) summary() string {
+	m := w.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	reached := len(w.plan.reached)
+	missed := []string{}
+	for _, p := range failpoint.All {
+		if w.plan.reached[p] == 0 && w.plan.missed[p] > 0 {
+			missed = append(missed, string(p))
+		}
+	}
+	slices.Sort(missed)
+	late := ""
+	if len(missed) > 0 {
+		late = " (not reached in their round: " + strings.Join(missed, ", ") + ")"
+	}
+	return fmt.Sprintf("soak %s: %d kills, %d at %d of %d failpoints%s, %d at random moments; %d acknowledged changes, %d answers lost and asked for again, %d entries; %d lost, %d doubled, %d otherwise wrong; %d audits, all sound: %v; %d letters, %d of them again after a kill; seed %d",
+		w.name, w.plan.hits+w.plan.blind, w.plan.hits, reached, len(failpoint.All), late, w.plan.blind, m.acknowledged, m.repeated, len(w.log.public)+w.log.private,
+		m.lost, m.doubled, m.wrong, w.audits, w.audits == w.sound, w.post.count(), w.post.again(), w.plan.seed)
+}
