@@ -76,8 +76,15 @@ type Processing struct {
 // be submitted and signed.
 func (d *Document) Ready() bool { return d.Current > 0 && d.Pages > 0 }
 
+// Fileless tells whether the document is its details alone: no file was ever sent.
+// It can be approved like any other; to be signed or archived it needs a file.
+func (d *Document) Fileless() bool { return d.Current == 0 && d.Processing.Operation == "" }
+
 // NotReady is the fault for an action that needs captured content.
 func (d *Document) NotReady() error {
+	if d.Fileless() {
+		return fault.New(fault.Conflict, "document_without_file", "The document has no file. Add one while it is a draft.")
+	}
 	switch d.Processing.Status {
 	case StatusQuarantined:
 		return fault.New(fault.Conflict, "document_quarantined", "The document is in quarantine: %s Upload a new file, or void it.", d.Processing.Reason)

@@ -60,6 +60,7 @@ var catalogue = map[string]codeInfo{
 	"document_processing":   {kind: fault.Conflict, title: "The document is still being read"},
 	"document_quarantined":  {kind: fault.Conflict, title: "The document is in quarantine"},
 	"document_disposed":     {kind: fault.Gone, title: "The document was disposed of"},
+	"document_without_file": {kind: fault.Conflict, title: "The document has no file"},
 	"document_failed":       {kind: fault.Conflict, title: "The document could not be read"},
 	"action_not_allowed":    {kind: fault.Conflict, title: "The document's state does not allow this"},
 	"invalid_void":          {kind: fault.Invalid, title: "The withdrawal has faults"},

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -75,6 +76,9 @@ func (a *api) documents() {
 	handle(a, uploadRoute("createDocument", "/v1/documents", "Upload a document",
 		"Send the file as multipart/form-data (fields or one JSON part `document`, then the part `file`, last), or as the raw body with the details in the query. The file is streamed to storage; nothing is kept of one that does not arrive whole. Its capture (reading pages and text) is an operation: poll it, or wait for it with `Prefer: wait=30`.",
 		"external_id_taken"), a.createDocument)
+	handle(a, route{id: "createDraft", method: http.MethodPost, path: "/v1/drafts", tag: "documents", does: access.WriteDocument, status: http.StatusCreated,
+		summary: "Create a document without a file", about: "Its details alone: what is to be approved stands in the metadata, or the file comes later by addVersion. Without a file it can be approved, not signed or archived.",
+		codes: []string{"invalid_document", "external_id_taken"}}, a.createDraft)
 	handle(a, route{id: "listDocuments", method: http.MethodGet, path: "/v1/documents", tag: "documents", does: access.ReadDocument,
 		summary: "List documents", about: "Newest first. All filters have to fit."}, a.listDocuments)
 	handle(a, route{id: "getDocument", method: http.MethodGet, path: "/v1/documents/{id}", tag: "documents", does: access.ReadDocument,
@@ -102,7 +106,28 @@ func (a *api) documents() {
 	}
 	handle(a, route{id: "archiveDocument", method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
-		codes: []string{"not_found", "action_not_allowed", "envelope_open"}}, a.archiveDocument)
+		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
+}
+
+type createDraftInput struct {
+	Keyed
+	Body struct {
+		DocumentType string            `json:"document_type,omitempty" doc:"Default: document."`
+		BusinessUnit string            `json:"business_unit,omitempty" doc:"Default: the client's only unit, else general."`
+		Title        string            `json:"title,omitempty" example:"Purchase request 4711"`
+		ExternalID   string            `json:"external_id,omitempty" doc:"Your own reference, unique in the organisation."`
+		Labels       map[string]string `json:"labels,omitempty"`
+		Metadata     Object            `json:"metadata,omitempty" doc:"A JSON object, checked against the document type's schema and kept byte for byte."`
+	}
+}
+
+func (a *api) createDraft(ctx context.Context, in *createDraftInput) (*oneDocument, error) {
+	b := in.Body
+	out, err := a.Service.Draft(ctx, callOf(ctx), service.NewDocument{Type: b.DocumentType, Unit: b.BusinessUnit, Title: b.Title, ExternalID: b.ExternalID, Labels: b.Labels, Metadata: json.RawMessage(b.Metadata)})
+	if err != nil {
+		return nil, err
+	}
+	return &oneDocument{Replayed: replayed(out.Replayed), Body: documentOf(&out.Value)}, nil
 }
 
 // listDocumentsInput are the filters of a list of documents.

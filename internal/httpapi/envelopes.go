@@ -68,7 +68,7 @@ func envelopeOf(e *signing.Envelope) Envelope {
 func (a *api) envelopes() {
 	handle(a, route{id: "createEnvelope", method: http.MethodPost, path: "/v1/envelopes", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
 		summary: "Ask for signatures", about: "On the current version of an approved document. With send: true the first recipients are asked at once. Signatures that are complete already are looked up first: nobody is asked twice.",
-		codes: []string{"not_found", "invalid_envelope", "action_not_allowed", "already_signed", "envelope_open"}}, a.createEnvelope)
+		codes: []string{"not_found", "invalid_envelope", "action_not_allowed", "already_signed", "envelope_open", "document_without_file"}}, a.createEnvelope)
 	handle(a, route{id: "listEnvelopes", method: http.MethodGet, path: "/v1/envelopes", tag: "envelopes", does: access.ReadEnvelope,
 		summary: "List envelopes", about: "Newest first."}, a.listEnvelopes)
 	handle(a, route{id: "getEnvelope", method: http.MethodGet, path: "/v1/envelopes/{id}", tag: "envelopes", does: access.ReadEnvelope,

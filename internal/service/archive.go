@@ -24,6 +24,9 @@ func (s *Service) Archive(ctx context.Context, call Call, docID string) (Result[
 		if err := idle(&d); err != nil {
 			return Operation{}, err
 		}
+		if d.Fileless() {
+			return Operation{}, d.NotReady()
+		}
 		op, err := s.startOperation(ctx, c, &d, OpArchive, "")
 		if err != nil {
 			return op, err

@@ -133,7 +133,7 @@ func (c *change) afterDecision(d *document.Document, a *approval.Approval, effec
 	}
 	data := dataOf(d)
 	data.Version, data.Reason = a.DocumentVersion, comment
-	return c.logDocument(d, note{kind: follows.kind, data: data, digests: map[string]string{"version": a.DocumentSHA256}})
+	return c.logDocument(d, note{kind: follows.kind, data: data, digests: versionDigest(a)})
 }
 
 // Void withdraws a document: open tasks and envelopes end with it.

@@ -84,6 +84,28 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 	})
 }
 
+// Draft makes a document of its details alone. A file can be added while it is a
+// draft; without one it can be approved, not signed or archived.
+//
+// Faults: Invalid "invalid_document" listing everything; Conflict "external_id_taken".
+func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[document.Document], error) {
+	d, err := s.draft(ctx, call.Actor, in, "")
+	if err != nil {
+		return Result[document.Document]{}, err
+	}
+	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
+		now := c.Now()
+		d := d
+		d.ID, d.CreatedAt, d.UpdatedAt, d.State = id.New("doc", now), now, now, document.Draft
+		d.Processing.Status = document.StatusDone
+		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"metadata": hexSum(d.Metadata)}}); err != nil {
+			return d, err
+		}
+		d.Revision = 1
+		return d, c.InsertDocument(ctx, d)
+	})
+}
+
 // Replace stores a corrected file as a new version of a draft and reads it.
 //
 // Faults: as Upload; Conflict "document_not_draft" where it is not a draft.

@@ -131,6 +131,9 @@ func (c *change) signable(ctx context.Context, d *document.Document, in NewEnvel
 			return document.Version{}, err
 		}
 	}
+	if d.Fileless() {
+		return document.Version{}, d.NotReady()
+	}
 	return c.Version(ctx, d.Org, d.ID, d.Current)
 }
 

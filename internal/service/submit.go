@@ -31,9 +31,11 @@ func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Re
 		if err := s.acceptSubmission(ctx, c, &d, p); err != nil {
 			return approval.Approval{}, err
 		}
-		v, err := c.Version(ctx, d.Org, d.ID, d.Current)
-		if err != nil {
-			return approval.Approval{}, err
+		var v document.Version
+		if !d.Fileless() {
+			if v, err = c.Version(ctx, d.Org, d.ID, d.Current); err != nil {
+				return approval.Approval{}, err
+			}
 		}
 		a := newApproval(c, &d, v, p)
 		if err := openReview(c, &d, &a); err != nil {
@@ -52,7 +54,7 @@ func (s *Service) acceptSubmission(ctx context.Context, c *change, d *document.D
 	if err := d.Apply(document.Submit); err != nil {
 		return err
 	}
-	if !d.Ready() {
+	if !d.Ready() && !d.Fileless() {
 		return d.NotReady()
 	}
 	d.Type, d.ApproverList = p.DocumentType, p.Approvers
@@ -96,7 +98,7 @@ func openReview(c *change, d *document.Document, a *approval.Approval) error {
 	if !a.DueAt.IsZero() {
 		data.DueAt = &a.DueAt
 	}
-	if err := c.logDocument(d, note{kind: journal.DocumentInReview, data: data, digests: map[string]string{"version": a.DocumentSHA256}}); err != nil {
+	if err := c.logDocument(d, note{kind: journal.DocumentInReview, data: data, digests: versionDigest(a)}); err != nil {
 		return err
 	}
 	if len(a.Tasks) > 0 {
@@ -108,7 +110,16 @@ func openReview(c *change, d *document.Document, a *approval.Approval) error {
 	a.State, a.ClosedAt = approval.Approved, c.Now()
 	data = dataOf(d)
 	data.Note = "no approvers were named, so it was approved at once"
-	return c.logDocument(d, note{kind: journal.DocumentApproved, data: data, digests: map[string]string{"version": a.DocumentSHA256}})
+	return c.logDocument(d, note{kind: journal.DocumentApproved, data: data, digests: versionDigest(a)})
+}
+
+// versionDigest names the bytes that an approval is about; none where the
+// document has no file.
+func versionDigest(a *approval.Approval) map[string]string {
+	if a.DocumentSHA256 == "" {
+		return nil
+	}
+	return map[string]string{"version": a.DocumentSHA256}
 }
 
 // taskData is the public event data of a task's entry.
