@@ -69,6 +69,8 @@ type Config struct {
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
 
+	Lease time.Duration `name:"lease" doc:"On PostgreSQL: how long a leading process that says nothing is believed to live; workers five times as long."`
+
 	MaxUpload    int64   `name:"max-upload" doc:"Largest file taken in, in bytes."`
 	MaxPages     int     `name:"max-pages" doc:"Most pages of a document."`
 	MaxPixels    int64   `name:"max-pixels" doc:"Most pixels of one picture or page."`
@@ -99,8 +101,8 @@ type Config struct {
 func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
-		ShutdownTimeout: 20 * time.Second,
-		MaxUpload:       300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu",
+		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second,
+		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu",
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
@@ -188,6 +190,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")

@@ -101,7 +101,7 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	must(err)
 	signer, err := journal.NewSigner("paraph.example/audit", logKey)
 	must(err)
-	s.seq = work.NewSequencer(signer, "test", log)
+	s.seq = work.NewSequencer(signer, work.Holder{Name: "test", Alone: true}, log)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
 	named, err := oauth.NewKey(key)

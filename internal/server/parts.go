@@ -29,7 +29,6 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	river.AddWorker(workers, &work.AdoptWorker{Service: s.Service})
 	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
 	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
-	s.worker = s.holder()
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
 		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}

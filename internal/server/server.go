@@ -166,8 +166,16 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.keeper = work.NewKeeper(s.Store, s.signer.Verifier(), highWater(s.Config, s.signer.Verifier()), s.Config.Database == "", s.log)
-	s.sequencer = work.NewSequencer(s.signer, s.holder(), s.log).Under(s.keeper)
+	s.sequencer = work.NewSequencer(s.signer, s.leaseholder(), s.log).Under(s.keeper)
 	return s.keeper.Open(ctx)
+}
+
+// leaseholder is this process as a holder of leases.
+func (s *Server) leaseholder() work.Holder {
+	if s.worker == "" {
+		s.worker = s.holder()
+	}
+	return work.Holder{Name: s.worker, Alone: s.Config.Database == "", Lease: s.Config.Lease}
 }
 
 // holder names this process in leases and job records. On SQLite there is only
@@ -244,7 +252,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return lead(ctx, s.Store) })
 	}
 	if s.Config.Has(config.RoleDispatch) {
-		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.holder(), s.log)
+		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
 	}
 	if s.Config.Has(config.RoleWork) {

@@ -30,7 +30,7 @@ func (s *Server) startWork(ctx context.Context) error {
 			return err
 		}
 	}
-	alive := work.NewLiveness(s.Store, s.jobs, s.worker, s.log)
+	alive := work.NewLiveness(s.Store, s.jobs, s.leaseholder(), s.log)
 	if err := alive.Beat(ctx); err != nil {
 		return err
 	}

@@ -122,7 +122,8 @@ type LogHead struct {
 // Numbering is what the sequencer writes for one batch.
 type Numbering struct {
 	First  int64    // index of the first of IDs; the head's size before
-	Epoch  int64    // the writer's epoch
+	Holder string   // who numbers: the holder of LeaseSequencer
+	Epoch  int64    // the holder's epoch
 	IDs    []string // entry ids in order
 	Hashes map[int64][32]byte
 	Root   [32]byte

@@ -36,7 +36,11 @@ const (
 	TopicEntries = "entries" // journal entries wait to be numbered
 	TopicJournal = "journal" // numbered entries are there to be read
 	TopicBacklog = "backlog" // operations wait for a worker
+	TopicLeases  = "leases"  // a leader let go of its lease
 )
+
+// LeaseSequencer is the lease without which nobody numbers entries.
+const LeaseSequencer = "sequencer"
 
 // Reader is what can be asked.
 type Reader interface {
@@ -200,11 +204,18 @@ type journalWriter interface {
 	Unnumbered(ctx context.Context, limit int) ([]PendingEntry, error)
 	// Number gives the entries their indexes from first on, stores the tree's new
 	// hashes and the checkpoint, and moves the head from {first, epoch}. Conflict
-	// "stale" where the head is elsewhere or the epoch is another's.
+	// "stale" where the head is elsewhere, the epoch is past, or LeaseSequencer is
+	// another's; that lease cannot change hands before the transaction ends.
 	Number(ctx context.Context, n Numbering) error
 	// Lease takes or renews a named lease for holder until now+ttl. It returns the
-	// epoch (one higher for each new holder) and whether holder has it.
+	// epoch (one higher for each new holder) and whether holder has it. Who has it
+	// keeps it until the transaction ends, whatever the time: so what the same
+	// transaction changes is changed by the one leader. A holder that stands still
+	// within the transaction has it undone by the database after about ttl.
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (epoch int64, held bool, err error)
+	// Release ends holder's lease, if it has it, and wakes TopicLeases. The row
+	// stays, so that the next holder has a higher epoch.
+	Release(ctx context.Context, name, holder string) error
 }
 
 type workReader interface {
@@ -226,6 +237,8 @@ type workWriter interface {
 	UpdateOperation(ctx context.Context, o *Operation) error
 	// InsertArchiveRecord: Conflict "exists" where the document has one already.
 	InsertArchiveRecord(ctx context.Context, r ArchiveRecord) error
+	// SetCursor moves a dispatcher's place on. Conflict "stale" where it is there or
+	// beyond already: somebody else dispatched those entries.
 	SetCursor(ctx context.Context, name string, next int64) error
 	SetSetting(ctx context.Context, key, value string) error
 	// ClaimIdempotency writes the row if (client, route, key) is new and returns

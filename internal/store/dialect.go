@@ -17,10 +17,19 @@ type dialect struct {
 	// folded text. lead says that it finds the pages by itself, and that no other
 	// index should be taken.
 	pageContains func(folded string) (condition, argument string, lead bool)
+	// lock makes rows that were read stay as they are until the transaction ends.
+	// SQLite has one writer, and nothing to lock.
+	lock string
+	// now is the database's clock in microseconds.
+	now string
+	// whileIdle follows a RETURNING list and says for how long, in milliseconds,
+	// the transaction may stand still from here on before it is undone.
+	whileIdle string
 }
 
 var sqliteDialect = &dialect{
 	name:       "sqlite",
+	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each(d.labels) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_each(d.approvers) j WHERE j.value = ?)",
 	pageContains: func(folded string) (string, string, bool) {
@@ -35,6 +44,9 @@ var sqliteDialect = &dialect{
 var postgresDialect = &dialect{
 	name:       "postgres",
 	updateMany: true,
+	lock:       " FOR UPDATE",
+	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
+	whileIdle:  ", set_config('idle_in_transaction_session_timeout', ?, true)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each_text(d.labels::json) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_array_elements_text(d.approvers::json) j WHERE j.value = ?)",
 	pageContains: func(folded string) (string, string, bool) {

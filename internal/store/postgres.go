@@ -74,7 +74,8 @@ func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx
 		return err
 	}
 	defer tx.Rollback(ctx) // no effect after a commit
-	t := &Tx{Reader: Reader{pgConn{tx}}, pgTx: tx, now: e.clock.Now()}
+	_, shared := e.clock.(clock.System)
+	t := &Tx{Reader: Reader{pgConn{tx}}, pgTx: tx, now: e.clock.Now(), sharedClock: shared}
 	if err := guard(func() error { return fn(ctx, t) }); err != nil {
 		if isStale(err) || retryable(err) {
 			tx.Rollback(ctx)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/paraph/paraph/internal/service"
 )
@@ -59,12 +58,21 @@ func inChain(rows []waiting) {
 	}
 }
 
+// moveHead moves the head of the log, for the holder of the lease only. lock
+// makes the lease stay what it is until the transaction ends. A log that nobody
+// ever leased, as tools and tests fill it, may be moved by anybody.
+func moveHead(lock string) string {
+	return "WITH leader AS (SELECT holder, epoch FROM lease WHERE name = ?" + lock + `)
+		UPDATE log_head SET size = ?, root = ?, epoch = ? WHERE size = ? AND epoch <= ?
+		AND NOT EXISTS (SELECT 1 FROM leader WHERE holder <> ? OR epoch <> ?)`
+}
+
 // Number implements service.Tx. An entry that is numbered already, or not there,
 // is Conflict "stale" too: the caller's view of the log is not the log's.
 func (t *Tx) Number(ctx context.Context, n service.Numbering) error {
 	size := n.First + int64(len(n.IDs))
-	moved, err := exec(ctx, t.c, "UPDATE log_head SET size = ?, root = ?, epoch = ? WHERE size = ? AND epoch <= ?",
-		size, n.Root[:], n.Epoch, n.First, n.Epoch)
+	moved, err := exec(ctx, t.c, moveHead(t.c.dialect().lock),
+		service.LeaseSequencer, size, n.Root[:], n.Epoch, n.First, n.Epoch, n.Holder, n.Epoch)
 	if err != nil {
 		return err
 	}
@@ -129,24 +137,4 @@ func (t *Tx) storeHashes(ctx context.Context, hashes map[int64][32]byte) error {
 	}
 	_, err := insertRows(ctx, t.c, "tree_hash", []string{"pos", "hash"}, "", all)
 	return err
-}
-
-// Lease implements service.Tx. A holder that renews in time keeps its epoch, and
-// so does one that comes back before anybody else has taken the lease. ttl
-// counts from this transaction's time; that the clocks of two machines differ
-// can make a lease change hands early, which the epoch makes harmless.
-func (t *Tx) Lease(ctx context.Context, name, holder string, ttl time.Duration) (epoch int64, held bool, err error) {
-	got, err := list(ctx, t.c, scanInt, `INSERT INTO lease (name, holder, epoch, until) VALUES (?, ?, 1, ?)
-		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
-		epoch = CASE WHEN lease.holder = excluded.holder THEN lease.epoch ELSE lease.epoch + 1 END
-		WHERE lease.holder = excluded.holder OR lease.until <= ? RETURNING epoch`,
-		name, holder, t.now.Add(ttl), t.now)
-	if err != nil {
-		return 0, false, err
-	}
-	if len(got) == 1 {
-		return got[0], true, nil
-	}
-	epoch, err = one(ctx, t.c, scanInt, "SELECT epoch FROM lease WHERE name = ?", name)
-	return epoch, false, err
 }

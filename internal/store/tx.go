@@ -16,11 +16,13 @@ type Reader struct{ c conn }
 // function it was given to returns.
 type Tx struct {
 	Reader
-	now     time.Time
-	entries bool // InsertEntry was called
-	topics  map[string]struct{}
-	sqlTx   *sql.Tx
-	pgTx    pgx.Tx
+	now time.Time
+	// sharedClock says that leases go by the database's clock.
+	sharedClock bool
+	entries     bool // InsertEntry was called
+	topics      map[string]struct{}
+	sqlTx       *sql.Tx
+	pgTx        pgx.Tx
 }
 
 var (

@@ -106,7 +106,11 @@ func (r *Reader) Cursor(ctx context.Context, name string) (int64, error) {
 
 // SetCursor implements service.Tx.
 func (t *Tx) SetCursor(ctx context.Context, name string, next int64) error {
-	_, err := exec(ctx, t.c, "INSERT INTO dispatch_cursor (name, next) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next", name, next)
+	moved, err := exec(ctx, t.c, `INSERT INTO dispatch_cursor (name, next) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET next = excluded.next WHERE dispatch_cursor.next < excluded.next`, name, next)
+	if err == nil && moved == 0 {
+		return stale()
+	}
 	return err
 }
 

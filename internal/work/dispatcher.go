@@ -16,7 +16,6 @@ import (
 const (
 	dispatcherName  = "jobs"
 	dispatcherBatch = 500
-	dispatcherIdle  = 2 * time.Second
 )
 
 // Inserter puts jobs into the queue inside a transaction of the store.
@@ -28,39 +27,21 @@ type Inserter interface {
 // The cursor moves in the transaction that writes the work, so each entry
 // makes its work exactly once, however often the process dies.
 type Dispatcher struct {
-	store  service.Store
-	jobs   Inserter
-	rules  Rules
-	holder string
-	log    *slog.Logger
+	store service.Store
+	jobs  Inserter
+	rules Rules
+	lead  *leader
 }
 
-// NewDispatcher makes a Dispatcher. holder is unique to the process.
-func NewDispatcher(store service.Store, jobs Inserter, rules Rules, holder string, log *slog.Logger) *Dispatcher {
-	return &Dispatcher{store: store, jobs: jobs, rules: rules, holder: holder, log: log}
+// NewDispatcher makes a Dispatcher.
+func NewDispatcher(store service.Store, jobs Inserter, rules Rules, by Holder, log *slog.Logger) *Dispatcher {
+	lead := by.leader("dispatcher/"+dispatcherName, store, log)
+	return &Dispatcher{store: store, jobs: jobs, rules: rules, lead: lead}
 }
 
-// Run dispatches until ctx ends.
+// Run dispatches, or waits for its turn to, until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	wake, cancel := d.store.Subscribe(service.TopicJournal)
-	defer cancel()
-	tick := time.NewTicker(dispatcherIdle)
-	defer tick.Stop()
-	for {
-		more, err := d.step(ctx)
-		if err != nil && ctx.Err() == nil {
-			d.log.Error("dispatching work failed; it is tried again", "error", err)
-		}
-		if more && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wake:
-		case <-tick.C:
-		}
-	}
+	return d.lead.run(ctx, service.TopicJournal, d.step)
 }
 
 // step dispatches one batch and tells whether there may be more.
@@ -75,13 +56,13 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 		behind = next < head.Size
 		return err
 	})
-	if err != nil || !behind {
+	if err != nil || !behind && !d.lead.due() {
 		return false, err
 	}
 	err = d.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
 		more = false
-		// The lease's row keeps two dispatchers from reading the same cursor.
-		if _, held, err := tx.Lease(ctx, "dispatcher/"+dispatcherName, d.holder, leaseTTL); err != nil || !held {
+		// The lease keeps two dispatchers from reading the same cursor.
+		if _, held, err := d.lead.hold(ctx, tx); err != nil || !held {
 			return err
 		}
 		next, err := tx.Cursor(ctx, dispatcherName)
@@ -98,7 +79,7 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 		more = len(entries) == dispatcherBatch
 		return tx.SetCursor(ctx, dispatcherName, entries[len(entries)-1].Index+1)
 	})
-	if err == nil {
+	if err == nil && behind {
 		err = failpoint.Hit(failpoint.DispatchDone)
 	}
 	return more, err

@@ -9,13 +9,14 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-const (
-	// livenessEvery is how often a process says that it lives, and looks for the
-	// jobs of those that do not.
-	livenessEvery = 15 * time.Second
-	// livenessTTL is how long one that says nothing is believed to live.
-	livenessTTL = time.Minute
-)
+// workerLeases is how many times a leader's lease a worker is believed to live
+// when it says nothing. A leader's work is done again in a moment; a job that is
+// given back too early is minutes of work for nothing.
+const workerLeases = 5
+
+// aloneLease is a worker's lease where nobody waits for it: what a process
+// leaves is given back at the next start.
+const aloneLease = time.Minute
 
 // Liveness gives back the jobs and operations of worker processes that died,
 // where several share a database. Each process holds a lease of its own name; jobs that are
@@ -27,12 +28,20 @@ type Liveness struct {
 	store  service.Store
 	jobs   *Jobs
 	holder string
+	ttl    time.Duration
 	log    *slog.Logger
 }
 
-// NewLiveness makes a Liveness. holder is the ID of the process's JobsConfig.
-func NewLiveness(store service.Store, jobs *Jobs, holder string, log *slog.Logger) *Liveness {
-	return &Liveness{store: store, jobs: jobs, holder: holder, log: log}
+// NewLiveness makes a Liveness. The holder's name is the ID of its JobsConfig.
+func NewLiveness(store service.Store, jobs *Jobs, by Holder, log *slog.Logger) *Liveness {
+	if by.Lease <= 0 {
+		by.Lease = DefaultLease
+	}
+	l := &Liveness{store: store, jobs: jobs, holder: by.Name, ttl: workerLeases * by.Lease, log: log}
+	if by.Alone {
+		l.ttl = aloneLease
+	}
+	return l
 }
 
 func leaseOf(process string) string { return "worker/" + process }
@@ -40,7 +49,7 @@ func leaseOf(process string) string { return "worker/" + process }
 // Beat says that this process lives. It is called before the first job is taken.
 func (l *Liveness) Beat(ctx context.Context) error {
 	return l.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-		_, _, err := tx.Lease(ctx, leaseOf(l.holder), l.holder, livenessTTL)
+		_, _, err := tx.Lease(ctx, leaseOf(l.holder), l.holder, l.ttl)
 		return err
 	})
 }
@@ -106,7 +115,7 @@ func (l *Liveness) giveBack(ctx context.Context, tx service.Tx, process string, 
 
 // Run beats and reaps until ctx ends.
 func (l *Liveness) Run(ctx context.Context) error {
-	tick := time.NewTicker(livenessEvery)
+	tick := time.NewTicker(l.ttl / 4)
 	defer tick.Stop()
 	for {
 		if err := l.Beat(ctx); err != nil && ctx.Err() == nil {

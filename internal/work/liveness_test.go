@@ -34,7 +34,7 @@ func TestJobsOfADeadProcessAreGivenBack(t *testing.T) {
 	if _, err := db.Pool().Exec(ctx, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{long_gone,dying}'`); err != nil {
 		t.Fatal(err)
 	}
-	living, dying := NewLiveness(db, jobs, "living", log), NewLiveness(db, jobs, "dying", log)
+	living, dying := NewLiveness(db, jobs, Holder{Name: "living"}, log), NewLiveness(db, jobs, Holder{Name: "dying"}, log)
 	if err := dying.Beat(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestJobsOfADeadProcessAreGivenBack(t *testing.T) {
 		}
 		return s
 	}
-	now.Advance(livenessTTL - time.Second)
+	now.Advance(living.ttl - time.Second)
 	if got := state(); got != "running 1" {
 		t.Errorf("while its process lives the job is %s", got)
 	}

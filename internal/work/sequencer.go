@@ -16,13 +16,11 @@ import (
 )
 
 const (
-	sequencerLease = "sequencer"
-	// leaseTTL is how long a leader that says nothing is believed to live.
-	leaseTTL = 10 * time.Second
 	// batchEntries is the most entries numbered in one transaction.
 	batchEntries = 4096
-	// sequencerIdle is how often the leader looks without being woken.
-	sequencerIdle = time.Second
+	// takeOverEvery is how often a store that numbers within the commit is asked
+	// whether the lease of the process before has run out.
+	takeOverEvery = time.Second
 )
 
 // Sequencer gives journal entries their place in the log: it numbers, hashes
@@ -31,16 +29,16 @@ const (
 type Sequencer struct {
 	signer *journal.Signer
 	keeper *Keeper // nil: none
-	holder string  // names this process in the lease
+	lead   *leader
 	log    *slog.Logger
 
 	mu   sync.Mutex
 	tree journal.Tree // as of the last numbering; checked against the head before use
 }
 
-// NewSequencer makes a Sequencer. holder is unique to the process.
-func NewSequencer(signer *journal.Signer, holder string, log *slog.Logger) *Sequencer {
-	return &Sequencer{signer: signer, holder: holder, log: log}
+// NewSequencer makes a Sequencer.
+func NewSequencer(signer *journal.Signer, by Holder, log *slog.Logger) *Sequencer {
+	return &Sequencer{signer: signer, lead: by.leader(service.LeaseSequencer, nil, log), log: log}
 }
 
 // Under lets the keeper decide whether the log may be gone on with.
@@ -59,7 +57,7 @@ func (s *Sequencer) Number(ctx context.Context, tx service.Tx) (int, error) {
 			return 0, err
 		}
 	}
-	epoch, held, err := tx.Lease(ctx, sequencerLease, s.holder, leaseTTL)
+	epoch, held, err := s.lead.hold(ctx, tx)
 	if err != nil || !held {
 		return 0, err
 	}
@@ -89,7 +87,7 @@ func (s *Sequencer) batch(ctx context.Context, tx service.Tx, epoch int64) (int,
 	if err := failpoint.Hit(failpoint.LogBefore); err != nil {
 		return 0, err
 	}
-	n := service.Numbering{First: head.Size, Epoch: epoch, Hashes: map[int64][32]byte{}}
+	n := service.Numbering{First: head.Size, Holder: s.lead.holder, Epoch: epoch, Hashes: map[int64][32]byte{}}
 	leaves := make([][]byte, len(waiting))
 	for i, w := range waiting {
 		n.IDs, leaves[i] = append(n.IDs, w.ID), w.Leaf
@@ -136,12 +134,12 @@ func (s *Sequencer) treeAt(ctx context.Context, tx service.Tx, head service.LogH
 // of a process that died still runs, commits leave their entries unnumbered, and
 // no later commit may come to number them.
 func (s *Sequencer) TakeOver(ctx context.Context, store service.Store) error {
-	tick := time.NewTicker(sequencerIdle)
+	tick := time.NewTicker(takeOverEvery)
 	defer tick.Stop()
 	for {
 		leads := false
 		err := store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
-			if _, leads, err = tx.Lease(ctx, sequencerLease, s.holder, leaseTTL); err != nil || !leads {
+			if _, leads, err = s.lead.hold(ctx, tx); err != nil || !leads {
 				return err
 			}
 			_, err = s.Number(ctx, tx)
@@ -163,24 +161,15 @@ func (s *Sequencer) TakeOver(ctx context.Context, store service.Store) error {
 
 // Run leads, or waits to lead, until ctx ends: woken by new entries, and looking
 // by itself now and then. For stores that do not number within the commit.
+//
+// A checkpoint is signed before the commit that stores it, and leaves this
+// process only by way of the store: one whose commit failed is seen by nobody.
 func (s *Sequencer) Run(ctx context.Context, store service.Store) error {
-	wake, cancel := store.Subscribe(service.TopicEntries)
-	defer cancel()
-	tick := time.NewTicker(sequencerIdle)
-	defer tick.Stop()
-	for {
-		err := store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+	s.lead.store = store
+	return s.lead.run(ctx, service.TopicEntries, func(ctx context.Context) (more bool, err error) {
+		return false, store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
 			_, err := s.Number(ctx, tx)
 			return err
 		})
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("numbering journal entries failed; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wake:
-		case <-tick.C:
-		}
-	}
+	})
 }

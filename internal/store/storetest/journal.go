@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -196,31 +195,6 @@ func numbering(t *testing.T, open Open) {
 		}
 	}
 	write(t, s, func(ctx context.Context, tx service.Tx) error { return number(ctx, tx, 4) })
-}
-
-func leases(t *testing.T, s *store.Store) {
-	take := func(holder string, ttl time.Duration) (epoch int64, held bool) {
-		write(t, s, func(ctx context.Context, tx service.Tx) (err error) {
-			epoch, held, err = tx.Lease(ctx, "leader", holder, ttl)
-			return err
-		})
-		return epoch, held
-	}
-	for i, step := range []struct {
-		holder string
-		ttl    time.Duration
-		epoch  int64
-		held   bool
-	}{
-		{"one", time.Minute, 1, true}, {"two", time.Minute, 1, false}, {"one", time.Minute, 1, true},
-		{"one", 0, 1, true}, // runs out at once
-		{"two", time.Minute, 2, true}, {"one", time.Minute, 2, false}, {"two", -time.Second, 2, true}, {"one", time.Minute, 3, true},
-	} {
-		epoch, held := take(step.holder, step.ttl)
-		if epoch != step.epoch || held != step.held {
-			t.Errorf("step %d: epoch %d held %v, want %d %v", i, epoch, held, step.epoch, step.held)
-		}
-	}
 }
 
 func operations(t *testing.T, s *store.Store) {

@@ -67,13 +67,15 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, *store.Store){
 		"documents": documents, "lists": lists, "search": search, "versions": versions, "settings": settings,
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths,
-		"idempotency": idempotency, "tenants": tenants, "leases": leases, "snapshot": snapshot,
+		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
 	t.Run("processes", func(t *testing.T) { processes(t, open) })
 	t.Run("numbering", func(t *testing.T) { numbering(t, open) })
+	t.Run("held to the end", func(t *testing.T) { heldToTheEnd(t, open()) })
+	t.Run("fencing", func(t *testing.T) { fencing(t, open()) })
 }
 
 func write(t testing.TB, s service.Store, fn func(ctx context.Context, tx service.Tx) error) {
