@@ -10,10 +10,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges bench bench-scale lint fmt openapi
+.PHONY: help demo run build test soak judges bench bench-changes bench-scale lint fmt openapi
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## the whole way of a scanned page, from upload to archive, told step by step; leaves a folder of evidence
 	@scripts/setup run demo
@@ -44,6 +44,9 @@ judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench
 	$(GO) run ./bench/ocr $(ARGS)
+
+bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
+	$(GO) run ./bench/changes $(ARGS)
 
 bench-scale: ## measure start, memory and uploads; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)
