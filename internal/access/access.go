@@ -51,31 +51,34 @@ type Scope string
 const (
 	DocumentsRead  Scope = "documents:read"
 	DocumentsWrite Scope = "documents:write"
-	ApprovalsWrite Scope = "approvals:write"
-	TasksRead      Scope = "tasks:read"
-	TasksDecide    Scope = "tasks:decide"
-	TasksDecideFor Scope = "tasks:decide_for" // decide for somebody else; the log says so
-	EnvelopesRead  Scope = "envelopes:read"
-	EnvelopesWrite Scope = "envelopes:write"
-	EventsRead     Scope = "events:read"
-	ArchiveRead    Scope = "archive:read"
-	Admin          Scope = "admin" // types, units, clients
+	// DocumentsDispose is for administrators: what it does cannot be undone.
+	DocumentsDispose Scope = "documents:dispose"
+	ApprovalsWrite   Scope = "approvals:write"
+	TasksRead        Scope = "tasks:read"
+	TasksDecide      Scope = "tasks:decide"
+	TasksDecideFor   Scope = "tasks:decide_for" // decide for somebody else; the log says so
+	EnvelopesRead    Scope = "envelopes:read"
+	EnvelopesWrite   Scope = "envelopes:write"
+	EventsRead       Scope = "events:read"
+	ArchiveRead      Scope = "archive:read"
+	Admin            Scope = "admin" // types, units, clients
 )
 
 // Scopes lists every scope with a sentence for the consent page and the docs.
 func Scopes() map[Scope]string {
 	return map[Scope]string{
-		DocumentsRead:  "Read documents, their pages, text and versions.",
-		DocumentsWrite: "Upload documents, change their metadata, void them, retry their processing.",
-		ApprovalsWrite: "Hand documents in for approval.",
-		TasksRead:      "Read approvals and tasks.",
-		TasksDecide:    "Decide tasks assigned to the client's own principal.",
-		TasksDecideFor: "Decide tasks on behalf of their assignee.",
-		EnvelopesRead:  "Read envelopes and their recipients.",
-		EnvelopesWrite: "Send envelopes for signature, remind, void, and make signing links.",
-		EventsRead:     "Read events and their proofs.",
-		ArchiveRead:    "Read archive records and their packages.",
-		Admin:          "Manage document types, business units and clients.",
+		DocumentsRead:    "Read documents, their pages, text and versions.",
+		DocumentsWrite:   "Upload documents, change their metadata, void them, retry their processing.",
+		DocumentsDispose: "Destroy documents for good, leaving their tombstones.",
+		ApprovalsWrite:   "Hand documents in for approval.",
+		TasksRead:        "Read approvals and tasks.",
+		TasksDecide:      "Decide tasks assigned to the client's own principal.",
+		TasksDecideFor:   "Decide tasks on behalf of their assignee.",
+		EnvelopesRead:    "Read envelopes and their recipients.",
+		EnvelopesWrite:   "Send envelopes for signature, remind, void, and make signing links.",
+		EventsRead:       "Read events and their proofs.",
+		ArchiveRead:      "Read archive records and their packages.",
+		Admin:            "Manage document types, business units and clients.",
 	}
 }
 
@@ -86,6 +89,7 @@ type Action string
 const (
 	ReadDocument    Action = "document.read"
 	WriteDocument   Action = "document.write"
+	DisposeDocument Action = "document.dispose"
 	SubmitDocument  Action = "document.submit"
 	ReadTask        Action = "task.read"
 	DecideTask      Action = "task.decide"
@@ -107,15 +111,16 @@ type rule struct {
 }
 
 var rules = map[Action]rule{
-	ReadDocument:   {scopes: []Scope{DocumentsRead}, related: true},
-	WriteDocument:  {scopes: []Scope{DocumentsWrite}},
-	SubmitDocument: {scopes: []Scope{ApprovalsWrite}},
-	ReadTask:       {scopes: []Scope{TasksRead}, related: true},
-	DecideTask:     {scopes: []Scope{TasksDecide, TasksDecideFor}, related: true},
-	ReadEnvelope:   {scopes: []Scope{EnvelopesRead}, related: true},
-	WriteEnvelope:  {scopes: []Scope{EnvelopesWrite}},
-	ReadEvent:      {scopes: []Scope{EventsRead}},
-	ReadArchive:    {scopes: []Scope{ArchiveRead}},
+	ReadDocument:    {scopes: []Scope{DocumentsRead}, related: true},
+	WriteDocument:   {scopes: []Scope{DocumentsWrite}},
+	DisposeDocument: {scopes: []Scope{DocumentsDispose}},
+	SubmitDocument:  {scopes: []Scope{ApprovalsWrite}},
+	ReadTask:        {scopes: []Scope{TasksRead}, related: true},
+	DecideTask:      {scopes: []Scope{TasksDecide, TasksDecideFor}, related: true},
+	ReadEnvelope:    {scopes: []Scope{EnvelopesRead}, related: true},
+	WriteEnvelope:   {scopes: []Scope{EnvelopesWrite}},
+	ReadEvent:       {scopes: []Scope{EventsRead}},
+	ReadArchive:     {scopes: []Scope{ArchiveRead}},
 	// Any client of the organisation may look at its document types and units.
 	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
 	ManageSettings: {scopes: []Scope{Admin}},

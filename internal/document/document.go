@@ -51,6 +51,25 @@ func (d *Document) Apply(a Action) error {
 	return nil
 }
 
+// Disposed tells whether the document was disposed of: what is left is its tombstone.
+func (d *Document) Disposed() bool { return d.State == Disposed }
+
+// Erase takes everything personal out of the document itself. What stays is
+// what a tombstone says: that it was, when, where, and how it ended.
+func (d *Document) Erase() {
+	d.Title, d.ExternalID, d.Labels, d.Metadata, d.ApproverList, d.CreatedBy = "", "", nil, nil, nil, ""
+	d.Processing.Reason = ""
+}
+
+// Gone is the fault for asking what was in a document that was disposed of; nil
+// for any other.
+func (d *Document) Gone() error {
+	if !d.Disposed() {
+		return nil
+	}
+	return fault.New(fault.Gone, "document_disposed", "The document was disposed of. That it was, its digests and its place in the log stay; its content is destroyed.")
+}
+
 // Status is how far the technical work on a document has come.
 type Status string
 

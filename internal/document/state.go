@@ -52,7 +52,11 @@ var table = map[State]map[Action]State{
 	Approved:  {Sign: Signed, Decline: Declined, Archive: Archived, Void: Voided, Expire: Expired},
 	Signed:    {Archive: Archived},
 	Archived:  {Dispose: Disposed},
-	Rejected:  {}, Declined: {}, Voided: {}, Expired: {}, Disposed: {},
+	Rejected:  {Dispose: Disposed},
+	Declined:  {Dispose: Disposed},
+	Voided:    {Dispose: Disposed},
+	Expired:   {Dispose: Disposed},
+	Disposed:  {},
 }
 
 // States lists every state in the order of a document's life.
@@ -68,8 +72,11 @@ func Actions() []Action {
 // Valid tells whether s is a state of the table.
 func (s State) Valid() bool { _, ok := table[s]; return ok }
 
-// Final tells whether no action leads out of s.
-func (s State) Final() bool { return len(table[s]) == 0 }
+// Final tells whether s is an end of a document's life: of one that did not
+// come into the archive, or was disposed of.
+func (s State) Final() bool {
+	return s != Archived && (len(table[s]) == 0 || len(table[s]) == 1 && s.Allows(Dispose))
+}
 
 // Allows tells whether action leads out of s.
 func (s State) Allows(a Action) bool { _, ok := table[s][a]; return ok }
@@ -86,7 +93,7 @@ func (s State) Next(a Action) (State, error) {
 }
 
 func refusal(s State, a Action) string {
-	if s.Final() {
+	if len(table[s]) == 0 {
 		return fmt.Sprintf("The document is %s, which is an end: nothing can be done with it any more, so it cannot %s.", s, a)
 	}
 	var can string

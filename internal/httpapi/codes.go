@@ -61,6 +61,8 @@ var catalogue = map[string]codeInfo{
 	"document_quarantined":  {kind: fault.Conflict, title: "The document is in quarantine"},
 	"document_disposed":     {kind: fault.Gone, title: "The document was disposed of"},
 	"document_without_file": {kind: fault.Conflict, title: "The document has no file"},
+	"invalid_disposal":      {kind: fault.Invalid, title: "The disposal has faults"},
+	"retention_runs":        {kind: fault.Conflict, title: "The document has to be kept"},
 	"document_failed":       {kind: fault.Conflict, title: "The document could not be read"},
 	"action_not_allowed":    {kind: fault.Conflict, title: "The document's state does not allow this"},
 	"invalid_void":          {kind: fault.Invalid, title: "The withdrawal has faults"},

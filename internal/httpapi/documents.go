@@ -107,6 +107,7 @@ func (a *api) documents() {
 	handle(a, route{id: "archiveDocument", method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
 		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
+	a.disposal()
 }
 
 type createDraftInput struct {

@@ -36,6 +36,7 @@ type Event struct {
 	RequestID       string          `json:"requestid,omitempty"`
 	TraceParent     string          `json:"traceparent,omitempty"`
 	Cursor          string          `json:"cursor" doc:"The place behind this event in the list."`
+	Erased          bool            `json:"erased,omitempty" doc:"The event's content was erased when its document was disposed of. Its place in the log and its proof stay."`
 	Data            json.RawMessage `json:"data,omitempty" doc:"What happened; its members depend on the type."`
 }
 
@@ -45,7 +46,7 @@ func (a *api) eventOf(e *journal.Entry) Event {
 		Time: e.At.UTC(), DataContentType: "application/json", Organisation: e.Org, BusinessUnit: e.Unit,
 		DocumentID: e.DocumentID, DocumentSeq: e.DocSeq, ActorKind: string(e.Actor.Kind), ActorID: e.Actor.ID,
 		ActorPrincipal: e.Actor.Principal, OnBehalfOf: e.Actor.OnBehalfOf, RequestID: e.Source.RequestID, TraceParent: e.Trace,
-		Cursor: a.Service.CursorAfter(*e), Data: e.Data,
+		Cursor: a.Service.CursorAfter(*e), Erased: e.Erased(), Data: e.Data,
 	}
 }
 

@@ -62,7 +62,7 @@ func wordsOf(words []document.Word) []Word {
 }
 
 func (a *api) pages() {
-	captured := []string{"not_found", "document_processing", "document_quarantined", "document_failed"}
+	captured := []string{"not_found", "document_disposed", "document_processing", "document_quarantined", "document_failed"}
 	handle(a, route{id: "listDocumentPages", method: http.MethodGet, path: "/v1/documents/{id}/pages", tag: "pages", does: access.ReadDocument,
 		summary: "List the pages of the current version", about: "Sizes, how each was read and how sure the reader was; without words.", codes: captured}, a.listPages)
 	handle(a, route{id: "getDocumentPage", method: http.MethodGet, path: "/v1/documents/{id}/pages/{number}", tag: "pages", does: access.ReadDocument,

@@ -60,7 +60,7 @@ func (a *api) listVersions(ctx context.Context, in *DocumentPath) (*struct{ Body
 
 // contentRoute describes an operation that answers with a stored file.
 func contentRoute(id, path, summary, about string, does access.Action, codes ...string) route {
-	return route{id: id, method: http.MethodGet, path: path, tag: "documents", does: does, stream: true, summary: summary, about: about, codes: append(codes, "not_found", "blob_damaged", "range_not_satisfiable")}
+	return route{id: id, method: http.MethodGet, path: path, tag: "documents", does: does, stream: true, summary: summary, about: about, codes: append(codes, "not_found", "document_disposed", "blob_damaged", "range_not_satisfiable")}
 }
 
 // ContentInput are the headers of a download, declared for the contract;

@@ -111,7 +111,7 @@ func (a *auditor) row(row Row) error {
 		case !bytes.Equal(e.Leaf, row.Leaf):
 			a.differs(row.Index, "entry", "The entry carries another leaf than the row.")
 			return nil
-		case e.Salt == [32]byte{}:
+		case e.Erased():
 			a.report.Erased++
 		case err != nil:
 			a.differs(row.Index, "entry", fault.From(err).Message)

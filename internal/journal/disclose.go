@@ -83,7 +83,12 @@ type DisclosedTime struct {
 // Disclose makes the disclosure of an entry with the given fields revealed, all
 // of them where none is named. It gives what Check gives where the entry does
 // not agree with its leaf, so nobody is handed a disclosure that cannot pass.
+//
+// Of an erased entry nothing can be revealed: all fields are withheld.
 func Disclose(e Entry, reveal ...Field) (Disclosed, error) {
+	if e.Erased() {
+		return withhold(e)
+	}
 	if err := Check(e); err != nil {
 		return Disclosed{}, err
 	}
@@ -104,6 +109,19 @@ func Disclose(e Entry, reveal ...Field) (Disclosed, error) {
 		if d.Withheld == nil {
 			d.Withheld = map[Field]string{}
 		}
+		d.Withheld[f] = rec.commits[i].String()
+	}
+	return d, nil
+}
+
+// withhold gives an entry by its leaf alone.
+func withhold(e Entry) (Disclosed, error) {
+	rec, err := parseRecord(e.Leaf)
+	if err != nil {
+		return Disclosed{}, err
+	}
+	d := Disclosed{Format: disclosedFormat, ID: rec.id, Kind: rec.kind, Prev: rec.prev.String(), Withheld: map[Field]string{}}
+	for i, f := range fields {
 		d.Withheld[f] = rec.commits[i].String()
 	}
 	return d, nil

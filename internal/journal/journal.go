@@ -75,6 +75,10 @@ type Entry struct {
 // and the PrevLeaf of the document's next entry.
 func (e *Entry) LeafHash() Hash { return tlog.RecordHash(e.Leaf) }
 
+// Erased tells whether the entry's content was erased: its leaf stands, and with
+// it every proof, but nobody can say any more what it commits to.
+func (e *Entry) Erased() bool { return e.Salt == [32]byte{} }
+
 // ActorKind says what kind of party acted.
 type ActorKind string
 

@@ -20,6 +20,7 @@ const (
 	DocumentVoided           Kind = "document.voided"
 	DocumentExpired          Kind = "document.expired"
 	DocumentArchived         Kind = "document.archived"
+	DocumentDisposed         Kind = "document.disposed"
 	DocumentMetadataChanged  Kind = "document.metadata_changed"
 	DocumentVersionAdded     Kind = "document.version_added"
 
@@ -78,6 +79,7 @@ var Kinds = []KindInfo{
 	{DocumentVoided, true, "It was withdrawn."},
 	{DocumentExpired, true, "Its time ran out before it was finished."},
 	{DocumentArchived, true, "Its archive package was written and checked."},
+	{DocumentDisposed, true, "Its key was destroyed and its content with it; a tombstone stays."},
 	{DocumentVersionAdded, true, "A corrected file was added."},
 	{DocumentMetadataChanged, true, "Its title, labels or metadata changed."},
 

@@ -62,7 +62,7 @@ func (s *Server) operations() *work.OperationWorker {
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
-		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle},
+		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle},
 	}
 }
 

@@ -18,7 +18,7 @@ func (s *Server) buildRunner() {
 	n := s.Tools.Children()
 	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n},
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce},
 	})
 }
 

@@ -21,6 +21,7 @@ type change struct {
 	actor   access.Actor
 	entries []journal.Entry
 	lastID  string // of the newest entry: ids of one command keep their order
+	docID   string // the document it changes, "" for none
 }
 
 // Result is a command's typed result.
@@ -114,6 +115,7 @@ func (s *Service) remember(ctx context.Context, c *change, row *IdempotencyRecor
 			return err
 		}
 	}
+	row.DocumentID = c.docID
 	return c.FinishIdempotency(ctx, *row)
 }
 
@@ -155,6 +157,7 @@ func (c *change) logDocument(d *document.Document, n note) error {
 		return err
 	}
 	d.EntrySeq++
+	c.docID = d.ID
 	e.DocumentID, e.DocSeq, e.DocVersion = d.ID, d.EntrySeq, d.Revision+1
 	var prev journal.Hash
 	copy(prev[:], d.LastLeaf)

@@ -93,15 +93,23 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 	if err != nil {
 		return Result[document.Document]{}, err
 	}
+	d.ID = id.New("doc", s.Clock.Now())
+	key, err := s.Vault.NewKey(ctx, Place{Org: d.Org, Unit: d.Unit, Document: d.ID, New: true})
+	if err != nil {
+		return Result[document.Document]{}, err
+	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
 		now := c.Now()
 		d := d
-		d.ID, d.CreatedAt, d.UpdatedAt, d.State = id.New("doc", now), now, now, document.Draft
+		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
 		d.Processing.Status = document.StatusDone
 		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"metadata": hexSum(d.Metadata)}}); err != nil {
 			return d, err
 		}
 		d.Revision = 1
+		if err := c.InsertDocumentKey(ctx, key); err != nil {
+			return d, err
+		}
 		return d, c.InsertDocument(ctx, d)
 	})
 }
@@ -135,7 +143,7 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 		if err != nil {
 			return Uploaded{}, err
 		}
-		if err := c.supersede(ctx, &d); err != nil {
+		if err := c.supersede(ctx, &d, "Another file took the place of the one that was being read."); err != nil {
 			return Uploaded{}, err
 		}
 		v := originalVersion(&d, len(versions)+1, file, blob, c.Now())

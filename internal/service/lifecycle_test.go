@@ -65,6 +65,10 @@ func (m *memory) Put(_ context.Context, at service.Place, r io.Reader) (service.
 	return service.Blob{ID: id.New("blb", time.Now()), Org: at.Org, KeyID: key.ID, DataKey: []byte{1}, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:]), CreatedAt: storetest.Start, Key: key}, err
 }
 
+func (m *memory) NewKey(_ context.Context, at service.Place) (service.DocumentKey, error) {
+	return service.DocumentKey{ID: id.New("dky", time.Now()), Org: at.Org, DocumentID: at.Document, KeyID: "key_1", Wrapped: []byte{1}, CreatedAt: storetest.Start}, nil
+}
+
 func (m *memory) Remove(_ context.Context, blob string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -41,7 +41,7 @@ func (s *Service) startOperation(_ context.Context, c *change, d *document.Docum
 // supersede ends the operation that is still at work on a document whose place
 // another takes. Its worker finds it ended and throws its results away. The
 // caller writes the document.
-func (c *change) supersede(ctx context.Context, d *document.Document) error {
+func (c *change) supersede(ctx context.Context, d *document.Document, reason string) error {
 	if d.Processing.Operation == "" {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (c *change) supersede(ctx context.Context, d *document.Document) error {
 		return err
 	}
 	op.State, op.EndedAt, op.Retryable = OperationFailed, c.Now(), false
-	op.Code, op.Reason = "superseded", "Another file took the place of the one that was being read."
+	op.Code, op.Reason = "superseded", reason
 	if err := c.logDocument(d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, d)}); err != nil {
 		return err
 	}

@@ -57,6 +57,9 @@ func (s *Service) Content(ctx context.Context, a access.Actor, docID string, ver
 		if err != nil {
 			return err
 		}
+		if err := d.Gone(); err != nil {
+			return err
+		}
 		if version == 0 {
 			version = d.Current
 		}
@@ -93,6 +96,9 @@ func (s *Service) Pages(ctx context.Context, a access.Actor, docID string) (page
 // currentPages gives the pages as they were captured. Versions made later (a
 // seal) show the same pages, so theirs are those of the captured version.
 func currentPages(ctx context.Context, tx Reader, d *document.Document) ([]document.Page, error) {
+	if err := d.Gone(); err != nil {
+		return nil, err
+	}
 	if !d.Ready() {
 		return nil, d.NotReady()
 	}

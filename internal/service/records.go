@@ -62,10 +62,11 @@ const (
 	OpCapture = "capture" // read an uploaded file
 	OpSeal    = "seal"    // make the sealed PDF of an envelope
 	OpArchive = "archive" // put a document into the archive
+	OpDispose = "dispose" // delete what is left of a document that was disposed of
 )
 
 // OperationKinds lists the kinds.
-func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive} }
+func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive, OpDispose} }
 
 // Operation is long work that a caller can poll, await or hear of.
 type Operation struct {
@@ -132,14 +133,17 @@ type Numbering struct {
 
 // IdempotencyRecord remembers a command's result under the caller's key.
 type IdempotencyRecord struct {
-	Client    string
-	Route     string // method and route pattern
-	Key       string
-	Digest    []byte // SHA-256 of the request
-	Result    []byte // encrypted typed result; nil where it must not be repeated
-	Secret    bool   // the result held a secret and was not kept
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	Client string
+	Route  string // method and route pattern
+	Key    string
+	Digest []byte // SHA-256 of the request
+	Result []byte // encrypted typed result; nil where it must not be repeated
+	Secret bool   // the result held a secret and was not kept
+	// DocumentID is the document whose details the result holds, "" for none:
+	// with the document they go too.
+	DocumentID string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
 }
 
 // Figures are counts for gauges and reports.

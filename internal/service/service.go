@@ -26,6 +26,9 @@ type Vault interface {
 	// and its folder entry are synced. The row is not written here. Fault Gone
 	// "document_disposed" where the document's key was destroyed.
 	Put(ctx context.Context, at Place, r io.Reader) (Blob, error)
+	// NewKey makes the key of a new document that has no file yet, for the command
+	// that makes the document to write.
+	NewKey(ctx context.Context, at Place) (DocumentKey, error)
 	// Open gives the plaintext. Fault Internal "blob_damaged" where the object is
 	// not what was stored; reads of damaged parts fail, they never return them.
 	Open(ctx context.Context, b Blob) (Content, error)

@@ -114,6 +114,8 @@ type documentReader interface {
 	// BlobsOf gives all the files of a document: its versions, its pages' words,
 	// its archive package; by id.
 	BlobsOf(ctx context.Context, org, documentID string) ([]Blob, error)
+	// BlobsUnder gives the ids of all files that lie under the document's key.
+	BlobsUnder(ctx context.Context, org, documentID string) ([]string, error)
 	// KnownBlob tells whether any row names the blob, for the collector of orphans.
 	KnownBlob(ctx context.Context, id string) (bool, error)
 }
@@ -137,6 +139,10 @@ type documentWriter interface {
 	DescribeVersion(ctx context.Context, org, documentID string, no int, mediaType string, pages, signatures int) error
 	InsertPages(ctx context.Context, pages []document.Page) error
 	InsertBlob(ctx context.Context, b Blob) error
+	// Erase destroys the document's key and takes everything personal out of the
+	// rows that belong to the document, its entries included; the leaves stay. The
+	// document's own row is for the caller to write.
+	Erase(ctx context.Context, org, documentID string) error
 	// InsertKey: Conflict "exists" where another transaction made it first.
 	InsertKey(ctx context.Context, k Key) error
 	// InsertDocumentKey: Conflict "exists" where the document has one already.

@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/paraph/paraph/internal/clock"
@@ -231,4 +233,14 @@ type pgRows struct{ pgx.Rows }
 func (r pgRows) Close() error {
 	r.Rows.Close()
 	return r.Rows.Err()
+}
+
+func (e *postgresEngine) scrub(ctx context.Context) error {
+	_, err := e.pool.Exec(ctx, "VACUUM document_key")
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" { // insufficient_privilege
+		e.log.Warn("the table of document keys may not be vacuumed by this user; destroyed keys leave the files at the next automatic vacuum")
+		return nil
+	}
+	return err
 }

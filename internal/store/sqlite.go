@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -24,7 +25,8 @@ type sqliteEngine struct {
 }
 
 // sqliteURL opens the file with our settings; the driver sets busy_timeout
-// before all others. With synchronous FULL a commit is synced to disk.
+// before all others. With synchronous FULL a commit is synced to disk; what the
+// writing connection deletes is overwritten with zeros (secure_delete).
 func sqliteURL(path, mode string, more ...string) string {
 	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)"}, more...)}
 	if mode != "" {
@@ -42,7 +44,7 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", sqliteURL(path, "", "journal_mode(WAL)", "cache_size(-32768)"))
+	db, err := sql.Open("sqlite", sqliteURL(path, "", "journal_mode(WAL)", "cache_size(-32768)", "secure_delete(1)"))
 	if err != nil {
 		return nil, err
 	}
@@ -270,4 +272,15 @@ func (s *stmtCache) close() {
 		st.Close()
 	}
 	s.ready = map[string]*sql.Stmt{}
+}
+
+func (e *sqliteEngine) scrub(ctx context.Context) error {
+	var busy, pages, moved int64
+	if err := e.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return unavailable(errors.New("somebody reads an earlier state of the database, so its write-ahead log cannot be emptied yet"))
+	}
+	return nil
 }

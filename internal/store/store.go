@@ -63,6 +63,7 @@ type engine interface {
 	current(ctx context.Context) error
 	healthy(ctx context.Context) error
 	findings(ctx context.Context) ([]Finding, error)
+	scrub(ctx context.Context) error
 	start(ctx context.Context) error
 	close() error
 }

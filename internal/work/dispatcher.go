@@ -147,6 +147,9 @@ type made struct {
 // of gives the work of one entry. It is the only place that says what happens
 // after what.
 func (r Rules) of(e journal.Entry) (made, error) {
+	if e.Erased() {
+		return made{}, nil // its document was disposed of meanwhile
+	}
 	var f fact
 	if err := json.Unmarshal(e.Data, &f); err != nil && len(e.Data) > 0 && string(e.Data) != "null" {
 		return made{}, err

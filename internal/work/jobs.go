@@ -140,6 +140,8 @@ type Jobs struct {
 	start  func(ctx context.Context) error
 	stop   func(ctx context.Context) error
 	depths func(ctx context.Context) (map[string]QueueDepth, error)
+	// forget deletes the jobs about any of the ids, a JSON list, and counts those at work.
+	forget func(ctx context.Context, ids string) (running int64, err error)
 	// runners and giveBack serve Liveness; nil on SQLite, where a process gives
 	// back at its start what the one before it left.
 	runners  func(ctx context.Context) ([]string, error)
@@ -210,6 +212,7 @@ func NewSQLiteJobs(ctx context.Context, db *sql.DB, c JobsConfig) (*Jobs, error)
 		start:  startClient(client, c),
 		stop:   stopClient(client),
 		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return sqliteDepths(ctx, db) },
+		forget: func(ctx context.Context, ids string) (running int64, err error) { return forgetSQLite(ctx, db, ids) },
 	}, nil
 }
 
@@ -235,6 +238,9 @@ func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jo
 		start:  startClient(client, c),
 		stop:   stopClient(client),
 		depths: func(ctx context.Context) (map[string]QueueDepth, error) { return postgresDepths(ctx, pool) },
+		forget: func(ctx context.Context, ids string) (running int64, err error) {
+			return forgetPostgres(ctx, pool, ids)
+		},
 		runners: func(ctx context.Context) ([]string, error) {
 			rows, err := pool.Query(ctx, `SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM river_job WHERE state = 'running' AND array_upper(attempted_by, 1) > 0`)
 			if err != nil {

@@ -57,7 +57,7 @@ func (w *MailWorker) Work(ctx context.Context, job *river.Job[MailArgs]) (err er
 	ctx, end := w.Tracer.Job(ctx, job.Args.Trace, "mail "+job.Args.Message)
 	defer func() { end(err) }()
 	letters, err := w.letters(ctx, job.Args)
-	if k := fault.KindOf(err); err != nil && (k == fault.NotFound || k == fault.Conflict && fault.CodeOf(err) != "stale") {
+	if k := fault.KindOf(err); err != nil && (k == fault.NotFound || k == fault.Gone || k == fault.Conflict && fault.CodeOf(err) != "stale") {
 		return nil // it was voided, signed or deleted meanwhile: nothing to tell
 	}
 	if err != nil {

@@ -69,6 +69,12 @@ func (v *Vault) adopt(ctx context.Context, d *document.Document) error {
 	return err
 }
 
+// NewKey implements service.Vault.
+func (v *Vault) NewKey(ctx context.Context, at service.Place) (service.DocumentKey, error) {
+	row, _, err := v.keys.NewDocumentKey(ctx, scopeOf(at.Org, at.Unit), at.Document)
+	return keyOf(row), err
+}
+
 // ready makes sure that an existing document has a key.
 func (v *Vault) ready(ctx context.Context, at service.Place) error {
 	if at.New {

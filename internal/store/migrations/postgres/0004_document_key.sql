@@ -6,6 +6,7 @@ CREATE TABLE document_key (
   UNIQUE (org, document_id)
 );
 CREATE INDEX document_key_wrapped ON document_key (key_id);
+CREATE INDEX IF NOT EXISTS blob_key ON blob (key_id);
 
 -- The document whose details a kept result holds, so that they can go with it.
 ALTER TABLE idempotency ADD COLUMN document_id text COLLATE "C" NOT NULL DEFAULT '';
