@@ -60,6 +60,7 @@ type setup struct {
 	clock   clock.Clock
 	ocr     string          // the text recognition program
 	retries []time.Duration // waits between attempts at a job
+	log     io.Writer       // takes everything the server says, too
 }
 
 // each runs fn over a running server on each database, both in parallel.
@@ -76,6 +77,11 @@ func each(t *testing.T, with setup, fn func(t *testing.T, s *stack)) {
 	})
 }
 
+// databases gives the databases, each made when it is asked for.
+func databases(*testing.T) map[string]func(*testing.T) string {
+	return map[string]func(*testing.T) string{"sqlite": func(*testing.T) string { return "" }, "postgres": func(t *testing.T) string { return pgtest.Database(t) }}
+}
+
 func start(t *testing.T, database string, with setup) *stack {
 	t.Helper()
 	c := config.Default()
@@ -87,9 +93,13 @@ func start(t *testing.T, database string, with setup) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	level, out := slog.LevelWarn, io.Writer(testLog{t})
+	if with.log != nil {
+		level, out = slog.LevelDebug, with.log
+	}
 	srv, err := server.New(t.Context(), &c, server.Options{
 		Version: "test", Clock: with.clock, CacheDir: cacheDir, Listener: listener, OCRCommand: with.ocr, Retries: with.retries,
-		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		t.Fatal(err)

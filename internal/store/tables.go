@@ -147,6 +147,9 @@ var Tables = []Table{
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id", "result%=NULL", "t.document_id"),
 }
 
+// computed are columns that are made of others.
+var computed = []string{"page.rid", "page.folded"}
+
 // left are tables that no backup holds.
 var left = []string{"schema_migration", "probe", "tree_hash"}
 
