@@ -166,11 +166,11 @@ func (e *postgresEngine) apply(ctx context.Context, c *pgx.Conn) (done []Migrati
 	if err != nil {
 		return nil, err
 	}
-	applied, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	before, err := pgx.CollectRows(rows, pgx.RowToStructByPos[applied])
 	if err != nil {
 		return nil, err
 	}
-	wait, err := pending("postgres", applied)
+	wait, err := pending("postgres", before)
 	for _, m := range wait {
 		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, m.sql); err != nil {

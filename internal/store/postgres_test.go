@@ -190,7 +190,7 @@ func TestMigrations(t *testing.T) {
 					t.Errorf("%d steps are recorded", n)
 				}
 				if err == nil {
-					_, err = exec(ctx, tx.(*Tx).c, "INSERT INTO schema_migration (number, name, applied_at) VALUES (?, 'future', 0)", 99)
+					_, err = exec(ctx, tx.(*Tx).c, "INSERT INTO schema_migration (number, name, applied_at) VALUES (?, 'contract_future', 0)", 99)
 				}
 				return err
 			})

@@ -125,11 +125,11 @@ func (e *sqliteEngine) migrate(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	c := &sqlConn{tx: tx}
-	applied, err := list(ctx, c, scanInt, appliedMigrations)
+	done, err := list(ctx, c, scanApplied, appliedMigrations)
 	if err != nil {
 		return nil, err
 	}
-	wait, err := pending("sqlite", applied)
+	wait, err := pending("sqlite", done)
 	if err != nil {
 		return nil, err
 	}

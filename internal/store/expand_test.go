@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/store/pgtest"
+)
+
+var (
+	comment    = regexp.MustCompile(`--[^\n]*`)
+	newTable   = regexp.MustCompile(`^CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)`)
+	newIndex   = regexp.MustCompile(`^CREATE (UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+ ON (\w+)`)
+	newColumn  = regexp.MustCompile(`^ALTER TABLE \w+ ADD (?:COLUMN )?(?:IF NOT EXISTS )?\w+ `)
+	bindsOther = regexp.MustCompile(`\b(REFERENCES|UNIQUE|PRIMARY KEY|CHECK)\b`)
+	expandedBy = regexp.MustCompile(`(?m)^-- expanded by step \d{4}, released in \S+$`)
+)
+
+// notExpand gives the statements of a migration with which the program before it
+// might no longer work, each with the reason. What is not known to be harmless is not.
+func notExpand(sql string) (bad []string) {
+	var made []string
+	for statement := range strings.SplitSeq(comment.ReplaceAllString(sql, ""), ";") {
+		s := strings.Join(strings.Fields(statement), " ")
+		upper := strings.ToUpper(s)
+		why := "it is none of the statements that only add"
+		if m := newTable.FindStringSubmatch(s); m != nil {
+			made = append(made, m[1])
+			why = ""
+			if strings.Contains(upper, "REFERENCES") {
+				why = "a reference binds what the program before does to the table that is referred to"
+			}
+		} else if m := newIndex.FindStringSubmatch(s); m != nil {
+			why = ""
+			if m[1] != "" && !slices.Contains(made, m[2]) {
+				why = "the program before may write what is not unique"
+			}
+		} else if newColumn.MatchString(s) {
+			why = ""
+			if strings.Contains(upper, "NOT NULL") && !strings.Contains(upper, "DEFAULT") {
+				why = "the program before writes rows without the column"
+			} else if bindsOther.MatchString(upper) || strings.Contains(upper, ",") {
+				why = "a condition on the column binds the program before"
+			}
+		} else if s == "" || strings.HasPrefix(upper, "INSERT INTO ") {
+			why = ""
+		}
+		if why != "" {
+			bad = append(bad, s+": "+why)
+		}
+	}
+	return bad
+}
+
+// TestMigrationsExpand holds every step after the first to docs/decisions/0016:
+// it only expands, or it is a contract step and says what expanded before it.
+func TestMigrationsExpand(t *testing.T) {
+	t.Parallel()
+	var names [2][]string
+	for i, database := range []string{"sqlite", "postgres"} {
+		all, err := migrations(database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			names[i] = append(names[i], fmt.Sprint(m.Number, m.Name))
+			if m.Number == 1 {
+				continue
+			}
+			bad := notExpand(m.sql)
+			switch contract := strings.HasPrefix(m.Name, contractStep); {
+			case contract && !expandedBy.MatchString(m.sql):
+				t.Errorf("%s %d %s is a contract step and does not say by which released step it was prepared", database, m.Number, m.Name)
+			case !contract && len(bad) > 0:
+				t.Errorf("%s %d %s is no expand step:\n  %s", database, m.Number, m.Name, strings.Join(bad, "\n  "))
+			}
+		}
+	}
+	if !slices.Equal(names[0], names[1]) {
+		t.Errorf("the databases have different steps:\n  %v\n  %v", names[0], names[1])
+	}
+}
+
+func TestWhatIsNotExpanding(t *testing.T) {
+	t.Parallel()
+	for sql, harmless := range map[string]bool{
+		"CREATE TABLE a (id text PRIMARY KEY); CREATE UNIQUE INDEX b ON a (id);": true,
+		"ALTER TABLE a ADD COLUMN b bigint;":                                     true,
+		"ALTER TABLE a ADD COLUMN b text COLLATE \"C\" NOT NULL DEFAULT '';":     true,
+		"CREATE INDEX b ON a (c) WHERE c <> ''; -- DROP TABLE a":                 true,
+		"ALTER TABLE a ADD COLUMN b bigint NOT NULL;":                            false,
+		"ALTER TABLE a ADD COLUMN b bigint REFERENCES c (id);":                   false,
+		"ALTER TABLE a ADD COLUMN b bigint, DROP COLUMN c;":                      false,
+		"CREATE UNIQUE INDEX b ON a (c);":                                        false,
+		"CREATE TABLE a (id text REFERENCES b (id));":                            false,
+		"DROP TABLE a;":                                              false,
+		"ALTER TABLE a RENAME COLUMN b TO c;":                        false,
+		"ALTER TABLE a ALTER b SET NOT NULL;":                        false,
+		"UPDATE a SET b = 1;":                                        false,
+		"CREATE TRIGGER a BEFORE INSERT ON b EXECUTE FUNCTION c ();": false,
+	} {
+		if bad := notExpand(sql); (len(bad) == 0) != harmless {
+			t.Errorf("%s: %v", sql, bad)
+		}
+	}
+}
+
+// TestWorksOnANewerSchema: a program works on a database to which a newer one
+// added something, and refuses one from which it took something away.
+func TestWorksOnANewerSchema(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	openPg(t, url)
+	pgtest.Exec(t, url, "ALTER TABLE document ADD COLUMN from_the_future text", "INSERT INTO schema_migration VALUES (9000, 'more', 1)")
+	o := Options{URL: url, MaxConns: 4}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("after an expand step: %v", err)
+	}
+	s.Close()
+	pgtest.Exec(t, url, "INSERT INTO schema_migration VALUES (9001, 'contract_less', 1)")
+	for _, o.KeepSchema = range []bool{false, true} {
+		if s, err := Open(context.WithoutCancel(t.Context()), o); fault.CodeOf(err) != "schema_newer" {
+			s.Close()
+			t.Errorf("after a contract step: %v", err)
+		}
+	}
+}
