@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/telemetry"
@@ -43,10 +44,20 @@ func runServe(ctx context.Context, env *Env, args []string) int {
 func greet(env *Env, s *server.Server, asJSON bool) {
 	if asJSON {
 		facts := map[string]string{"url": s.URL()}
+		if a := s.AdminAddress(); a != "" {
+			facts["admin"] = "http://" + a
+		}
 		if s.Admin != nil {
 			facts["client_id"], facts["client_secret"] = s.Admin.Client.ID, s.Admin.Secret
 		}
 		printLine(env, facts)
+		return
+	}
+	if a := s.AdminAddress(); a != "" {
+		fmt.Fprintf(env.Stdout, "health and metrics: http://%s\n", a)
+	}
+	if !s.Config.Has("api") {
+		fmt.Fprintf(env.Stdout, "at work as %s\n", strings.Join(s.Config.Roles, ", "))
 		return
 	}
 	fmt.Fprintf(env.Stdout, "listening on %s\ncontract and documentation: %s/docs\n", s.URL(), s.URL())

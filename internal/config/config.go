@@ -57,7 +57,9 @@ func Roles() []string { return []string{RoleAPI, RoleSequencer, RoleDispatch, Ro
 type Config struct {
 	DataDir      string   `name:"data-dir" doc:"Folder for database, documents and keys."`
 	Listen       string   `name:"listen" doc:"Address and port to serve on."`
+	AdminListen  string   `name:"admin-listen" doc:"Address and port for /livez, /readyz and /metrics, in every role. The main address then serves no /metrics. Empty: none."`
 	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	KeysDir      string   `name:"keys-dir" doc:"Folder of the key files, the same for all processes of an installation. Empty: keys in the data folder."`
 	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
 	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
 
@@ -67,6 +69,7 @@ type Config struct {
 	BlobsAccessKey  Secret        `name:"blobs-access-key" doc:"Access key for the bucket. Empty: AWS_ACCESS_KEY_ID and its companions of the environment."`
 	BlobsSecretKey  Secret        `name:"blobs-secret-key" doc:"Secret key for the bucket."`
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
+	DrainDelay      time.Duration `name:"drain-delay" doc:"How long a stopping server says in /readyz that it is not ready, and still serves, before it takes no more requests: longer than the load balancer takes to notice."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
 
 	Lease time.Duration `name:"lease" doc:"On PostgreSQL: how long a leading process that says nothing is believed to live; workers five times as long."`
@@ -150,6 +153,9 @@ func (c *Config) Check() error {
 	if !strings.Contains(c.Listen, ":") {
 		add("listen", "%q is not host:port", c.Listen)
 	}
+	if c.AdminListen != "" && !strings.Contains(c.AdminListen, ":") {
+		add("admin-listen", "%q is not host:port", c.AdminListen)
+	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {
 			add("public-url", "%q is not an http or https address", c.PublicURL)
@@ -172,6 +178,9 @@ func (c *Config) Check() error {
 	if c.Database == "" && len(c.Roles) > 0 && len(c.Roles) < len(Roles()) {
 		add("roles", "on SQLite one process takes all roles; separate roles need PostgreSQL")
 	}
+	if c.Database != "" && c.PublicURL == "" && len(c.Roles) > 0 && len(c.Roles) < len(Roles()) {
+		add("public-url", "separate roles need it: no process knows by itself where another is reached")
+	}
 	if _, err := c.Proxies(); err != nil {
 		add("trusted-proxies", "%v", err)
 	}
@@ -190,7 +199,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
-		"lease": c.Lease < time.Second || c.Lease > time.Minute,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")

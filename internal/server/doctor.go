@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -86,7 +85,7 @@ func lookFolder(_ context.Context, c *config.Config) []Finding {
 }
 
 func lookKeys(_ context.Context, c *config.Config) []Finding {
-	if _, err := os.Stat(filepath.Join(c.DataDir, "keys")); err != nil {
+	if _, err := os.Stat(keyDir(c)); err != nil {
 		return []Finding{{About: "keys", OK: true, Says: "the first start makes them"}}
 	}
 	k, err := LoadKeys(c, clock.System{})
@@ -126,7 +125,7 @@ func lookDatabase(ctx context.Context, c *config.Config) []Finding {
 	for _, f := range more {
 		out = append(out, Finding{About: "database: " + f.Code, Says: f.Message, Mend: f.Remedy})
 	}
-	return out
+	return append(out, lookProcesses(ctx, db)...)
 }
 
 func lookMail(_ context.Context, c *config.Config) []Finding {

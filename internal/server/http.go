@@ -21,6 +21,9 @@ const readHeader = 10 * time.Second
 // buildHTTP puts the edges behind one reception: the API, the authorization
 // server, the signing page, health and metrics.
 func (s *Server) buildHTTP() error {
+	if s.admin != nil {
+		s.health(s.admin.mux, s.Config.Metrics)
+	}
 	if !s.Config.Has(config.RoleAPI) {
 		return nil
 	}
@@ -51,9 +54,9 @@ func (s *Server) buildHTTP() error {
 		CAPEM: s.Keys.Authority.RootPEM(), Closing: s.closing, Mounts: mounts,
 	})
 	mux := http.NewServeMux()
-	s.health(mux)
+	s.health(mux, s.Config.Metrics && s.admin == nil)
 	mux.Handle("/", api)
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: readHeader, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	s.http = &http.Server{Handler: s.farewell(mux), ReadHeaderTimeout: readHeader, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	return nil
 }
 

@@ -30,11 +30,22 @@ type Keys struct {
 }
 
 // keyDir is the folder of the key files.
-func keyDir(c *config.Config) string { return filepath.Join(c.DataDir, "keys") }
+func keyDir(c *config.Config) string {
+	if c.KeysDir != "" {
+		return c.KeysDir
+	}
+	return filepath.Join(c.DataDir, "keys")
+}
 
-// LoadKeys opens the key files, making what is missing.
+// LoadKeys opens the key files, making what is missing. Of several processes
+// that start at once on one folder, one makes them and the others wait.
 func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
 	dir := keyDir(c)
+	lock, err := lockKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	master, _, err := crypt.LoadOrCreateKeys(filepath.Join(dir, "master.key"), "master")
 	if err != nil {
 		return nil, err

@@ -28,3 +28,26 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// lockKeys waits until no other process makes key files in the folder. The lock
+// is flock's, which network file systems carry too (NFS from version 4 on).
+func lockKeys(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("the folder of keys cannot be locked: %w", err)
+	}
+	return f, nil
+}

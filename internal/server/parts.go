@@ -10,7 +10,6 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/paraph/paraph/internal/config"
-	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
@@ -63,23 +62,6 @@ func (s *Server) operations() *work.OperationWorker {
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
 		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle},
-	}
-}
-
-// health answers /livez and /readyz, and /metrics where it is wanted.
-func (s *Server) health(mux *http.ServeMux) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.Ready(r.Context()); err != nil {
-			f := fault.From(err)
-			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "code": f.Code, "detail": f.Message})
-			return
-		}
-		answer(w, http.StatusOK, map[string]any{"status": "ready"})
-	})
-	if s.Config.Metrics {
-		s.Metrics.Watch(s.state, s.clock.Now, s.log)
-		mux.Handle("GET /metrics", s.Metrics.Handler())
 	}
 }
 

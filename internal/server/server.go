@@ -22,7 +22,6 @@ import (
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
-	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/ocr"
@@ -78,6 +77,8 @@ type Server struct {
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
 	http      *http.Server
+	admin     *adminServer  // nil: none
+	draining  chan struct{} // closed when the server is about to stop, and still serves
 	closing   chan struct{} // closed when streams have to end
 	failed    chan error    // the first part that stopped by itself
 	stop      context.CancelFunc
@@ -88,7 +89,7 @@ type Server struct {
 
 // New opens everything and binds the address, but serves and works nothing yet.
 func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error) {
-	s := &Server{Config: c, opts: o, log: o.Log, clock: o.Clock, closing: make(chan struct{}), failed: make(chan error, 8)}
+	s := &Server{Config: c, opts: o, log: o.Log, clock: o.Clock, draining: make(chan struct{}), closing: make(chan struct{}), failed: make(chan error, 8)}
 	if s.log == nil {
 		s.log = telemetry.NewLogger(os.Stderr, c.LogFormat, c.LogLevel)
 	}
@@ -135,7 +136,10 @@ func (s *Server) listen() (err error) {
 			return fmt.Errorf("the address %s cannot be served: %w", s.Config.Listen, err)
 		}
 	}
-	return nil
+	if s.Config.AdminListen != "" {
+		s.admin, err = listenAdmin(s.Config.AdminListen)
+	}
+	return err
 }
 
 // URL is the address under which people reach the server.
@@ -204,7 +208,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		return err
 	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(),
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -230,6 +234,9 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		return fmt.Errorf("the document tools: %w", err)
 	}
 	s.Reader = &ocr.Reader{Engine: ocr.NewTesseract(ocr.TesseractConfig{Processes: children, Command: s.opts.OCRCommand})}
+	if !c.Has(config.RoleAPI) {
+		return nil // the first credential is shown by a process that takes it
+	}
 	admin, made, err := s.Service.Bootstrap(ctx, c.Organisation)
 	if err != nil {
 		return fmt.Errorf("the first organisation: %w", err)
@@ -260,6 +267,12 @@ func (s *Server) Start(ctx context.Context) error {
 			return fmt.Errorf("the job queue: %w", err)
 		}
 		s.goPart(ctx, "upkeep", s.upkeep)
+	}
+	if s.Store.Pool() != nil {
+		s.goPart(ctx, "presence", s.presence)
+	}
+	if s.admin != nil {
+		s.goPart(ctx, "admin", func(context.Context) error { return s.admin.serve() })
 	}
 	if s.http != nil {
 		s.goPart(ctx, "http", func(context.Context) error {
@@ -329,10 +342,12 @@ func (s *Server) knownBlob(ctx context.Context, blobID string) (known bool, err 
 	return known, err
 }
 
-// Stop ends the server in order: no new requests, running ones finish, jobs
-// finish, then everything closes. It is safe to call more than once.
+// Stop ends the server in order: it says that it is not ready and goes on for the
+// drain delay; then no new requests, running ones finish, jobs finish, leases are
+// let go, and everything closes. It is safe to call more than once.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
+		s.drain(ctx)
 		ctx, cancel := context.WithTimeout(ctx, s.Config.ShutdownTimeout)
 		defer cancel()
 		close(s.closing)
@@ -348,6 +363,9 @@ func (s *Server) Stop(ctx context.Context) error {
 		if s.stop != nil {
 			s.stop()
 		}
+		if s.admin != nil {
+			s.stopped = errors.Join(s.stopped, s.admin.close())
+		}
 		s.running.Wait()
 		s.stopped = errors.Join(s.stopped, s.closeParts())
 	})
@@ -359,6 +377,9 @@ func (s *Server) closeParts() (err error) {
 		if cerr := s.listener.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}
+	}
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.close())
 	}
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())
@@ -373,20 +394,4 @@ func (s *Server) closeParts() (err error) {
 		err = errors.Join(err, s.lock.Close())
 	}
 	return err
-}
-
-// Ready tells whether the server takes writes: fault Unavailable says what is away.
-func (s *Server) Ready(ctx context.Context) error {
-	if err := s.Store.Healthy(ctx); err != nil {
-		return err
-	}
-	if err := s.keeper.Sound(); err != nil {
-		return err
-	}
-	select {
-	case <-s.closing:
-		return fault.New(fault.Unavailable, "stopping", "The server is stopping.")
-	default:
-	}
-	return s.objects.Probe(ctx)
 }

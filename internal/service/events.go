@@ -55,6 +55,8 @@ func (s *Service) Events(ctx context.Context, a access.Actor, q EventQuery) (Eve
 		case <-wake:
 		case <-deadline.C:
 			return page, nil
+		case <-s.Closing:
+			return page, nil
 		case <-ctx.Done():
 			return page, nil
 		}

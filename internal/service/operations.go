@@ -99,6 +99,8 @@ func (s *Service) AwaitOperation(ctx context.Context, a access.Actor, opID strin
 		case <-wake:
 		case <-over.C:
 			wait = 0 // one last look
+		case <-s.Closing:
+			return op, nil
 		case <-ctx.Done():
 			return op, nil
 		}

@@ -248,3 +248,19 @@ type EntryFilter struct {
 	PublicOnly bool
 	Limit      int
 }
+
+// Process is one process of the installation, as it says of itself.
+type Process struct {
+	ID        string // as in leases and job records
+	Roles     []string
+	Version   string
+	StartedAt time.Time     // by its own clock
+	Silent    time.Duration // since it was last heard of; not written
+}
+
+// Leader is the process that leads in some work.
+type Leader struct {
+	Work    string // the lease's name
+	Process string
+	Epoch   int64
+}

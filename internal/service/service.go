@@ -97,7 +97,8 @@ type Config struct {
 	Cursors   *journal.CursorCodec
 	Meter     Meter
 	Log       *slog.Logger
-	Keeper    LogKeeper // nil: nothing is kept outside the database
+	Keeper    LogKeeper       // nil: nothing is kept outside the database
+	Closing   <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
 	Limits    Limits
 	PublicURL string // without a slash at the end; signing links start with it
 }

@@ -233,6 +233,10 @@ type workReader interface {
 	Cursor(ctx context.Context, name string) (int64, error)
 	// Setting gives a value of the installation; NotFound where it was never set.
 	Setting(ctx context.Context, key string) (string, error)
+	// Processes lists the processes that were seen lately, the dead included.
+	Processes(ctx context.Context) ([]Process, error)
+	// Leaders tells which process leads in what, by the database's clock.
+	Leaders(ctx context.Context) ([]Leader, error)
 	// Figures counts what gauges show.
 	Figures(ctx context.Context) (Figures, error)
 }
@@ -247,6 +251,9 @@ type workWriter interface {
 	// beyond already: somebody else dispatched those entries.
 	SetCursor(ctx context.Context, name string, next int64) error
 	SetSetting(ctx context.Context, key, value string) error
+	// SeeProcess notes that a process lives; ForgetProcess, that it ended in order.
+	SeeProcess(ctx context.Context, p Process) error
+	ForgetProcess(ctx context.Context, id string) error
 	// ClaimIdempotency writes the row if (client, route, key) is new and returns
 	// nil; otherwise it waits for the transaction that holds it and returns the
 	// row as that one left it.

@@ -219,7 +219,7 @@ func NewSQLiteJobs(ctx context.Context, db *sql.DB, c JobsConfig) (*Jobs, error)
 // NewPostgresJobs makes Jobs over the store's pool.
 func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jobs, error) {
 	driver := riverpgxv5.New(pool)
-	if err := migrateRiver(ctx, driver); err != nil {
+	if err := inTurn(ctx, pool, func() error { return migrateRiver(ctx, driver) }); err != nil {
 		return nil, err
 	}
 	client, err := river.NewClient(driver, riverConfig(c))
@@ -258,6 +258,23 @@ func NewPostgresJobs(ctx context.Context, pool *pgxpool.Pool, c JobsConfig) (*Jo
 			return done.RowsAffected(), err
 		},
 	}, nil
+}
+
+// riverLock is the advisory lock under which River's tables are made ("river" in ASCII).
+const riverLock = 0x7269766572
+
+// inTurn runs fn while no other process runs its own.
+func inTurn(ctx context.Context, pool *pgxpool.Pool, fn func() error) error {
+	c, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	if _, err := c.Exec(ctx, fmt.Sprintf("SET lock_timeout = 0; SELECT pg_advisory_lock(%d)", riverLock)); err != nil {
+		return err
+	}
+	defer c.Exec(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_advisory_unlock(%d); SET lock_timeout = '30s'", riverLock)) // it ends with the connection at the latest
+	return fn()
 }
 
 func riverConfig(c JobsConfig) *river.Config {

@@ -196,3 +196,28 @@ func cursors(t *testing.T, s *store.Store) {
 		return err
 	})
 }
+
+// present: a process says that it is there, and what it leads.
+func present(t *testing.T, s *store.Store) {
+	p := service.Process{ID: "host-1-x", Roles: []string{"api", "work"}, Version: "v1", StartedAt: at(3)}
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return errors.Join(tx.SeeProcess(ctx, p), tx.SeeProcess(ctx, service.Process{ID: "host-2-y", Roles: []string{"sequencer"}, StartedAt: at(4)}))
+	})
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		p.StartedAt = at(3)
+		return errors.Join(tx.SeeProcess(ctx, p), tx.ForgetProcess(ctx, "host-2-y"))
+	})
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		all, err := tx.Processes(ctx)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("processes %+v, %v", all, err)
+		}
+		if all[0].Silent < 0 || all[0].Silent > time.Hour {
+			t.Errorf("silent for %s", all[0].Silent)
+		}
+		all[0].Silent = 0
+		same(t, "process", all[0], p)
+		_, err = tx.Leaders(ctx)
+		return err
+	})
+}
