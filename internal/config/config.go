@@ -79,7 +79,8 @@ type Config struct {
 	MaxPixels    int64   `name:"max-pixels" doc:"Most pixels of one picture or page."`
 	RateLimit    float64 `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
 	RateBurst    int     `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
-	Workers      int     `name:"workers" doc:"Documents processed at once, and child processes; 0: one per core."`
+	Workers      int     `name:"workers" doc:"Child processes, and pages read at once; 0: one per core."`
+	MemoryBudget int64   `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
 	OCRLanguages string  `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
@@ -197,7 +198,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
 		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
-		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "rate-limit": c.RateLimit < 0,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {

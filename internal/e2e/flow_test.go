@@ -63,6 +63,19 @@ type (
 
 // textPDF makes a small PDF with a page of real text for each line given.
 func textPDF(lines ...string) []byte {
+	pages := make([]string, len(lines))
+	for i, line := range lines {
+		var content strings.Builder
+		for j := range 12 {
+			fmt.Fprintf(&content, "BT /F1 12 Tf 72 %d Td (%s, line %d of this page, in plain words.) Tj ET\n", 760-20*j, line, j+1)
+		}
+		pages[i] = content.String()
+	}
+	return drawnPDF("0 0 595 842", pages...)
+}
+
+// drawnPDF makes a PDF with a page of that size for each content given.
+func drawnPDF(box string, contents ...string) []byte {
 	var b strings.Builder
 	offsets := []int{}
 	obj := func(format string, args ...any) {
@@ -73,19 +86,15 @@ func textPDF(lines ...string) []byte {
 	}
 	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
 	var kids []string
-	for i := range lines {
+	for i := range contents {
 		kids = append(kids, fmt.Sprintf("%d 0 R", 4+2*i))
 	}
 	obj("<< /Type /Catalog /Pages 2 0 R >>")
 	obj("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Join(kids, " "), len(kids))
 	obj("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
-	for i, line := range lines {
-		var content strings.Builder
-		for j := range 12 {
-			fmt.Fprintf(&content, "BT /F1 12 Tf 72 %d Td (%s, line %d of this page, in plain words.) Tj ET\n", 760-20*j, line, j+1)
-		}
-		obj("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents %d 0 R >>", 5+2*i)
-		obj("<< /Length %d >>\nstream\n%s\nendstream", content.Len(), content.String())
+	for i, content := range contents {
+		obj("<< /Type /Page /Parent 2 0 R /MediaBox [%s] /Resources << /Font << /F1 3 0 R >> >> /Contents %d 0 R >>", box, 5+2*i)
+		obj("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)
 	}
 	at := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)

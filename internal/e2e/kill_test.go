@@ -42,7 +42,7 @@ type process struct {
 	}
 }
 
-func serve(t *testing.T, data string) *process {
+func serve(t *testing.T, data string, env ...string) *process {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -55,6 +55,7 @@ func serve(t *testing.T, data string) *process {
 			p.cmd.Env = append(p.cmd.Env, v)
 		}
 	}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = testLog{t}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

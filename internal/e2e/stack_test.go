@@ -61,6 +61,7 @@ type setup struct {
 	ocr     string          // the text recognition program
 	retries []time.Duration // waits between attempts at a job
 	log     io.Writer       // takes everything the server says, too
+	turn    int             // pages of a document read before others get its place
 }
 
 // each runs fn over a running server on each database, both in parallel.
@@ -98,7 +99,7 @@ func start(t *testing.T, database string, with setup) *stack {
 		level, out = slog.LevelDebug, with.log
 	}
 	srv, err := server.New(t.Context(), &c, server.Options{
-		Version: "test", Clock: with.clock, CacheDir: cacheDir, Listener: listener, OCRCommand: with.ocr, Retries: with.retries,
+		Version: "test", Clock: with.clock, CacheDir: cacheDir, Listener: listener, OCRCommand: with.ocr, Retries: with.retries, PagesPerTurn: with.turn,
 		Log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {

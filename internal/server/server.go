@@ -45,6 +45,9 @@ type Options struct {
 	OCRCommand string
 	// Retries are the waits between attempts at a job; default work.DefaultRetries.
 	Retries []time.Duration
+	// PagesPerTurn is how many pages of a document are read before others get its
+	// place; default work's own.
+	PagesPerTurn int
 	// Listener is used instead of Config.Listen where it is set.
 	Listener net.Listener
 }

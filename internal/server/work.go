@@ -44,3 +44,14 @@ func (s *Server) stopWork(ctx context.Context) error {
 	go func() { stopped <- s.runner.Stop(ctx) }()
 	return errors.Join(s.jobs.Stop(ctx), <-stopped)
 }
+
+// memoryPerChild is what pages in work may take for each child, in bytes, where
+// the budget is not set: an A4 page of 600 dpi fits, larger ones go alone.
+const memoryPerChild = 768 << 20
+
+func (s *Server) memoryBudget() int64 {
+	if s.Config.MemoryBudget > 0 {
+		return s.Config.MemoryBudget
+	}
+	return int64(s.Tools.Children()) * memoryPerChild
+}

@@ -28,6 +28,7 @@ type Backlogged struct {
 	Alone       bool      // suspected of bringing processes down: worked while nothing else is
 	Code        string    // of the last failed attempt
 	Reason      string
+	Weight      int // of its unit, when it was claimed; not stored
 }
 
 // A document that was in work when its process died may be what killed it.
@@ -174,7 +175,7 @@ func claim(ctx context.Context, tx Tx, kind, holder string, n int) ([]Backlogged
 		if err != nil {
 			return nil, err
 		}
-		b.Holder = holder
+		b.Holder, b.Weight = holder, f.UnitWeight
 		if err := tx.UpdateBacklogged(ctx, &b); err != nil {
 			return nil, err
 		}
@@ -199,6 +200,16 @@ func tagsOf(ctx context.Context, tx Reader, kind string) (fair.Tags, error) {
 		tags[fair.Key(t.Names...)] = t.Tag
 	}
 	return tags, err
+}
+
+// OthersWait tells whether anything of the kind waits for a place.
+func (s *Service) OthersWait(ctx context.Context, kind string) (some bool, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		flows, err := tx.Flows(ctx, kind)
+		some = len(flows) > 0 && !flows[0].Due.After(s.Clock.Now())
+		return err
+	})
+	return some, err
 }
 
 // Suspect gives the suspect that waits, and whether it has waited so long that

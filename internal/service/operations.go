@@ -54,6 +54,9 @@ func (c *change) supersede(ctx context.Context, d *document.Document, reason str
 	if err := c.logDocument(d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, d)}); err != nil {
 		return err
 	}
+	if err := c.DropPages(ctx, op.Org, op.ID); err != nil {
+		return err
+	}
 	return c.UpdateOperation(ctx, &op)
 }
 
@@ -233,6 +236,9 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		if err := c.logDocument(&d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, &d)}); err != nil {
 			return op, err
 		}
+		if err := c.DropPages(ctx, op.Org, op.ID); err != nil {
+			return op, err
+		}
 		if err := c.UpdateDocument(ctx, &d); err != nil {
 			return op, err
 		}
@@ -247,6 +253,9 @@ func (c *change) succeed(ctx context.Context, op *Operation, d *document.Documen
 	op.Done = op.Total
 	d.Processing = document.Processing{Status: document.StatusDone, Step: op.Kind, Operation: op.ID}
 	if err := c.logDocument(d, note{kind: journal.OperationSucceeded, subject: "operation", id: op.ID, data: operationDataOf(op, d)}); err != nil {
+		return err
+	}
+	if err := c.DropPages(ctx, op.Org, op.ID); err != nil {
 		return err
 	}
 	return c.UpdateOperation(ctx, op)

@@ -51,6 +51,7 @@ type Reader interface {
 	journalReader
 	workReader
 	backlogReader
+	keptReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -67,6 +68,7 @@ type Tx interface {
 	journalWriter
 	workWriter
 	backlogWriter
+	keptWriter
 }
 
 type accessReader interface {

@@ -170,3 +170,25 @@ func (t *Tx) GiveBack(ctx context.Context, holder string) (int64, error) {
 	return exec(ctx, t.c, `UPDATE backlog SET holder = '', token = token + 1, deaths = deaths + 1, alone = (deaths + 1 >= ?) WHERE holder = ? AND holder <> ''`,
 		service.SuspectedAfter, holder)
 }
+
+func scanKept(s scanner) (p service.PageKept, err error) {
+	err = s.Scan(&p.No, &p.Data)
+	return
+}
+
+// KeptPages implements service.Reader.
+func (r *Reader) KeptPages(ctx context.Context, org, operationID string) ([]service.PageKept, error) {
+	return list(ctx, r.c, scanKept, "SELECT number, data FROM kept_page WHERE org = ? AND operation_id = ? ORDER BY number", org, operationID)
+}
+
+// KeepPage implements service.Tx.
+func (t *Tx) KeepPage(ctx context.Context, org, operationID string, p service.PageKept) error {
+	_, err := exec(ctx, t.c, "INSERT INTO kept_page (org, operation_id, number, data) VALUES (?, ?, ?, ?) ON CONFLICT (org, operation_id, number) DO NOTHING", org, operationID, p.No, p.Data)
+	return err
+}
+
+// DropPages implements service.Tx.
+func (t *Tx) DropPages(ctx context.Context, org, operationID string) error {
+	_, err := exec(ctx, t.c, "DELETE FROM kept_page WHERE org = ? AND operation_id = ?", org, operationID)
+	return err
+}

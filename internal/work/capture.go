@@ -5,17 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"mime"
 	"os"
 	"path"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/failpoint"
@@ -49,8 +45,12 @@ type Capturer struct {
 	Tools     *pdf.Tools
 	Reader    *ocr.Reader
 	Languages []string
-	Meter     Meter
-	Log       *slog.Logger
+	Slots     *Slots // what the pages of all documents wait for
+	// PagesPerTurn is how many pages of a document are read before others that
+	// wait get its place; 0: 64.
+	PagesPerTurn int
+	Meter        Meter
+	Log          *slog.Logger
 }
 
 // capture is one attempt at one file.
@@ -59,6 +59,7 @@ type capture struct {
 	job      Job
 	files    *Files
 	original document.Version
+	shelf    *shelf
 	found    *pdf.Inspection
 	current  *os.File // what pages are read from
 	layers   []pdf.PageWords
@@ -78,6 +79,9 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		}
 		started := time.Now()
 		if err := step.do(ctx); err != nil {
+			if errors.Is(err, ErrTurnOver) {
+				return err
+			}
 			return fileFault(err, job.Failures+1)
 		}
 		c.Meter.Step(step.name, job.Document.Type, time.Since(started))
@@ -163,72 +167,6 @@ func (c *capture) derive(ctx context.Context, kind document.VersionKind, file *o
 	}
 	c.out.Derived = append(c.out.Derived, service.Derived{Kind: kind, Blob: blob, Pages: len(c.found.Pages), Signatures: c.found.Signatures})
 	return nil
-}
-
-// readPage is what was read of one page.
-type readPage struct {
-	page  document.Page
-	words []document.Word
-	layer *pdf.PageWords // recognised text to be laid under the page
-}
-
-// read reads every page, several at once, in the order they are free.
-func (c *capture) read(ctx context.Context) error {
-	pages := make([]readPage, len(c.found.Pages))
-	var done sync.Mutex
-	finished := 0
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(c.Tools.Children())
-	for i := range c.found.Pages {
-		group.Go(func() error {
-			page, err := c.readPage(groupCtx, &c.found.Pages[i])
-			if err != nil {
-				return fmt.Errorf("page %d: %w", i+1, err)
-			}
-			pages[i] = page
-			done.Lock()
-			defer done.Unlock()
-			finished++
-			return c.Service.Progress(groupCtx, c.job.Call, c.job.Operation.ID, "read", finished, len(pages))
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if err := failpoint.Hit(failpoint.CaptureRecognised); err != nil {
-		return err
-	}
-	return c.keepPages(ctx, pages)
-}
-
-func (c *capture) readPage(ctx context.Context, info *pdf.PageInfo) (readPage, error) {
-	out := readPage{page: document.Page{No: info.Number, Width: info.Width, Height: info.Height, Blank: info.Blank, Source: sourceNone}}
-	if info.Blank {
-		return out, nil
-	}
-	if info.HasGoodText() {
-		return out, c.ownText(ctx, &out)
-	}
-	started := time.Now()
-	prepared, rendered, err := childmain.PreparePage(ctx, c.Tools, c.current, info.Number, drawDPI)
-	if err != nil {
-		return out, err
-	}
-	if err := failpoint.Hit(failpoint.CaptureRendered); err != nil {
-		return out, err
-	}
-	result, err := c.Reader.Read(ctx, prepared, ocr.ReadOptions{Languages: c.Languages})
-	if errors.Is(err, ocr.ErrTimeout) || errors.Is(err, ocr.ErrMemory) || errors.Is(err, ocr.ErrCrashed) {
-		c.Log.Warn("a page could not be recognised; the document goes on without its text", "document", c.job.Document.ID, "page", info.Number, "error", err)
-		out.page.Source, out.page.Engine = sourceFailed, err.Error()
-		return out, nil
-	}
-	if err != nil {
-		return out, err
-	}
-	c.Meter.Step("recognise", c.job.Document.Type, time.Since(started))
-	out.take(result, rendered)
-	return out, nil
 }
 
 // ownText takes the text that the page itself holds.

@@ -34,6 +34,7 @@ type Job struct {
 	Operation service.Operation
 	Document  document.Document
 	Failures  int // attempts before this one that failed
+	Weight    int // of its unit
 }
 
 // Handler does the work of one kind of operation. It finishes the operation
@@ -89,7 +90,7 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 		return w.settle(ctx, call, op, err, true)
 	}
 	started := time.Now()
-	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc, Failures: b.Failures})
+	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc, Failures: b.Failures, Weight: b.Weight})
 	w.Meter.Step(b.Kind, b.Type, time.Since(started))
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)

@@ -29,6 +29,9 @@ type preparedPage struct {
 	Prepared *ocr.Prepared `json:"prepared"`
 }
 
+// MaxPagePixels is the most pixels at which a page is drawn to be recognised.
+const MaxPagePixels = 60_000_000
+
 // PreparePage makes one page of a PDF ready for an ocr.Reader: its own scan
 // where the page is one, else a rendering at the given resolution. Rendered
 // says how large that picture is and how large the page, so that boxes in
@@ -42,7 +45,7 @@ func PreparePage(ctx context.Context, tools *pdf.Tools, file *os.File, page int,
 	}
 	defer out.Close()
 	args := prepareArgs{
-		Options: pdf.RenderOptions{Page: page, DPI: dpi, Gray: true, Native: true, Format: pdf.FormatGray, MaxPixels: 60_000_000},
+		Options: pdf.RenderOptions{Page: page, DPI: dpi, Gray: true, Native: true, Format: pdf.FormatGray, MaxPixels: MaxPagePixels},
 		Limits:  tools.Limits(),
 	}
 	var made preparedPage

@@ -54,7 +54,7 @@ func backlog(t *testing.T, s *store.Store) {
 		t.Fatalf("claimed %+v", got)
 	}
 	want := rows[0]
-	want.Holder, want.Token = "worker", 2
+	want.Holder, want.Token, want.Weight = "worker", 2, 1
 	same(t, "claimed", got[0], want)
 	if err := svc.Fail(t.Context(), got[0], time.Minute, "c", "r"); err != nil {
 		t.Fatal(err)
@@ -117,6 +117,7 @@ func errorsOf(errs ...error) error {
 // limit holds, and no organisation has more by dividing itself.
 func shares(t *testing.T, s *store.Store) {
 	kind, svc := newID("kind"), commands(s, clock.NewFake(Start))
+	org, other := "org_one", "org_two" // whose units no other test counts
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return errorsOf(tx.InsertUnit(ctx, document.Unit{Org: org, Name: "heavy", Weight: 3, CreatedAt: at(0)}), tx.InsertUnit(ctx, document.Unit{Org: org, Name: "light", CreatedAt: at(0)}),
 			tx.SaveDocumentType(ctx, document.Type{Org: org, Name: "narrow", MaxRunning: 2, CreatedAt: at(0), UpdatedAt: at(0)}))
