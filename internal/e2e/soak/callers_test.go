@@ -26,6 +26,8 @@ func (w *world) employ(no int) {
 	c := &caller{world: w, name: fmt.Sprintf("c%d", no), rnd: rand.New(rand.NewPCG(w.plan.seed, uint64(100+no)))}
 	w.work.Go(func() {
 		for !w.ending.Load() {
+			w.pause.RLock() // nothing is begun while the program is left alone
+			w.pause.RUnlock()
 			c.flow()
 		}
 	})
@@ -143,6 +145,10 @@ func (c *caller) upload(file []byte, media string) string {
 func (c *caller) settle(id string) string {
 	for {
 		got, _, _ := c.ask(request{method: http.MethodGet, path: "/v1/documents/" + id})
+		if got.status != http.StatusOK {
+			c.model.fail(&c.model.lost, "%s was acknowledged and answers %d", id, got.status)
+			runtime.Goexit()
+		}
 		var d shown
 		c.into(got, &d)
 		if s := d.Processing.Status; s != "pending" && s != "running" {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/journal"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // finish lets a last life end everything that was begun, and counts.
@@ -60,15 +59,10 @@ func (w *world) quiet() {
 		}
 	}()
 	const open = "state NOT IN ('completed', 'scheduled')" // timers wait for days
-	if !w.until(patience, func() bool { return len(w.jobs(s, open)) == 0 }) {
-		w.t.Errorf("%s: jobs are left: %v", w.name, w.jobs(s, open))
+	if !w.until(patience, func() bool { return len(w.jobs(s, open)) == 0 && len(w.backlog(s)) == 0 }) {
+		w.t.Errorf("%s: work is left: %v %v", w.name, w.jobs(s, open), w.backlog(s))
 	}
-	w.single(s)
-}
-
-func (w *world) single(s *store.Store) {
-	w.t.Helper()
-	for _, j := range w.jobs(s, "state = 'completed' OR state = 'scheduled'") {
+	for _, j := range w.jobs(s, "TRUE") {
 		if j.count != 1 {
 			w.model.fail(&w.model.doubled, "%d jobs %s %s", j.count, j.kind, j.args)
 		}

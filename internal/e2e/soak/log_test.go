@@ -3,9 +3,13 @@ package soak
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/server"
@@ -134,9 +138,10 @@ func (w *world) catchUp() {
 }
 
 // tiring is how often an operation may be begun before a life lets it end. The
-// program itself gives up after 20 times: it takes the file for one that brings
-// it down.
-const tiring = 8
+// program itself takes a file in whose work it dies again and again for one that
+// brings it down: it lets it wait until nothing else is in work, and gives up
+// after service.MaxDeaths.
+const tiring = service.MaxDeaths - 3
 
 // begun tells how often the unluckiest open operation was begun.
 func (w *world) begun(s *store.Store) (most int) {
@@ -159,8 +164,11 @@ func (w *world) begun(s *store.Store) (most int) {
 }
 
 // rest leaves the program alone until nothing is open that was begun too often.
+// The callers begin nothing new meanwhile.
 func (w *world) rest() {
 	w.t.Helper()
+	w.pause.Lock()
+	defer w.pause.Unlock()
 	s := w.openStore()
 	defer func() {
 		if err := s.Close(); err != nil {
@@ -192,44 +200,63 @@ func (w *world) until(most time.Duration, so func() bool) bool {
 
 // job is a row of the queue.
 type job struct {
-	kind, state, args string
-	count             int
+	kind, args string
+	count      int
 }
 
-// jobs lists the queue: how many jobs there are of each kind, state and content.
+// jobs lists the queue: how many jobs there are of each kind and content.
 func (w *world) jobs(s *store.Store, where string) (out []job) {
 	w.t.Helper()
-	ctx := context.Background()
-	const columns = "SELECT kind, CAST(state AS text), %s, count(*) FROM river_job WHERE "
-	const group = " GROUP BY 1, 2, 3"
-	if pool := s.Pool(); pool != nil {
-		rows, err := pool.Query(ctx, sprintf(columns, "CAST(args AS text)")+where+group)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var j job
-			if err := rows.Scan(&j.kind, &j.state, &j.args, &j.count); err != nil {
-				w.t.Fatal(err)
-			}
-			out = append(out, j)
-		}
-		return out
+	args := "json(args)"
+	if s.Pool() != nil {
+		args = "CAST(args AS text)"
 	}
-	rows, err := s.DB().QueryContext(ctx, sprintf(columns, "json(args)")+where+group)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+	w.query(s, "SELECT kind, "+args+", count(*) FROM river_job WHERE "+where+" GROUP BY 1, 2", func(scan func(...any) error) error {
 		var j job
-		if err := rows.Scan(&j.kind, &j.state, &j.args, &j.count); err != nil {
-			w.t.Fatal(err)
-		}
+		err := scan(&j.kind, &j.args, &j.count)
 		out = append(out, j)
-	}
+		return err
+	})
 	return out
+}
+
+// backlog gives the operations that wait, or that a worker has.
+func (w *world) backlog(s *store.Store) (out []string) {
+	w.t.Helper()
+	w.query(s, "SELECT operation_id FROM backlog", func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		out = append(out, id)
+		return err
+	})
+	return out
+}
+
+// query looks into the database past the program's own reading.
+func (w *world) query(s *store.Store, text string, each func(scan func(...any) error) error) {
+	w.t.Helper()
+	var err error
+	if pool := s.Pool(); pool != nil {
+		var rows pgx.Rows
+		if rows, err = pool.Query(context.Background(), text); err == nil {
+			for err == nil && rows.Next() {
+				err = each(rows.Scan)
+			}
+			rows.Close()
+			err = errors.Join(err, rows.Err())
+		}
+	} else {
+		var rows *sql.Rows
+		if rows, err = s.DB().QueryContext(context.Background(), text); err == nil {
+			for err == nil && rows.Next() {
+				err = each(rows.Scan)
+			}
+			err = errors.Join(err, rows.Err(), rows.Close())
+		}
+	}
+	if err != nil {
+		w.t.Fatalf("%s: %v", text, err)
+	}
 }
 
 // letters checks what at-least-once allows: a letter may come again from a later

@@ -51,6 +51,7 @@ type world struct {
 	life, before *life
 	tired        bool        // something was begun so often that the next life lets it end
 	scan         atomic.Bool // the next flow reads a scan
+	pause        sync.RWMutex
 	ending       atomic.Bool // callers end what they began, and nothing new
 	work         sync.WaitGroup
 	busy         sync.WaitGroup // followers
