@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/document"
@@ -39,14 +40,16 @@ func (c *caller) flow() {
 	switch {
 	case c.world.scan.CompareAndSwap(true, false), dice < 3:
 		c.reads()
-	case dice < 45:
+	case dice < 35:
 		c.signs()
-	case dice < 65:
+	case dice < 50:
 		c.reviews()
-	case dice < 85:
+	case dice < 65:
 		c.voids()
-	case dice < 90:
+	case dice < 70:
 		c.junk()
+	case dice < 95:
+		c.details()
 	default:
 		c.change("unit", http.MethodPost, "/v1/business-units", map[string]any{"name": c.title(), "title": "A part"}, http.StatusCreated)
 	}
@@ -209,6 +212,24 @@ func (c *caller) voids() {
 	c.into(c.change("void", http.MethodPost, "/v1/documents/"+id+"/void", map[string]any{"reason": "Ordered twice."}, http.StatusOK), &d)
 	c.model.now(id, d.State, d.Revision)
 	c.model.goal(id, document.Voided)
+}
+
+// details: a document without a file, of which every other is approved and the
+// rest withdrawn.
+func (c *caller) details() {
+	var d shown
+	c.into(c.change("draft", http.MethodPost, "/v1/drafts", map[string]any{"title": c.title(), "metadata": map[string]any{"text": strings.Repeat("forty chairs ", 300)}}, http.StatusCreated), &d)
+	c.model.now(d.ID, d.State, d.Revision)
+	tasks := c.submit(d.ID, "ada@example.com")
+	if c.n%2 == 0 {
+		c.into(c.change("void", http.MethodPost, "/v1/documents/"+d.ID+"/void", map[string]any{"reason": "Ordered twice."}, http.StatusOK), &d)
+		c.model.now(d.ID, d.State, d.Revision)
+		c.model.goal(d.ID, document.Voided)
+		return
+	}
+	c.change("decide", http.MethodPost, "/v1/tasks/"+tasks[0]+"/decision", map[string]any{"outcome": "approve", "on_behalf_of": "ada@example.com"}, http.StatusOK)
+	c.model.now(d.ID, document.Approved, 0)
+	c.model.goal(d.ID, document.Approved)
 }
 
 // junk: a file that is none goes into quarantine.

@@ -33,7 +33,7 @@ type act struct {
 
 // cause is the entry that an acknowledged change leaves exactly once.
 var cause = map[string]journal.Kind{
-	"upload": journal.DocumentCreated, "patch": journal.DocumentMetadataChanged, "submit": journal.DocumentSubmitted,
+	"upload": journal.DocumentCreated, "draft": journal.DocumentCreated, "patch": journal.DocumentMetadataChanged, "submit": journal.DocumentSubmitted,
 	"decide": journal.TaskDecided, "void": journal.DocumentVoided, "archive": journal.OperationStarted, "unit": journal.UnitCreated,
 	"envelope": journal.EnvelopeCreated, "link": journal.EnvelopeLinked, "sign": journal.EnvelopeSigned,
 }
@@ -41,7 +41,7 @@ var cause = map[string]journal.Kind{
 // known is what the model holds of a document.
 type known struct {
 	id       string
-	sum      string // of the file that was sent
+	sum      string // of the file that was sent; "": there is none
 	revision int64
 	state    document.State // at least
 	goal     document.State // at the end
@@ -217,6 +217,9 @@ func (m *model) compareDocument(id string) error {
 }
 
 func (m *model) compareBytes(want *known) error {
+	if want.sum == "" {
+		return nil
+	}
 	got, err := m.w.send(request{method: http.MethodGet, path: "/v1/documents/" + want.id + "/versions/1/content"})
 	if err != nil {
 		return err
