@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/paraph/paraph/internal/server"
@@ -62,11 +63,12 @@ func runAuditVerify(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "audit")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	key := fs.String("log-key", "", "The log's verifier key; default: that of the data folder.")
+	blobs := fs.Bool("blobs", false, "Read every stored file as well, and compare it with the journal.")
 	l, code, done := settings(env, fs, args)
 	if done {
 		return code
 	}
-	report, err := server.Audit(ctx, &l.Config, *key, progress(env.Stderr))
+	report, err := server.AuditStore(ctx, &l.Config, server.AuditOptions{Key: *key, Blobs: *blobs, Progress: progress(env.Stderr)})
 	if err != nil {
 		return fail(env, err)
 	}
@@ -82,12 +84,15 @@ func runAuditVerify(ctx context.Context, env *Env, args []string) int {
 }
 
 // progress writes how far long work is, at most a few times a second.
-func progress(w io.Writer) func(done, total int64) {
+func progress(w io.Writer) func(stage string, done, total int64) {
+	var mu sync.Mutex
 	var last time.Time
-	return func(done, total int64) {
+	return func(stage string, done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
 		if now := time.Now(); total > 10_000 && now.Sub(last) > 300*time.Millisecond {
 			last = now
-			fmt.Fprintf(w, "%d of %d entries\n", done, total)
+			fmt.Fprintf(w, "%d of %d %s\n", done, total, stage)
 		}
 	}
 }
@@ -101,7 +106,18 @@ func printAudit(w io.Writer, r *server.AuditReport) {
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, "    %d entries have no place in the log yet\n", r.Waiting)
 	}
+	fmt.Fprintf(w, "    %d checkpoints, %d documents, %d versions", r.Checkpoints, r.Documents, r.Versions)
+	if r.Files > 0 {
+		fmt.Fprintf(w, ", %d files of %d MB", r.Files, r.FileBytes>>20)
+	}
+	fmt.Fprintln(w)
+	for _, name := range r.Earlier {
+		fmt.Fprintf(w, "    before a restored backup was accepted, the log was %s\n", name)
+	}
 	for _, f := range r.Faults {
-		fmt.Fprintf(w, "    – %s\n", f)
+		fmt.Fprintf(w, "    – %s (%s)\n", f.About, f.Code)
+	}
+	if r.MoreFaults > 0 {
+		fmt.Fprintf(w, "    and %d more\n", r.MoreFaults)
 	}
 }

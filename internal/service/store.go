@@ -49,6 +49,7 @@ type Reader interface {
 	approvalReader
 	signingReader
 	journalReader
+	auditReader
 	workReader
 	backlogReader
 	keptReader

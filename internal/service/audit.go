@@ -1,0 +1,157 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// auditReader is what re-reading a whole store needs beside the rest: pages of
+// everything, across all organisations, in an order that costs no memory.
+type auditReader interface {
+	// Checkpoints gives up to limit checkpoints over more than after entries, smallest first.
+	Checkpoints(ctx context.Context, after int64, limit int) ([]StoredCheckpoint, error)
+	// DocumentsAfter gives up to limit documents of all organisations behind
+	// (org, id), in the order of the two.
+	DocumentsAfter(ctx context.Context, org, id string, limit int) ([]document.Document, error)
+	// Chains gives the entries of the documents, numbered or not, by document and
+	// place in its chain.
+	Chains(ctx context.Context, documents []string) ([]journal.Entry, error)
+	// VersionsOf gives the versions of the documents, by document and number.
+	VersionsOf(ctx context.Context, org string, documents []string) ([]document.Version, error)
+	// PackagesOf gives the archive records of the documents.
+	PackagesOf(ctx context.Context, org string, documents []string) ([]ArchiveRecord, error)
+	// StrayEntries gives up to limit ids of entries whose document has no row.
+	StrayEntries(ctx context.Context, limit int) ([]string, error)
+}
+
+// StoredCheckpoint is a checkpoint as the database keeps it.
+type StoredCheckpoint struct {
+	Size int64
+	Root [32]byte
+	Note string
+	At   time.Time
+}
+
+// AuditFault is one thing that a re-reading of the store has found wrong.
+type AuditFault struct {
+	// Code is stable: gap, leaf, entry, hash, root, missing or beyond (the log),
+	// head, checkpoint, high_water, chain, stray, document, version, package, blob.
+	Code  string `json:"code"`
+	About string `json:"about"` // in words for people
+}
+
+// Faultf makes an AuditFault.
+func Faultf(code, format string, args ...any) AuditFault {
+	return AuditFault{Code: code, About: fmt.Sprintf(format, args...)}
+}
+
+// DocumentAudit is what the database holds of one document.
+type DocumentAudit struct {
+	Document document.Document
+	Chain    []journal.Entry // by place
+	Versions []document.Version
+	Packages []ArchiveRecord
+}
+
+// Faults compares the document's rows with its entries: the chain has no hole
+// and ends where the row says; state, title and the like are those of the newest
+// entry that tells them; every version and every archive package has the digest
+// that the journal gave it, and none is missing.
+func (a DocumentAudit) Faults() []AuditFault {
+	d := &a.Document
+	var out []AuditFault
+	var last journal.Hash
+	copy(last[:], d.LastLeaf)
+	chain := func(yield func(journal.Entry, error) bool) {
+		for _, e := range a.Chain {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+	if err := journal.CheckChain(chain, d.EntrySeq, last); err != nil {
+		out = append(out, Faultf("chain", "document %s: %s", d.ID, fault.From(err).Message))
+	}
+	for _, e := range a.Chain {
+		if e.Org != d.Org {
+			out = append(out, Faultf("chain", "document %s: entry %s is one of another organisation", d.ID, e.ID))
+		}
+	}
+	return append(append(out, a.rowFaults()...), a.digestFaults()...)
+}
+
+// rowFaults compares the document's row with the newest entries that tell of it.
+func (a DocumentAudit) rowFaults() []AuditFault {
+	d := &a.Document
+	var out []AuditFault
+	differs := func(what, row, entry string) {
+		if row != entry {
+			out = append(out, Faultf("document", "document %s: its %s is %q, the journal says %q", d.ID, what, row, entry))
+		}
+	}
+	told, metadata := false, false
+	for _, e := range slices.Backward(a.Chain) {
+		if e.Salt == [32]byte{} || !strings.HasPrefix(string(e.Kind), "document.") {
+			continue // erased, or about something else
+		}
+		if !told {
+			var says documentData
+			if json.Unmarshal(e.Data, &says) == nil {
+				differs("state", string(d.State), string(says.State))
+				differs("type", d.Type, says.Type)
+				differs("business unit", d.Unit, says.Unit)
+				differs("title", d.Title, says.Title)
+			}
+			told = true
+		}
+		if sum, ok := e.Digests["metadata"]; ok && !metadata {
+			differs("metadata's SHA-256", "sha256:"+hexSum(d.Metadata), sum)
+			metadata = true
+		}
+	}
+	return out
+}
+
+// storedKinds are the digests' names that stand for a version each.
+var storedKinds = []string{string(document.Original), string(document.Normalised), string(document.Searchable), string(document.Sealed), string(document.Completion)}
+
+// digestFaults compares versions and packages with the digests in the journal.
+func (a DocumentAudit) digestFaults() []AuditFault {
+	d := &a.Document
+	var out []AuditFault
+	said := map[string]bool{} // name and digest
+	for _, e := range a.Chain {
+		for name, sum := range e.Digests {
+			said[name+" "+sum] = true
+		}
+	}
+	there := map[string]bool{}
+	for _, v := range a.Versions {
+		key := string(v.Kind) + " sha256:" + v.SHA256
+		if there[key] = true; !said[key] {
+			out = append(out, Faultf("version", "document %s: version %d (%s) has another SHA-256 than the journal says", d.ID, v.No, v.Kind))
+		}
+	}
+	for _, p := range a.Packages {
+		key := "package sha256:" + p.PackageSHA256
+		if there[key] = true; !said[key] {
+			out = append(out, Faultf("package", "document %s: the archive package has another SHA-256 than the journal says", d.ID))
+		}
+	}
+	for key := range said {
+		if name, _, _ := strings.Cut(key, " "); !there[key] && (name == "package" || slices.Contains(storedKinds, name)) {
+			out = append(out, Faultf("version", "document %s: the journal tells of a file (%s) that is not there", d.ID, key))
+		}
+	}
+	slices.SortFunc(out, func(a, b AuditFault) int { return bytes.Compare([]byte(a.About), []byte(b.About)) })
+	return out
+}
