@@ -68,6 +68,7 @@ type Config struct {
 	Blobs           string        `name:"blobs" doc:"Where documents are kept: s3://bucket/prefix?endpoint=https://…&region=…&path-style=1&ca=FILE. Empty: the data folder."`
 	BlobsAccessKey  Secret        `name:"blobs-access-key" doc:"Access key for the bucket. Empty: AWS_ACCESS_KEY_ID and its companions of the environment."`
 	BlobsSecretKey  Secret        `name:"blobs-secret-key" doc:"Secret key for the bucket."`
+	AuditInterval   time.Duration `name:"audit-interval" doc:"How often the whole log is re-read in the background and compared with what was signed; 0: once, at the first start."`
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
 	DrainDelay      time.Duration `name:"drain-delay" doc:"How long a stopping server says in /readyz that it is not ready, and still serves, before it takes no more requests: longer than the load balancer takes to notice."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
@@ -105,7 +106,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
-		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second,
+		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu",
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
@@ -199,7 +200,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "rate-limit": c.RateLimit < 0,
-		"reminder-interval": c.ReminderInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
+		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {

@@ -114,6 +114,11 @@ func start(t *testing.T, database string, with setup) *stack {
 		if err := srv.Stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("the server did not stop in order: %v", err)
 		}
+		// Whatever the test did, the store agrees with its journal afterwards.
+		report, err := server.AuditStore(context.WithoutCancel(t.Context()), &c, server.AuditOptions{Blobs: true})
+		if err != nil || !report.Sound {
+			t.Errorf("the store after the test: %+v %v", report, err)
+		}
 	})
 	s.caller = login(t, s.http, s.url, srv.Admin.Client.ID, srv.Admin.Secret)
 	return s

@@ -18,8 +18,8 @@ const (
 	LogSigned   Point = "log.signed"   // the grown tree's checkpoint is signed, nothing stored
 	LogNumbered Point = "log.numbered" // places, hashes and checkpoint are written, not committed
 
-	MarkSync  Point = "mark.sync"  // the log's new high-water mark is written, not synced
-	MarkNamed Point = "mark.named" // it has its name, its folder is not synced
+	MarkBefore Point = "mark.before" // the log's high-water mark is about to be replaced
+	MarkAfter  Point = "mark.after"  // it is replaced and synced, the checkpoint not handed out
 
 	DispatchBefore   Point = "dispatch.before"   // entries are read, their jobs not inserted
 	DispatchInserted Point = "dispatch.inserted" // the jobs are inserted, the cursor stands where it was
@@ -53,7 +53,7 @@ var All = []Point{
 	RequestRead, AnswerBefore,
 	BlobWriting, BlobSync, BlobNamed, BlobSynced,
 	CommitBefore, CommitAfter,
-	LogBefore, LogSigned, LogNumbered, MarkSync, MarkNamed,
+	LogBefore, LogSigned, LogNumbered, MarkBefore, MarkAfter,
 	DispatchBefore, DispatchInserted, DispatchDone,
 	JobTaken, JobDone,
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,

@@ -81,6 +81,24 @@ func Audit(ctx context.Context, want Head, rows iter.Seq2[Row, error], stored Ha
 	return a.done(), nil
 }
 
+// AuditPart goes on with an audit that looks at the log piece by piece: rows are
+// those behind tree, all of them belong to the log of want, and the hashes stored
+// for them are compared. Where the last one is the last of want, so is the root.
+// It gives the grown tree and the first disagreement, nil where there is none.
+func AuditPart(tree Tree, want Head, rows []Row, stored HashReader) (Tree, *Disagreement, error) {
+	a := auditor{want: want, stored: stored, tree: tree}
+	for _, row := range rows {
+		if err := a.row(row); err != nil || a.report.Disagreement != nil {
+			return a.tree, a.report.Disagreement, err
+		}
+	}
+	err := a.compare()
+	if head := a.tree.Head(); err == nil && a.report.Disagreement == nil && head.Size == want.Size && head.Root != want.Root {
+		a.differs(head.Size, "root", "The entries do not give the root that was signed.")
+	}
+	return a.tree, a.report.Disagreement, err
+}
+
 type auditor struct {
 	want    Head
 	stored  HashReader

@@ -14,7 +14,7 @@ func (m *memory) rows() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for i := range m.entries {
 			e := m.entries[i]
-			if !yield(Row{e.Index, e.Leaf, &e}, nil) {
+			if !yield(Row{Index: e.Index, Leaf: e.Leaf, Entry: &e}, nil) {
 				return
 			}
 		}

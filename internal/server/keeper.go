@@ -16,3 +16,8 @@ func highWater(c *config.Config, v *journal.Verifier) *work.HighWater {
 	}
 	return work.NewHighWater(path, v)
 }
+
+// auditor re-reads the log in the background.
+func (s *Server) auditor() *work.Auditor {
+	return work.NewAuditor(s.Store, s.keeper, s.clock, s.holder(), s.Config.AuditInterval, s.log)
+}

@@ -259,6 +259,7 @@ func (s *Server) Start(ctx context.Context) error {
 		if s.Store.Pool() != nil {
 			lead = s.sequencer.Run
 		}
+		s.goPart(ctx, "log audit", s.auditor().Run)
 		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return lead(ctx, s.Store) })
 	}
 	if s.Config.Has(config.RoleDispatch) {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 
+	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
@@ -94,7 +94,7 @@ func (h *HighWater) Keep(note string) error {
 	case h.kept.Note != nil && cp.Head.Size == h.kept.Head.Size && cp.Head != h.kept.Head:
 		return fault.New(fault.Unavailable, "log_forked", "Two checkpoints over %d entries contradict each other; none is handed out. Run `paraph audit verify`.", cp.Head.Size)
 	}
-	if err := replaceFile(h.path, cp.Note); err != nil {
+	if err := h.write(cp.Note); err != nil {
 		code := "storage_unavailable"
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			code = "storage_full"
@@ -126,40 +126,18 @@ func (h *HighWater) SetAside() (string, error) {
 	for n := 1; ; n++ {
 		path := fmt.Sprintf("%s.%d", h.path, n)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			return path, replaceFile(path, raw)
+			return path, durable.Create(path, raw, 0o600)
 		}
 	}
 }
 
-// replaceFile puts content in the place of a file, at once and for good.
-func replaceFile(path string, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
+// write puts the mark in the place of the one before.
+func (h *HighWater) write(note []byte) error {
+	if err := failpoint.Hit(failpoint.MarkBefore); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(content); err != nil {
+	if err := durable.Replace(h.path, note, 0o600); err != nil {
 		return err
 	}
-	if err := errors.Join(failpoint.Hit(failpoint.MarkSync), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return errors.Join(failpoint.Hit(failpoint.MarkNamed), syncFolder(dir))
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return failpoint.Hit(failpoint.MarkAfter)
 }

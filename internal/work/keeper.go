@@ -11,8 +11,12 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// keepEvery is how often the high-water mark follows the log by itself.
-const keepEvery = time.Second
+// keepEvery is how often, at most, the high-water mark follows the log by itself,
+// and heedEvery how often each process looks whether the audit has found a fault.
+const (
+	keepEvery = time.Second
+	heedEvery = 5 * time.Second
+)
 
 // Keeper stands between the log and the world, in every process. At the start it
 // decides whether the log may be gone on with. Then it lets no checkpoint leave
@@ -26,8 +30,9 @@ type Keeper struct {
 	// mustMark tells that a missing mark is a refusal: where only one process ever
 	// has the database, the one before it has kept one.
 	mustMark bool
-	marked   atomic.Bool // service.SettingMarked is set
-	broken   atomic.Pointer[fault.Fault]
+	marked   atomic.Bool                 // service.SettingMarked is set
+	broken   atomic.Pointer[fault.Fault] // what this process has met; until its end
+	audited  atomic.Pointer[fault.Fault] // what the audit has found; until a clean pass
 }
 
 var _ service.LogKeeper = (*Keeper)(nil)
@@ -56,6 +61,9 @@ func (k *Keeper) Open(ctx context.Context) error {
 			return err
 		}
 		k.marked.Store(marked)
+		if err := k.heed(ctx, tx); err != nil {
+			return err
+		}
 		if head, err = tx.LogHead(ctx); err != nil {
 			return err
 		}
@@ -102,7 +110,7 @@ func (k *Keeper) Recheck(ctx context.Context, tx service.Reader, head service.Lo
 	}
 	err := k.resume(ctx, tx, head, seen, nil)
 	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.Halt(f)
+		k.halt(f)
 	}
 	return err
 }
@@ -116,24 +124,42 @@ func isLogFault(f *fault.Fault) bool {
 	return false
 }
 
-// Halt stops everything that would be built on the log: no entry is written or
-// numbered, no checkpoint signed, until Resume. Reading goes on.
-func (k *Keeper) Halt(f *fault.Fault) {
+// halt stops everything that would be built on the log: no entry is written or
+// numbered, no checkpoint signed. Reading goes on.
+func (k *Keeper) halt(f *fault.Fault) {
 	if k.broken.Swap(f) == nil {
 		k.log.Error("THE LOG IS NOT SOUND: writing stops, reading goes on", "code", f.Code, "reason", f.Message)
 	}
 }
 
-// Resume ends a halt.
-func (k *Keeper) Resume() {
-	if k.broken.Swap(nil) != nil {
-		k.log.Warn("the log is sound again: writing goes on")
+// Found takes in what the audit has found: a fault halts, nil ends that halt.
+func (k *Keeper) Found(f *service.LogFault) {
+	if f == nil {
+		if k.audited.Swap(nil) != nil {
+			k.log.Warn("the log's audit is clean again: writing goes on")
+		}
+		return
 	}
+	if k.audited.Swap(f.Err()) == nil {
+		k.log.Error("THE LOG IS NOT SOUND: writing stops, reading goes on", "code", f.Code, "entry", f.Index, "reason", f.About)
+	}
+}
+
+// heed looks at what the audit, in whatever process, has written down.
+func (k *Keeper) heed(ctx context.Context, tx service.Reader) error {
+	a, err := service.ReadLogAudit(ctx, tx)
+	if err == nil {
+		k.Found(a.Fault)
+	}
+	return err
 }
 
 // Sound implements service.LogKeeper.
 func (k *Keeper) Sound() error {
 	if f := k.broken.Load(); f != nil {
+		return f
+	}
+	if f := k.audited.Load(); f != nil {
 		return f
 	}
 	return nil
@@ -143,7 +169,7 @@ func (k *Keeper) Sound() error {
 func (k *Keeper) Release(note string) error {
 	err := k.mark.Keep(note)
 	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.Halt(f)
+		k.halt(f)
 	}
 	return err
 }
@@ -163,20 +189,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-pause.C:
 		}
-		pause.Stop()
+		pause.Reset(heedEvery)
 		select {
 		case <-ctx.Done():
+			pause.Stop()
 			return k.follow(context.WithoutCancel(ctx))
 		case <-wake:
+		case <-pause.C:
 		}
+		pause.Stop()
 	}
 }
 
 func (k *Keeper) follow(ctx context.Context) error {
 	var head service.LogHead
 	err := k.store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-		head, err = tx.LogHead(ctx)
-		return err
+		if head, err = tx.LogHead(ctx); err != nil {
+			return err
+		}
+		return k.heed(ctx, tx)
 	})
 	if err != nil {
 		return err
