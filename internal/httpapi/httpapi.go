@@ -108,6 +108,7 @@ func build(c Config) *api {
 	a.envelopes()
 	a.operations()
 	a.events()
+	a.logAudit()
 	a.archive()
 	a.settings()
 	finishSpec(a.huma.OpenAPI())

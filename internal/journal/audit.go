@@ -155,6 +155,9 @@ func (a *auditor) row(row Row) error {
 		a.pending = append(a.pending, added...)
 	}
 	if row.Signed != nil && a.tree.Head().Root != *row.Signed {
+		if err := a.compare(); err != nil || a.report.Disagreement != nil {
+			return err // it says more closely where
+		}
 		a.differs(a.tree.size, "checkpoint", "The stored checkpoint of this size has another root than the entries.")
 		return nil
 	}

@@ -93,6 +93,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	for name, d := range depths {
 		out.Queues[name] = telemetry.Queue{Waiting: d.Waiting, Oldest: d.Oldest}
 	}
+	out.Log = s.logState(ctx)
 	for name, at := range f.Cursors {
 		out.Lag[name] = max(0, f.LogSize-at)
 	}

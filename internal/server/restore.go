@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
@@ -67,7 +68,7 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 		return nil, err
 	}
 	sequencer := work.NewSequencer(renamed, work.Holder{Name: holderOf(c), Alone: true}, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	err = service.New(service.Config{Store: db, Clock: clock.System{}}).AcceptRestore(ctx, *r, func(ctx context.Context, tx service.Tx) error {
+	err = acceptRestore(ctx, service.New(service.Config{Store: db, Clock: clock.System{}}), *r, func(ctx context.Context, tx service.Tx) error {
 		n, err := sequencer.Number(ctx, tx)
 		if err == nil && n == 0 {
 			err = fault.New(fault.Conflict, "log_in_use", "A server is running on this database. Stop every process of it first.")
@@ -78,6 +79,26 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 		return nil, err
 	}
 	return rename(ctx, db, c, r, mark, renamed)
+}
+
+// restoreWait is how long the lease of a server that was just stopped is waited
+// for; one that runs renews it.
+const restoreWait = 15 * time.Second
+
+func acceptRestore(ctx context.Context, s *service.Service, r service.LogRestore, number func(context.Context, service.Tx) error) error {
+	for deadline := time.Now().Add(restoreWait); ; {
+		err := s.AcceptRestore(ctx, r, number)
+		if fault.CodeOf(err) != "log_in_use" || time.Now().After(deadline) {
+			return err
+		}
+		pause := time.NewTimer(time.Second)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
 }
 
 // weighRestore finds out what there is to accept.

@@ -200,6 +200,9 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 func HashesOf(ctx context.Context, tx Reader) journal.HashReader {
 	return journal.HashReaderFunc(func(positions []int64) ([]journal.Hash, error) {
 		raw, err := tx.TreeHashes(ctx, positions)
+		if err != nil && fault.KindOf(err) == fault.NotFound {
+			return nil, journal.ErrHashMissing
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -208,6 +208,14 @@ func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.
 // Bootstrap makes the first organisation with its default unit, document type
 // and an administrator's client, where no organisation exists. made tells whether it did.
 func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSecret, made bool, err error) {
+	var there []access.Organisation
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		there, err = tx.Organisations(ctx)
+		return err
+	})
+	if err != nil || len(there) > 0 {
+		return ClientSecret{}, false, err // nothing to write: a server can start while writing is stopped
+	}
 	out, err := run(ctx, s, Call{Actor: access.Actor{Kind: access.System, ID: "bootstrap"}}, false, func(ctx context.Context, c *change) (ClientSecret, error) {
 		made = false
 		orgs, err := c.Organisations(ctx)

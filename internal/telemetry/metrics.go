@@ -118,6 +118,7 @@ type State struct {
 	LogSize    int64
 	Lag        map[string]int64 // entries a dispatcher has not read, by name
 	Documents  map[string]int64 // by state
+	Log        LogState
 }
 
 // Watch registers the gauges; read is called at each scrape, within its time.
@@ -142,7 +143,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed} {
 		ch <- d
 	}
 }
@@ -175,4 +176,5 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}
+	state.Log.collect(gauge)
 }

@@ -20,6 +20,7 @@ const (
 	auditRests = 9
 	// auditNotes is how often its place is written down, and its lease renewed.
 	auditNotes = 10 * time.Second
+	auditTTL   = 3 * auditNotes
 	// auditAgain is the pause before a log that was found faulty is read again.
 	auditAgain = time.Minute
 )
@@ -62,7 +63,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 				rest = auditRests * time.Since(began)
 			}
 			if err == nil && a.clock.Now().Sub(a.noted) >= auditNotes {
-				leads, err = a.note(ctx)
+				leads, err = a.note(ctx, auditTTL)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -75,7 +76,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			pause.Stop()
 			if leads {
-				_, err = a.note(context.WithoutCancel(ctx))
+				_, err = a.note(context.WithoutCancel(ctx), 0) // whoever wants may take over at once
 				return err
 			}
 			return nil
@@ -86,7 +87,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 // takeOver reads where the audit stands, if nobody else is at it.
 func (a *Auditor) takeOver(ctx context.Context) (leads bool, err error) {
 	err = a.store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
-		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, 3*auditNotes); err != nil || !leads {
+		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, auditTTL); err != nil || !leads {
 			return err
 		}
 		if a.state, err = service.ReadLogAudit(ctx, tx); err != nil {
@@ -104,14 +105,14 @@ func (a *Auditor) takeOver(ctx context.Context) (leads bool, err error) {
 	return leads, err
 }
 
-// note writes down where the audit stands.
-func (a *Auditor) note(ctx context.Context) (leads bool, err error) {
+// note writes down where the audit stands, and keeps the lease for ttl.
+func (a *Auditor) note(ctx context.Context, ttl time.Duration) (leads bool, err error) {
 	raw, err := json.Marshal(a.state)
 	if err != nil {
 		return false, err
 	}
 	err = a.store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
-		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, 3*auditNotes); err != nil || !leads {
+		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, ttl); err != nil || !leads {
 			return err
 		}
 		return tx.SetSetting(ctx, service.SettingAudit, string(raw))
@@ -189,7 +190,7 @@ func (a *Auditor) found(ctx context.Context, d *journal.Disagreement) error {
 	a.state.Fault = &service.LogFault{Code: d.Code, Index: d.Index, About: d.About, FoundAt: a.clock.Now()}
 	a.state.Position, a.state.Size = 0, 0 // the next pass begins at the beginning
 	a.keeper.Found(a.state.Fault)
-	_, err := a.note(ctx)
+	_, err := a.note(ctx, auditTTL)
 	return err
 }
 
@@ -198,6 +199,6 @@ func (a *Auditor) passed(ctx context.Context) error {
 	a.state.Fault, a.state.PassedAt, a.state.PassedSize = nil, a.clock.Now(), a.state.Size
 	a.keeper.Found(nil)
 	a.log.Info("the log's audit is through: every entry agrees with what was signed", "entries", a.state.Size)
-	_, err := a.note(ctx)
+	_, err := a.note(ctx, auditTTL)
 	return err
 }
