@@ -73,7 +73,7 @@ func AuditStore(ctx context.Context, c *config.Config, o AuditOptions) (*AuditRe
 	}
 	a := &storeAudit{db: db, verifier: verifier, options: o, report: &AuditReport{Origin: verifier.Origin()}}
 	if o.Blobs {
-		if a.vault, err = auditVault(c, db); err != nil {
+		if a.vault, err = auditVault(ctx, c, db); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
@@ -90,12 +91,22 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 	if a.vault == nil {
 		return nil
 	}
+	gone := map[string]bool{} // disposed of: their files are destroyed
+	for i := range page {
+		gone[page[i].ID] = page[i].Disposed()
+	}
 	for _, v := range versions {
+		if gone[v.DocumentID] {
+			continue
+		}
 		if err := a.file(ctx, tx, v.Org, v.Blob, v.SHA256); err != nil {
 			return err
 		}
 	}
 	for _, p := range packages {
+		if gone[p.DocumentID] {
+			continue
+		}
 		if err := a.file(ctx, tx, p.Org, p.Package, p.PackageSHA256); err != nil {
 			return err
 		}
@@ -156,12 +167,17 @@ func (a *storeAudit) file(ctx context.Context, tx service.Reader, org, id, want 
 }
 
 // auditVault opens the stored files for reading.
-func auditVault(c *config.Config, db service.Store) (service.Vault, error) {
+func auditVault(ctx context.Context, c *config.Config, db service.Store) (service.Vault, error) {
 	keys, err := LoadKeys(c, clock.System{})
 	if err != nil {
 		return nil, err
 	}
-	objects, err := disk.Open(filepath.Join(c.DataDir, "blobs"))
+	var objects blob.Store
+	if c.Blobs == "" {
+		objects, err = disk.Open(filepath.Join(c.DataDir, "blobs"))
+	} else {
+		objects, err = openBucket(ctx, c)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 	if err != nil {
 		return nil, err
 	}
-	sequencer := work.NewSequencer(renamed, work.Holder{Name: holderOf(c), Alone: true}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	sequencer := work.NewSequencer(renamed, work.Holder{Name: holderOf(c), Alone: c.Database == ""}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	err = acceptRestore(ctx, service.New(service.Config{Store: db, Clock: clock.System{}}), *r, func(ctx context.Context, tx service.Tx) error {
 		n, err := sequencer.Number(ctx, tx)
 		if err == nil && n == 0 {
