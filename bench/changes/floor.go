@@ -43,7 +43,7 @@ func newFloor(ctx context.Context, name string, at storePlace) (*floor, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &floor{sequencer: work.NewSequencer(signer, "floor", slog.New(slog.DiscardHandler)), lanes: 1}
+	f := &floor{sequencer: work.NewSequencer(signer, work.Holder{Name: "floor", Alone: true}, slog.New(slog.DiscardHandler)), lanes: 1}
 	url := at.floor
 	if name == "postgres" {
 		f.lanes, url = 4, at.cluster.url("floor")
