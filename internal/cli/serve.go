@@ -44,6 +44,9 @@ func runServe(ctx context.Context, env *Env, args []string) int {
 func greet(env *Env, s *server.Server, asJSON bool) {
 	if asJSON {
 		facts := map[string]string{"url": s.URL()}
+		if a := s.Address(); a != "" {
+			facts["address"] = "http://" + a
+		}
 		if a := s.AdminAddress(); a != "" {
 			facts["admin"] = "http://" + a
 		}

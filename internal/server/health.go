@@ -176,6 +176,14 @@ func (a *adminServer) close() error {
 	return nil
 }
 
+// Address is where the API is served, whatever people call it; "" in a process without it.
+func (s *Server) Address() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
 // AdminAddress is where /livez, /readyz and /metrics are served beside the API; "" where they are not.
 func (s *Server) AdminAddress() string {
 	if s.admin == nil {
