@@ -4,13 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/store/pgtest"
 	"github.com/paraph/paraph/internal/testneed"
@@ -22,19 +21,20 @@ var (
 	only  = flag.String("store", "", "sqlite or postgres; default both")
 )
 
+// TestMain removes the built program at the end.
+func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
+
 // TestSoak kills the server under load, on each store, and finds nothing lost
 // and nothing doubled.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	for _, need := range []string{"go", "tesseract"} {
-		testneed.Command(t, need)
-	}
+	testneed.Command(t, "tesseract")
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	say(t, fmt.Sprintf("soak: seed %d", *seed))
 	shared := t.TempDir()
-	program := build(t, shared)
+	program := programtest.Build(t, "failpoints")
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		soak(t, &world{t: t, name: "sqlite", program: program, cache: shared})
@@ -43,16 +43,6 @@ func TestSoak(t *testing.T) {
 		t.Parallel()
 		soak(t, &world{t: t, name: "postgres", program: program, cache: shared, database: pgtest.Database(t)})
 	})
-}
-
-// build makes the program with its failpoints.
-func build(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "paraph")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", path, "github.com/paraph/paraph/cmd/paraph").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
 }
 
 // soak is the whole of one store's trial.
