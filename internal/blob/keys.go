@@ -32,7 +32,8 @@ type KeyRows interface {
 	// KeyByID gives the key of that id; a NotFound fault.
 	KeyByID(ctx context.Context, keyID string) (KeyRow, error)
 	// InsertKey keeps a new key, for good when it returns; a Conflict fault where
-	// another writer has made one for the scope first.
+	// another writer has made one for the scope first. An Unavailable fault where
+	// the master key that wraps it is not in force.
 	InsertKey(ctx context.Context, row KeyRow) error
 	// DocumentKey gives the key of a document; a NotFound fault where it has none.
 	DocumentKey(ctx context.Context, org, documentID string) (DocumentKeyRow, error)
@@ -48,13 +49,23 @@ type KeyRing struct {
 	clock  clock.Clock
 
 	mu     sync.Mutex
-	scopes map[Scope]string
+	scopes map[Scope]known
 	opened map[string]*crypt.Ring
 }
 
+// known is the key that was in force for a scope when the database was asked.
+type known struct {
+	keyID string
+	asked time.Time
+}
+
+// knownFor is how long a key counts as in force without asking again. It is far
+// below the time for which a key stays after another has taken its place.
+const knownFor = time.Minute
+
 // NewKeyRing makes a key ring.
 func NewKeyRing(rows KeyRows, master crypt.Wrapper, clk clock.Clock) *KeyRing {
-	return &KeyRing{rows: rows, master: master, clock: clk, scopes: map[Scope]string{}, opened: map[string]*crypt.Ring{}}
+	return &KeyRing{rows: rows, master: master, clock: clk, scopes: map[Scope]known{}, opened: map[string]*crypt.Ring{}}
 }
 
 // boundKey ties a wrapped key-encryption key to its place, so that a row copied
@@ -65,10 +76,12 @@ func boundKey(keyID string, s Scope) []byte {
 
 // For implements Keys.
 func (k *KeyRing) For(ctx context.Context, scope Scope) (crypt.Wrapper, error) {
+	now := k.clock.Now()
 	k.mu.Lock()
-	ring := k.opened[k.scopes[scope]]
+	last := k.scopes[scope]
+	ring := k.opened[last.keyID]
 	k.mu.Unlock()
-	if ring != nil {
+	if ring != nil && now.Sub(last.asked) < knownFor {
 		return ring, nil
 	}
 	row, err := k.rows.KeyFor(ctx, scope)
@@ -82,17 +95,17 @@ func (k *KeyRing) For(ctx context.Context, scope Scope) (crypt.Wrapper, error) {
 		return nil, err
 	}
 	k.mu.Lock()
-	k.scopes[scope] = row.ID
+	k.scopes[scope] = known{row.ID, now}
 	k.mu.Unlock()
 	return ring, nil
 }
 
 // create makes the key of a scope, or finds the one that came first.
 func (k *KeyRing) create(ctx context.Context, scope Scope) (KeyRow, error) {
-	now := k.clock.Now()
-	row := KeyRow{ID: id.New(KeyPrefix, now), Scope: scope, MasterID: k.master.KeyID(), CreatedAt: now}
+	now, master := k.clock.Now(), crypt.Fixed(k.master)
+	row := KeyRow{ID: id.New(KeyPrefix, now), Scope: scope, MasterID: master.KeyID(), CreatedAt: now}
 	var err error
-	if _, row.Wrapped, err = crypt.NewKEK(ctx, k.master, row.ID, boundKey(row.ID, scope)); err != nil {
+	if _, row.Wrapped, err = crypt.NewKEK(ctx, master, row.ID, boundKey(row.ID, scope)); err != nil {
 		return KeyRow{}, Away(err)
 	}
 	err = k.rows.InsertKey(ctx, row)
@@ -127,16 +140,22 @@ func (k *KeyRing) ByID(ctx context.Context, keyID string) (crypt.Wrapper, error)
 // open unwraps a row's key and keeps it at hand.
 func (k *KeyRing) open(ctx context.Context, row KeyRow) (*crypt.Ring, error) {
 	ring, err := crypt.OpenKEK(ctx, k.master, row.MasterID, row.ID, row.Wrapped, boundKey(row.ID, row.Scope))
-	if errors.Is(err, crypt.ErrWrongKey) {
-		return nil, because(err, ErrDamaged)
-	}
 	if err != nil {
-		return nil, Away(err)
+		return nil, unopened(err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.opened[row.ID] = ring
 	return ring, nil
+}
+
+// unopened is the fault of a key that did not open: it is damaged, or the key that
+// wraps it has not come to this process, which a person can mend.
+func unopened(err error) error {
+	if errors.Is(err, crypt.ErrWrongKey) && !errors.Is(err, crypt.ErrNoKey) {
+		return because(err, ErrDamaged)
+	}
+	return Away(err)
 }
 
 // Forget drops what is kept in memory of a key, or of all keys with "": after a

@@ -50,6 +50,7 @@ func commands() map[string]command {
 		"verify":  {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":   {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness": {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
+		"keys":    {"Show and rotate the master keys that everything is encrypted under.", "list|stage|rotate|retire [flags] [KEY]", runKeys},
 		"migrate": {"Bring the database to this version.", "[flags]", runMigrate},
 		"doctor":  {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
 		"config":  {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},

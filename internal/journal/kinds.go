@@ -54,6 +54,10 @@ const (
 	ClientRevoked     Kind = "client.revoked"
 
 	LogRestored Kind = "log.restored"
+
+	KeyMasterRotated Kind = "key.master_rotated"
+	KeyUnitRotated   Kind = "key.unit_rotated"
+	KeyUnitDestroyed Kind = "key.unit_destroyed"
 )
 
 // KindInfo describes one kind.
@@ -111,6 +115,9 @@ var Kinds = []KindInfo{
 	{ClientRevoked, false, "An API client lost its access."},
 
 	{LogRestored, false, "A restored backup was accepted; the log goes on under a new name."},
+	{KeyMasterRotated, false, "Another master key was put in force; keys are wrapped by it anew."},
+	{KeyUnitRotated, false, "The key of a unit was taken out of force; the next use makes a new one."},
+	{KeyUnitDestroyed, false, "A unit's key that was out of force, with nothing left under it, was destroyed."},
 }
 
 // Info gives the description of the kind; false for a kind nobody registered.

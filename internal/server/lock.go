@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errRunning says that the data folder is in use.
+var errRunning = errors.New("another server is running")
+
 // lockFolder makes sure that this process is the only one on its data folder,
 // as SQLite's single writer and the job queue suppose. The lock goes with the
 // process, however that ends.
@@ -20,7 +23,7 @@ func lockFolder(dir string) (*os.File, error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		f.Close()
-		return nil, fmt.Errorf("another server is running on the data folder %s; stop it, or name another folder by --data-dir", dir)
+		return nil, fmt.Errorf("%w on the data folder %s; stop it, or name another folder by --data-dir", errRunning, dir)
 	}
 	if err != nil {
 		f.Close()

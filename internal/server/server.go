@@ -166,7 +166,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the database: %w", err)
 	}
-	if err := sameMaster(ctx, s.Store, s.Keys); err != nil {
+	if err := s.Keys.settle(ctx, s.Store); err != nil {
 		return err
 	}
 	if s.signer, err = logSigner(ctx, s.Store, s.Keys, s.URL()); err != nil {
@@ -254,6 +254,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 func (s *Server) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.goPart(ctx, "high-water mark", s.keeper.Run)
+	s.goPart(ctx, "keys", s.keepKeys)
 	if s.Config.Has(config.RoleSequencer) {
 		lead := s.sequencer.TakeOver // SQLite numbers within the commit
 		if s.Store.Pool() != nil {

@@ -41,6 +41,8 @@ type Key struct {
 	MasterID  string
 	Wrapped   []byte
 	CreatedAt time.Time
+	// SupersededAt is when another key took its place: nothing new is wrapped by it.
+	SupersededAt time.Time // zero: in force
 }
 
 // OperationState is how far an operation has come.

@@ -51,6 +51,7 @@ type Reader interface {
 	journalReader
 	auditReader
 	workReader
+	rotationReader
 	backlogReader
 	keptReader
 }
@@ -68,6 +69,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	workWriter
+	rotationWriter
 	backlogWriter
 	keptWriter
 }

@@ -35,12 +35,12 @@ func (t *Tx) InsertBlob(ctx context.Context, b service.Blob) error {
 }
 
 var (
-	keyColumns = []string{"id", "org", "unit", "class", "master_id", "wrapped", "created_at"}
+	keyColumns = []string{"id", "org", "unit", "class", "master_id", "wrapped", "created_at", "superseded_at"}
 	selectKey  = selectFrom("unit_key", "k", keyColumns)
 )
 
 func scanKey(s scanner) (k service.Key, err error) {
-	err = s.Scan(&k.ID, &k.Org, &k.Unit, &k.Class, &k.MasterID, &k.Wrapped, stamp{&k.CreatedAt})
+	err = s.Scan(&k.ID, &k.Org, &k.Unit, &k.Class, &k.MasterID, &k.Wrapped, stamp{&k.CreatedAt}, stamp{&k.SupersededAt})
 	return
 }
 
@@ -56,7 +56,7 @@ func (r *Reader) KeyByID(ctx context.Context, id string) (service.Key, error) {
 
 // InsertKey implements service.Tx.
 func (t *Tx) InsertKey(ctx context.Context, k service.Key) error {
-	n, err := exec(ctx, t.c, insertInto("unit_key", keyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.Unit, k.Class, k.MasterID, k.Wrapped, k.CreatedAt)
+	n, err := exec(ctx, t.c, insertInto("unit_key", keyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.Unit, k.Class, k.MasterID, k.Wrapped, k.CreatedAt, k.SupersededAt)
 	if err == nil && n == 0 {
 		return taken("a key for this unit and class")
 	}

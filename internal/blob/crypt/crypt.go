@@ -65,6 +65,8 @@ var (
 	// ErrWrongKey says that a wrapped key or value does not open under the key at
 	// hand, or that an object was not written with this key.
 	ErrWrongKey = errors.New("crypt: the key does not fit")
+	// ErrNoKey comes with ErrWrongKey where the key of that name is not at hand.
+	ErrNoKey = errors.New("the key is not at hand")
 )
 
 // ID names a key without telling it: prefix, underscore and 32 hex digits, of

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/paraph/paraph/internal/durable"
 )
@@ -119,14 +120,55 @@ func CreateKeys(path, purpose string) ([]NamedKey, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
-	key := NewKey()
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s\n%s %s\n", keyFileVersion, purpose, key.ID("key"), base64.StdEncoding.EncodeToString(key[:]))
-	defer clear(b.Bytes())
-	if err := durable.Create(path, b.Bytes(), 0o600); err != nil {
+	text := format(purpose, DrawKey())
+	defer clear(text)
+	if err := durable.Create(path, text, 0o600); err != nil {
 		return nil, err
 	}
 	return LoadKeys(path, purpose)
+}
+
+// DrawKey draws a key for a key file.
+func DrawKey() NamedKey {
+	key := NewKey()
+	return NamedKey{key.ID("key"), key}
+}
+
+// format writes the text of a key file.
+func format(purpose string, keys ...NamedKey) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s\n", keyFileVersion, purpose)
+	for _, k := range keys {
+		fmt.Fprintf(&b, "%s %s\n", k.ID, base64.StdEncoding.EncodeToString(k.Key[:]))
+	}
+	return b.Bytes()
+}
+
+// EditKeys changes a key file to what edit makes of its keys, the current one
+// first. Nobody sees a half-written file, a crash leaves the old one or the new
+// one, and of two editors one waits for the other.
+func EditKeys(path, purpose string, edit func([]NamedKey) ([]NamedKey, error)) ([]NamedKey, error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close() // and gives the lock back
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, err
+	}
+	keys, err := LoadKeys(path, purpose)
+	if err != nil {
+		return nil, err
+	}
+	if keys, err = edit(keys); err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("crypt: %s would hold no key", path)
+	}
+	text := format(purpose, keys...)
+	defer clear(text)
+	return keys, durable.Replace(path, text, 0o600)
 }
 
 // LoadOrCreateKeys reads a key file, or makes it at the first start. Call it for

@@ -1,9 +1,10 @@
 package crypt
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 )
 
 // Wrapper wraps keys under a key that it does not hand out: a master key in
@@ -23,22 +24,17 @@ const wrapPurpose = "wrap"
 
 // Ring is a Wrapper over keys in memory: the first one wraps, all unwrap. It is
 // the master key where that lies in a file; after a rotation the earlier keys
-// stay in the ring until nothing is wrapped by them any more.
+// stay in the ring until nothing is wrapped by them any more. It is safe for
+// concurrent use, and its keys can be exchanged while it is in use.
 type Ring struct {
-	ids  []string
-	keys []Key
+	keys    atomic.Pointer[[]NamedKey]
+	missing func() // nil, or fetches keys that came meanwhile
 }
 
 // NewRing makes a ring of at least one named key, the current one first.
 func NewRing(keys ...NamedKey) (*Ring, error) {
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("crypt: a ring without a key")
-	}
 	r := &Ring{}
-	for _, k := range keys {
-		r.ids, r.keys = append(r.ids, k.ID), append(r.keys, k.Key)
-	}
-	return r, nil
+	return r, r.Exchange(keys...)
 }
 
 // NamedKey is a key and the name it goes by.
@@ -47,19 +43,47 @@ type NamedKey struct {
 	Key Key
 }
 
+// Exchange puts other keys into the ring, at least one, the current one first.
+func (r *Ring) Exchange(keys ...NamedKey) error {
+	if len(keys) == 0 {
+		return fmt.Errorf("crypt: a ring without a key")
+	}
+	keys = slices.Clone(keys)
+	r.keys.Store(&keys)
+	return nil
+}
+
+// OnMissing names what is called where a key is asked for that the ring does not
+// hold: it may Exchange the keys. Call it before the ring is used.
+func (r *Ring) OnMissing(fetch func()) { r.missing = fetch }
+
+func (r *Ring) current() NamedKey { return (*r.keys.Load())[0] }
+
 // KeyID implements Wrapper.
-func (r *Ring) KeyID() string { return r.ids[0] }
+func (r *Ring) KeyID() string { return r.current().ID }
 
 // Wrap implements Wrapper.
 func (r *Ring) Wrap(_ context.Context, key Key, bound []byte) ([]byte, error) {
-	return r.keys[0].Derive(wrapPurpose).seal(key[:], []byte(wrapPurpose), []byte(r.ids[0]), bound)
+	k := r.current()
+	return k.Key.Derive(wrapPurpose).seal(key[:], []byte(wrapPurpose), []byte(k.ID), bound)
+}
+
+// Fixed gives the wrapper as it is at this moment: what it wraps is wrapped by
+// its KeyID, whatever Exchange does meanwhile.
+func Fixed(w Wrapper) Wrapper {
+	if r, ok := w.(*Ring); ok {
+		fixed := &Ring{missing: r.missing}
+		fixed.keys.Store(r.keys.Load())
+		return fixed
+	}
+	return w
 }
 
 // Unwrap implements Wrapper.
 func (r *Ring) Unwrap(_ context.Context, keyID string, wrapped, bound []byte) (Key, error) {
 	k, ok := r.find(keyID)
 	if !ok {
-		return Key{}, fmt.Errorf("%w: no key %s at hand", ErrWrongKey, keyID)
+		return Key{}, fmt.Errorf("%w: %w: %s", ErrWrongKey, ErrNoKey, keyID)
 	}
 	plain, err := k.Derive(wrapPurpose).open(wrapped, []byte(wrapPurpose), []byte(keyID), bound)
 	if err != nil || len(plain) != len(Key{}) {
@@ -70,9 +94,17 @@ func (r *Ring) Unwrap(_ context.Context, keyID string, wrapped, bound []byte) (K
 }
 
 func (r *Ring) find(keyID string) (Key, bool) {
-	for i, id := range r.ids {
-		if id == keyID {
-			return r.keys[i], true
+	if k, ok := r.look(keyID); ok || r.missing == nil {
+		return k, ok
+	}
+	r.missing()
+	return r.look(keyID)
+}
+
+func (r *Ring) look(keyID string) (Key, bool) {
+	for _, k := range *r.keys.Load() {
+		if k.ID == keyID {
+			return k.Key, true
 		}
 	}
 	return Key{}, false
@@ -113,13 +145,17 @@ func NewBox(ring *Ring) *Box { return &Box{ring} }
 // Seal encrypts plaintext, bound to a context: Open needs the same one. The
 // form is version 1, the length of the key's name, the name, nonce, ciphertext, tag.
 func (b *Box) Seal(plaintext, bound []byte) ([]byte, error) {
-	id := b.ring.ids[0]
-	sealed, err := b.ring.keys[0].Derive(boxPurpose).seal(plaintext, []byte(boxPurpose), []byte(id), bound)
+	k := b.ring.current()
+	id := k.ID
+	sealed, err := k.Key.Derive(boxPurpose).seal(plaintext, []byte(boxPurpose), []byte(id), bound)
 	if err != nil {
 		return nil, err
 	}
-	return bytes.Join([][]byte{{1, byte(len(id))}, []byte(id), sealed}, nil), nil
+	return append(SealedBy(id), sealed...), nil
 }
+
+// SealedBy is how every value begins that the key of that name has sealed.
+func SealedBy(keyID string) []byte { return append([]byte{1, byte(len(keyID))}, keyID...) }
 
 // Open reverses Seal. ErrWrongKey where key, context or bytes are others.
 func (b *Box) Open(sealed, bound []byte) ([]byte, error) {
@@ -129,7 +165,7 @@ func (b *Box) Open(sealed, bound []byte) ([]byte, error) {
 	id, rest := string(sealed[2:2+sealed[1]]), sealed[2+sealed[1]:]
 	k, ok := b.ring.find(id)
 	if !ok {
-		return nil, fmt.Errorf("%w: no key %q at hand", ErrWrongKey, id)
+		return nil, fmt.Errorf("%w: %w: %q", ErrWrongKey, ErrNoKey, id)
 	}
 	return k.Derive(boxPurpose).open(rest, []byte(boxPurpose), []byte(id), bound)
 }

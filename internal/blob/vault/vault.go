@@ -9,6 +9,7 @@ import (
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -87,17 +88,26 @@ func (r rows) read(ctx context.Context, get func(context.Context, service.Reader
 		k, err = get(ctx, tx)
 		return err
 	})
-	return blob.KeyRow{
-		ID: k.ID, Scope: blob.Scope{Org: k.Org, Unit: k.Unit, Class: k.Class},
-		MasterID: k.MasterID, Wrapped: k.Wrapped, CreatedAt: k.CreatedAt,
-	}, err
+	return unitRow(k), err
 }
 
 func (r rows) InsertKey(ctx context.Context, row blob.KeyRow) error {
 	return r.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-		return tx.InsertKey(ctx, service.Key{
-			ID: row.ID, Org: row.Scope.Org, Unit: row.Scope.Unit, Class: row.Scope.Class,
-			MasterID: row.MasterID, Wrapped: row.Wrapped, CreatedAt: row.CreatedAt,
-		})
+		inForce, err := tx.Setting(ctx, service.SettingMaster)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		if err == nil && inForce != row.MasterID {
+			return fault.New(fault.Unavailable, "master_key_rotated", "The master key was rotated a moment ago. Try again.")
+		}
+		return tx.InsertKey(ctx, unitKey(row))
 	})
+}
+
+func unitRow(k service.Key) blob.KeyRow {
+	return blob.KeyRow{ID: k.ID, Scope: blob.Scope{Org: k.Org, Unit: k.Unit, Class: k.Class}, MasterID: k.MasterID, Wrapped: k.Wrapped, CreatedAt: k.CreatedAt}
+}
+
+func unitKey(r blob.KeyRow) service.Key {
+	return service.Key{ID: r.ID, Org: r.Scope.Org, Unit: r.Scope.Unit, Class: r.Scope.Class, MasterID: r.MasterID, Wrapped: r.Wrapped, CreatedAt: r.CreatedAt}
 }

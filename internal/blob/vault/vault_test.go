@@ -60,6 +60,10 @@ func (k keysOnly) KeyByID(_ context.Context, id string) (service.Key, error) {
 	return k.find(func(key service.Key) bool { return key.ID == id })
 }
 
+func (k keysOnly) Setting(context.Context, string) (string, error) {
+	return "", fault.New(fault.NotFound, "not_found", "no setting")
+}
+
 func (k keysOnly) InsertKey(ctx context.Context, key service.Key) error {
 	if _, err := k.Key(ctx, key.Org, key.Unit, key.Class); err == nil {
 		return fault.New(fault.Conflict, "exists", "there is one")

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/server"
+)
+
+// runKeys shows and rotates the master keys of an installation.
+func runKeys(ctx context.Context, env *Env, args []string) int {
+	if len(args) == 0 {
+		args = []string{""}
+	}
+	fs := flags(env, "keys")
+	asJSON := fs.Bool("json", false, "Write JSON.")
+	verb := args[0]
+	l, code, done := settings(env, fs, args[1:])
+	if done {
+		return code
+	}
+	show := func(v any, format string, words ...any) int {
+		if *asJSON {
+			printJSON(env, v)
+		} else {
+			fmt.Fprintf(env.Stdout, format, words...)
+		}
+		return exitOK
+	}
+	c := &l.Config
+	switch {
+	case verb == "list" && fs.NArg() == 0:
+		return listKeys(ctx, env, c, *asJSON)
+	case verb == "stage" && fs.NArg() == 0:
+		id, err := server.StageKey(c)
+		if err != nil {
+			return fail(env, err)
+		}
+		return show(map[string]string{"id": id}, "added %s; nothing is wrapped by it yet\nbring keys/master.key to every machine, then: paraph keys rotate %s\n", id, id)
+	case verb == "rotate" && fs.NArg() <= 1:
+		r, err := server.RotateMaster(ctx, c, fs.Arg(0))
+		if err != nil {
+			return fail(env, err)
+		}
+		if r.Running {
+			return show(r, "%s is the master key from now on; the running server wraps the keys by it\n`paraph keys list` shows how far it is\n", r.To)
+		}
+		return show(r, "%s is the master key from now on; %d keys of units were wrapped by it\n", r.To, r.Done.Units)
+	case verb == "retire" && fs.NArg() == 1:
+		if err := server.RetireKey(ctx, c, fs.Arg(0)); err != nil {
+			return fail(env, err)
+		}
+		return show(map[string]string{"retired": fs.Arg(0)}, "took %s out of keys/master.key\nbackups from before the rotation still need it: keep a copy with them\n", fs.Arg(0))
+	}
+	fs.Usage()
+	return exitUsage
+}
+
+func listKeys(ctx context.Context, env *Env, c *config.Config, asJSON bool) int {
+	all, err := server.ListKeys(ctx, c)
+	if err != nil {
+		return fail(env, err)
+	}
+	if asJSON {
+		printJSON(env, all)
+		return exitOK
+	}
+	for _, k := range all {
+		state := "not in force"
+		if k.InForce {
+			state = "in force"
+		}
+		fmt.Fprintf(env.Stdout, "%s  %-12s  wraps %d keys of units", k.ID, state, k.Wraps)
+		if needed := k.Needed(); needed != "" && !k.InForce {
+			fmt.Fprintf(env.Stdout, "; stored values need it %s", needed)
+		}
+		fmt.Fprintln(env.Stdout)
+	}
+	return exitOK
+}
