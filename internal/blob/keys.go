@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -32,9 +33,11 @@ type KeyRows interface {
 	// KeyByID gives the key of that id; a NotFound fault.
 	KeyByID(ctx context.Context, keyID string) (KeyRow, error)
 	// InsertKey keeps a new key, for good when it returns; a Conflict fault where
-	// another writer has made one for the scope first. An Unavailable fault where
-	// the master key that wraps it is not in force.
+	// another writer has made one for the scope first. Unavailable, CodeRotated,
+	// where the master key that wraps it is not in force.
 	InsertKey(ctx context.Context, row KeyRow) error
+	// MasterInForce names the master key to wrap by; "" where none is named.
+	MasterInForce(ctx context.Context) (string, error)
 	// DocumentKey gives the key of a document; a NotFound fault where it has none.
 	DocumentKey(ctx context.Context, org, documentID string) (DocumentKeyRow, error)
 	// DocumentKeyByID gives the document key of that id; a NotFound fault.
@@ -100,19 +103,51 @@ func (k *KeyRing) For(ctx context.Context, scope Scope) (crypt.Wrapper, error) {
 	return ring, nil
 }
 
-// create makes the key of a scope, or finds the one that came first.
-func (k *KeyRing) create(ctx context.Context, scope Scope) (KeyRow, error) {
-	now, master := k.clock.Now(), crypt.Fixed(k.master)
-	row := KeyRow{ID: id.New(KeyPrefix, now), Scope: scope, MasterID: master.KeyID(), CreatedAt: now}
-	var err error
-	if _, row.Wrapped, err = crypt.NewKEK(ctx, master, row.ID, boundKey(row.ID, scope)); err != nil {
-		return KeyRow{}, Away(err)
-	}
-	err = k.rows.InsertKey(ctx, row)
-	if fault.KindOf(err) == fault.Conflict {
-		return k.rows.KeyFor(ctx, scope)
+// create makes the key of a scope, or finds the one that came first. Where the
+// master key is rotated at this very moment, the second try follows it.
+func (k *KeyRing) create(ctx context.Context, scope Scope) (row KeyRow, err error) {
+	for range 2 {
+		var master crypt.Wrapper
+		if master, err = k.inForce(ctx); err != nil {
+			return KeyRow{}, err
+		}
+		now := k.clock.Now()
+		row = KeyRow{ID: id.New(KeyPrefix, now), Scope: scope, MasterID: master.KeyID(), CreatedAt: now}
+		if _, row.Wrapped, err = crypt.NewKEK(ctx, master, row.ID, boundKey(row.ID, scope)); err != nil {
+			return KeyRow{}, Away(err)
+		}
+		err = k.rows.InsertKey(ctx, row)
+		if fault.KindOf(err) == fault.Conflict {
+			return k.rows.KeyFor(ctx, scope)
+		}
+		if fault.CodeOf(err) != CodeRotated {
+			return row, err
+		}
 	}
 	return row, err
+}
+
+// CodeRotated is the code of KeyRows.InsertKey's fault for a master key that is
+// not in force.
+const CodeRotated = "master_key_rotated"
+
+// inForce gives the master key that the database names, whatever this process
+// has heard of a rotation.
+func (k *KeyRing) inForce(ctx context.Context) (crypt.Wrapper, error) {
+	master := crypt.Fixed(k.master)
+	want, err := k.rows.MasterInForce(ctx)
+	if err != nil || want == "" || want == master.KeyID() {
+		return master, err
+	}
+	ring, ok := k.master.(*crypt.Ring)
+	if !ok {
+		return nil, Away(fmt.Errorf("the master key %s is in force, not %s", want, master.KeyID()))
+	}
+	named, err := ring.Named(want)
+	if err != nil {
+		return nil, Away(err)
+	}
+	return named, nil
 }
 
 // ByID implements Keys.

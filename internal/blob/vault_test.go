@@ -58,6 +58,8 @@ func (r *rows) DocumentKeyByID(context.Context, string) (blob.DocumentKeyRow, er
 
 var errNone = fault.New(fault.NotFound, "not_found", "no key")
 
+func (r *rows) MasterInForce(context.Context) (string, error) { return "", nil }
+
 func (r *rows) InsertKey(ctx context.Context, row blob.KeyRow) error {
 	if _, err := r.KeyFor(ctx, row.Scope); err == nil {
 		return fault.New(fault.Conflict, "exists", "there is one")

@@ -79,6 +79,15 @@ func Fixed(w Wrapper) Wrapper {
 	return w
 }
 
+// Named gives a ring of the key of that name alone. ErrNoKey where it is not at hand.
+func (r *Ring) Named(keyID string) (*Ring, error) {
+	k, ok := r.find(keyID)
+	if !ok {
+		return nil, fmt.Errorf("%w: %w: %s", ErrWrongKey, ErrNoKey, keyID)
+	}
+	return NewRing(NamedKey{keyID, k})
+}
+
 // Unwrap implements Wrapper.
 func (r *Ring) Unwrap(_ context.Context, keyID string, wrapped, bound []byte) (Key, error) {
 	k, ok := r.find(keyID)

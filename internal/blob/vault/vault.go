@@ -98,10 +98,21 @@ func (r rows) InsertKey(ctx context.Context, row blob.KeyRow) error {
 			return err
 		}
 		if err == nil && inForce != row.MasterID {
-			return fault.New(fault.Unavailable, "master_key_rotated", "The master key was rotated a moment ago. Try again.")
+			return fault.New(fault.Unavailable, blob.CodeRotated, "The master key was rotated a moment ago. Try again.")
 		}
 		return tx.InsertKey(ctx, unitKey(row))
 	})
+}
+
+func (r rows) MasterInForce(ctx context.Context) (id string, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		id, err = tx.Setting(ctx, service.SettingMaster)
+		return err
+	})
+	if fault.KindOf(err) == fault.NotFound {
+		return "", nil
+	}
+	return id, err
 }
 
 func unitRow(k service.Key) blob.KeyRow {
