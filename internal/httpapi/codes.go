@@ -114,5 +114,8 @@ var catalogue = map[string]codeInfo{
 	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
 	"store_unavailable":   {kind: fault.Unavailable, title: "The database is away"},
 	"storage_unavailable": {kind: fault.Unavailable, title: "The file storage is away"},
+	"wrong_master_key":    {kind: fault.Unavailable, title: "The master key in force is not in the key file"},
+	"master_key_rotated":  {kind: fault.Unavailable, title: "The master key was rotated a moment ago"},
+	"key_in_use":          {kind: fault.Conflict, title: "Something still lies under the key"},
 	"storage_full":        {kind: fault.Unavailable, title: "The storage is full"},
 }

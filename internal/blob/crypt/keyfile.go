@@ -153,7 +153,10 @@ func EditKeys(path, purpose string, edit func([]NamedKey) ([]NamedKey, error)) (
 		return nil, err
 	}
 	defer dir.Close() // and gives the lock back
-	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
 		return nil, err
 	}
 	keys, err := LoadKeys(path, purpose)
