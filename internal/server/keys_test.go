@@ -36,7 +36,7 @@ func TestKeysAreMadeOnce(t *testing.T) {
 		if k == nil || all[0] == nil {
 			t.FailNow()
 		}
-		if !slices.Equal(k.masterIDs, all[0].masterIDs) || !bytes.Equal(k.logKey, all[0].logKey) ||
+		if !slices.Equal(k.ids(), all[0].ids()) || !bytes.Equal(k.logKey, all[0].logKey) ||
 			!bytes.Equal(k.Authority.RootPEM(), all[0].Authority.RootPEM()) || !k.Authority.Seal.Equal(all[0].Authority.Seal) {
 			t.Error("two processes have made keys of their own")
 		}
