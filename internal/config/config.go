@@ -75,14 +75,15 @@ type Config struct {
 
 	Lease time.Duration `name:"lease" doc:"On PostgreSQL: how long a leading process that says nothing is believed to live; workers five times as long."`
 
-	MaxUpload    int64   `name:"max-upload" doc:"Largest file taken in, in bytes."`
-	MaxPages     int     `name:"max-pages" doc:"Most pages of a document."`
-	MaxPixels    int64   `name:"max-pixels" doc:"Most pixels of one picture or page."`
-	RateLimit    float64 `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
-	RateBurst    int     `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
-	Workers      int     `name:"workers" doc:"Child processes, and pages read at once; 0: one per core."`
-	MemoryBudget int64   `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
-	OCRLanguages string  `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
+	MaxUpload       int64         `name:"max-upload" doc:"Largest file taken in, in bytes."`
+	MaxPages        int           `name:"max-pages" doc:"Most pages of a document."`
+	MaxPixels       int64         `name:"max-pixels" doc:"Most pixels of one picture or page."`
+	RateLimit       float64       `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
+	RateBurst       int           `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
+	Workers         int           `name:"workers" doc:"Child processes, and pages read at once; 0: one per core."`
+	MemoryBudget    int64         `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
+	QueueAgeWarning time.Duration `name:"queue-age-warning" doc:"Work that has waited longer is told in the log, with the reason; 0: never."`
+	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
@@ -107,7 +108,7 @@ func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
-		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu",
+		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
@@ -199,7 +200,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
 		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
-		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "rate-limit": c.RateLimit < 0,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {

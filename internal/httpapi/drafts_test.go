@@ -20,7 +20,7 @@ func TestDraft(t *testing.T) {
 		s.admin.post("/v1/drafts", body).problem(409, "external_id_taken")
 		s.admin.post("/v1/drafts", `{"business_unit":"nowhere","document_type":"none","metadata":[1],"colour":"red"}`).problem(422, "invalid_request", "/colour", "/metadata")
 		s.admin.post("/v1/drafts", `{"business_unit":"nowhere","document_type":"none"}`).problem(422, "invalid_document", "/business_unit", "/document_type")
-		s.admin.get("/v1/documents/"+d.ID+"/pages/1").want(409)
+		s.admin.get("/v1/documents/" + d.ID + "/pages/1").want(409)
 
 		var a Approval
 		s.admin.post("/v1/approvals", canonical(d.ID, "ana@example.com")).want(201).into(&a)

@@ -107,6 +107,7 @@ func build(c Config) *api {
 	a.tasks()
 	a.envelopes()
 	a.operations()
+	a.queues()
 	a.events()
 	a.logAudit()
 	a.archive()

@@ -18,6 +18,7 @@ type Operation struct {
 	DocumentID string     `json:"document_id"`
 	EnvelopeID string     `json:"envelope_id,omitempty" doc:"Of a seal."`
 	Progress   *Progress  `json:"progress,omitempty"`
+	Waiting    *Waiting   `json:"waiting,omitempty" doc:"Of one operation that no worker has: since when, and for what."`
 	Attempts   int        `json:"attempts"`
 	Code       string     `json:"code,omitempty" example:"child_crashed" doc:"Why it failed."`
 	Reason     string     `json:"reason,omitempty" doc:"The same for people."`
@@ -94,7 +95,7 @@ func (a *api) operations() {
 	handle(a, route{id: "listOperations", method: http.MethodGet, path: "/v1/operations", tag: "operations", does: access.ReadSettings,
 		summary: "List operations", about: "Newest first: all, the open ones, or those that are stuck."}, a.listOperations)
 	handle(a, route{id: "getOperation", method: http.MethodGet, path: "/v1/operations/{id}", tag: "operations", does: access.ReadSettings,
-		summary: "Get an operation, or wait for its end", about: "With `Prefer: wait=10` the answer is held back until the operation has ended, or for so many seconds.", codes: []string{"not_found"}}, a.getOperation)
+		summary: "Get an operation, or wait for its end", about: "One that no worker has says what it waits for. With `Prefer: wait=10` the answer is held back until the operation has ended, or for so many seconds.", codes: []string{"not_found"}}, a.getOperation)
 	handle(a, route{id: "retryOperation", method: http.MethodPost, path: "/v1/operations/{id}/retry", tag: "operations", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Start a failed operation again", about: "For one that failed for a reason that may have passed. Where the file itself is the reason, upload a corrected one.", codes: []string{"not_found", "operation_not_failed", "operation_not_retryable"}}, a.retryOperation)
 }
@@ -130,6 +131,9 @@ func (a *api) getOperation(ctx context.Context, in *getOperationInput) (*getOper
 		return nil, err
 	}
 	res := &getOperationOutput{Body: operationOf(&op)}
+	if res.Body.Waiting, err = a.waiting(ctx, op); err != nil {
+		return nil, err
+	}
 	if in.duration() > 0 {
 		res.PreferenceApplied = in.applied()
 	}

@@ -12,16 +12,18 @@ import (
 
 // DocumentType is a kind of document an organisation knows.
 type DocumentType struct {
-	Name      string    `json:"name" example:"purchase_order"`
-	Title     string    `json:"title" example:"Purchase order"`
-	Schema    *Object   `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata; absent: any object."`
-	Revision  int64     `json:"revision"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Name       string    `json:"name" example:"purchase_order"`
+	Title      string    `json:"title" example:"Purchase order"`
+	Schema     *Object   `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata; absent: any object."`
+	Weight     int       `json:"weight" doc:"Its share of the work beside other types."`
+	MaxRunning int       `json:"max_running" doc:"Most of its documents in work at once; 0: no limit."`
+	Revision   int64     `json:"revision"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 func documentTypeOf(t *document.Type) DocumentType {
-	out := DocumentType{Name: t.Name, Title: t.Title, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+	out := DocumentType{Name: t.Name, Title: t.Title, Weight: t.Weight, MaxRunning: t.MaxRunning, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
 	if len(t.Schema) > 0 && string(t.Schema) != "null" {
 		schema := Object(t.Schema)
 		out.Schema = &schema
@@ -33,11 +35,12 @@ func documentTypeOf(t *document.Type) DocumentType {
 type BusinessUnit struct {
 	Name      string    `json:"name" example:"purchasing"`
 	Title     string    `json:"title" example:"Purchasing"`
+	Weight    int       `json:"weight" doc:"Its share of the work on documents of one type beside other units."`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func unitOf(u *document.Unit) BusinessUnit {
-	return BusinessUnit{Name: u.Name, Title: u.Title, CreatedAt: u.CreatedAt}
+	return BusinessUnit{Name: u.Name, Title: u.Title, Weight: u.Weight, CreatedAt: u.CreatedAt}
 }
 
 // Client is a program that may ask for access tokens.
@@ -69,6 +72,8 @@ func (a *api) settings() {
 		summary: "List document types", about: "By name."}, a.listTypes)
 	handle(a, route{id: "createBusinessUnit", method: http.MethodPost, path: "/v1/business-units", tag: tag, does: access.ManageSettings, status: http.StatusCreated,
 		summary: "Make a business unit", about: "Units divide an organisation: documents lie in one, and clients can be confined to some.", codes: []string{"invalid_unit", "exists"}}, a.createUnit)
+	handle(a, route{id: "changeBusinessUnit", method: http.MethodPatch, path: "/v1/business-units/{name}", tag: tag, does: access.ManageSettings,
+		summary: "Change a business unit", about: "What is left out stays as it is.", codes: []string{"invalid_unit", "not_found"}}, a.changeUnit)
 	handle(a, route{id: "listBusinessUnits", method: http.MethodGet, path: "/v1/business-units", tag: tag, does: access.ReadSettings,
 		summary: "List business units", about: "By name."}, a.listUnits)
 	handle(a, route{id: "createClient", method: http.MethodPost, path: "/v1/clients", tag: tag, does: access.ManageSettings, status: http.StatusCreated,
@@ -82,8 +87,10 @@ func (a *api) settings() {
 
 // DocumentTypeRequest is what a document type is made of.
 type DocumentTypeRequest struct {
-	Title  string  `json:"title,omitempty" example:"Purchase order"`
-	Schema *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused."`
+	Title      string  `json:"title,omitempty" example:"Purchase order"`
+	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused."`
+	Weight     *int    `json:"weight,omitempty" doc:"Its share of the work beside other types, 1 to 1000. Left out: as it was; 1 for a new type."`
+	MaxRunning *int    `json:"max_running,omitempty" doc:"Most of its documents in work at once; 0: no limit. Left out: as it was."`
 }
 
 // TypePath is the path parameter of one document type.
@@ -107,7 +114,7 @@ func (a *api) saveType(ctx context.Context, in *saveTypeInput) (*oneType, error)
 	if in.Body.Schema != nil {
 		schema = *in.Body.Schema
 	}
-	out, err := a.Service.SaveDocumentType(ctx, callOf(ctx), in.Name, in.Body.Title, schema)
+	out, err := a.Service.SaveDocumentType(ctx, callOf(ctx), in.Name, service.SavedType{Title: in.Body.Title, Schema: schema, Weight: in.Body.Weight, MaxRunning: in.Body.MaxRunning})
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +139,9 @@ func (a *api) listTypes(ctx context.Context, _ *struct{}) (*struct{ Body Items[D
 
 // BusinessUnitRequest is what a business unit is made of.
 type BusinessUnitRequest struct {
-	Name  string `json:"name" example:"purchasing" doc:"1 to 63 characters of a-z, 0-9, _ and -."`
-	Title string `json:"title,omitempty" example:"Purchasing"`
+	Name   string `json:"name" example:"purchasing" doc:"1 to 63 characters of a-z, 0-9, _ and -."`
+	Title  string `json:"title,omitempty" example:"Purchasing"`
+	Weight *int   `json:"weight,omitempty" doc:"Its share of the work on documents of one type beside other units, 1 to 1000. Default 1."`
 }
 
 type createUnitInput struct {
@@ -147,7 +155,31 @@ type oneUnit struct {
 }
 
 func (a *api) createUnit(ctx context.Context, in *createUnitInput) (*oneUnit, error) {
-	out, err := a.Service.CreateUnit(ctx, callOf(ctx), in.Body.Name, in.Body.Title)
+	weight := 1
+	if in.Body.Weight != nil {
+		weight = *in.Body.Weight
+	}
+	out, err := a.Service.CreateUnit(ctx, callOf(ctx), in.Body.Name, in.Body.Title, weight)
+	if err != nil {
+		return nil, err
+	}
+	return &oneUnit{Replayed: replayed(out.Replayed), Body: unitOf(&out.Value)}, nil
+}
+
+// BusinessUnitChange is what may be changed of a business unit.
+type BusinessUnitChange struct {
+	Title  *string `json:"title,omitempty" example:"Purchasing"`
+	Weight *int    `json:"weight,omitempty" doc:"1 to 1000."`
+}
+
+type changeUnitInput struct {
+	Name string `path:"name" maxLength:"63" example:"purchasing"`
+	Keyed
+	Body BusinessUnitChange
+}
+
+func (a *api) changeUnit(ctx context.Context, in *changeUnitInput) (*oneUnit, error) {
+	out, err := a.Service.ChangeUnit(ctx, callOf(ctx), in.Name, in.Body.Title, in.Body.Weight)
 	if err != nil {
 		return nil, err
 	}

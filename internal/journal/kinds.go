@@ -50,6 +50,7 @@ const (
 
 	DocumentTypeSaved Kind = "document_type.saved"
 	UnitCreated       Kind = "unit.created"
+	UnitChanged       Kind = "unit.changed"
 	ClientCreated     Kind = "client.created"
 	ClientRevoked     Kind = "client.revoked"
 
@@ -111,6 +112,7 @@ var Kinds = []KindInfo{
 
 	{DocumentTypeSaved, true, "A document type was made or changed."},
 	{UnitCreated, true, "A business unit was made."},
+	{UnitChanged, true, "A business unit's title or weight was changed."},
 	{ClientCreated, false, "An API client was made."},
 	{ClientRevoked, false, "An API client lost its access."},
 

@@ -86,12 +86,9 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Queues: map[string]telemetry.Queue{}, Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{}}
-	for _, name := range append(service.OperationKinds(), work.QueueMail, work.QueueTimer) {
-		out.Queues[name] = telemetry.Queue{}
-	}
-	for name, d := range depths {
-		out.Queues[name] = telemetry.Queue{Waiting: d.Waiting, Oldest: d.Oldest}
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{}}
+	if out.Queues, err = s.queues(ctx, depths); err != nil {
+		return telemetry.State{}, err
 	}
 	out.Log = s.logState(ctx)
 	for name, at := range f.Cursors {

@@ -264,6 +264,9 @@ func (s *Server) Start(ctx context.Context) error {
 		s.goPart(ctx, "sequencer", func(ctx context.Context) error { return lead(ctx, s.Store) })
 	}
 	if s.Config.Has(config.RoleDispatch) {
+		if s.Config.QueueAgeWarning > 0 {
+			s.goPart(ctx, "queues", s.watchQueues)
+		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/fair"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -115,9 +116,17 @@ func badSchema(err error) error {
 		fault.Detail{Pointer: "/schema", Code: "bad_schema", Message: strings.ReplaceAll(err.Error(), "paraph:metadata", "schema")})
 }
 
+// SavedType is what an administrator says of a document type.
+type SavedType struct {
+	Title      string
+	Schema     json.RawMessage
+	Weight     *int // nil: as it was
+	MaxRunning *int // nil: as it was
+}
+
 // SaveDocumentType makes or changes a document type.
 // Faults: Invalid "invalid_document_type"; Forbidden "missing_scope".
-func (s *Service) SaveDocumentType(ctx context.Context, call Call, name, title string, schema json.RawMessage) (Result[document.Type], error) {
+func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, in SavedType) (Result[document.Type], error) {
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[document.Type]{}, err
 	}
@@ -125,31 +134,43 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name, title s
 	if !document.Slug(name) {
 		l.Add("path/name", "bad_slug", "A document type is 1 to 63 characters of a-z, 0-9, _ and -, and starts with a letter or digit.")
 	}
-	if len(schema) > MaxSchema {
-		l.Add("/schema", "too_long", "The schema has %d bytes; at most %d are kept.", len(schema), MaxSchema)
+	if len(in.Schema) > MaxSchema {
+		l.Add("/schema", "too_long", "The schema has %d bytes; at most %d are kept.", len(in.Schema), MaxSchema)
+	}
+	if w := in.Weight; w != nil && (*w < 1 || *w > fair.MaxWeight) {
+		l.Add("/weight", "out_of_range", "A weight is 1 to %d.", fair.MaxWeight)
+	}
+	if n := in.MaxRunning; n != nil && *n < 0 {
+		l.Add("/max_running", "out_of_range", "The limit is 0 (none) or more.")
 	}
 	if err := l.Err("invalid_document_type", "The document type has faults."); err != nil {
 		return Result[document.Type]{}, err
 	}
-	if len(schema) > 0 && string(schema) != "null" {
-		if _, err := s.schemas.compile(schema); err != nil {
+	if len(in.Schema) > 0 && string(in.Schema) != "null" {
+		if _, err := s.schemas.compile(in.Schema); err != nil {
 			return Result[document.Type]{}, err
 		}
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Type, error) {
 		t, err := c.DocumentType(ctx, call.Actor.Org, name)
 		if fault.KindOf(err) == fault.NotFound {
-			t = document.Type{Org: call.Actor.Org, Name: name, CreatedAt: c.Now()}
+			t = document.Type{Org: call.Actor.Org, Name: name, Weight: 1, CreatedAt: c.Now()}
 		} else if err != nil {
 			return t, err
 		}
-		t.Title, t.Schema, t.UpdatedAt = title, schema, c.Now()
+		t.Title, t.Schema, t.UpdatedAt = in.Title, in.Schema, c.Now()
+		if in.Weight != nil {
+			t.Weight = *in.Weight
+		}
+		if in.MaxRunning != nil {
+			t.MaxRunning = *in.MaxRunning
+		}
 		if err := c.SaveDocumentType(ctx, t); err != nil {
 			return t, err
 		}
 		t.Revision++
 		return t, c.log(t.Org, "", note{kind: journal.DocumentTypeSaved, subject: "document_type", id: name,
-			data: map[string]any{"document_type": name, "revision": t.Revision}, digests: map[string]string{"schema": hexSum(schema)}})
+			data: map[string]any{"document_type": name, "revision": t.Revision}, digests: map[string]string{"schema": hexSum(in.Schema)}})
 	})
 }
 

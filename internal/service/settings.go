@@ -19,7 +19,7 @@ import (
 
 // CreateUnit makes a business unit.
 // Faults: Invalid "invalid_unit"; Conflict "exists"; Forbidden "missing_scope".
-func (s *Service) CreateUnit(ctx context.Context, call Call, name, title string) (Result[document.Unit], error) {
+func (s *Service) CreateUnit(ctx context.Context, call Call, name, title string, weight int) (Result[document.Unit], error) {
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[document.Unit]{}, err
 	}
@@ -27,8 +27,11 @@ func (s *Service) CreateUnit(ctx context.Context, call Call, name, title string)
 		return Result[document.Unit]{}, fault.New(fault.Invalid, "invalid_unit", "The business unit has faults.").With(
 			fault.Detail{Pointer: "/name", Code: "bad_slug", Message: "A business unit is 1 to 63 characters of a-z, 0-9, _ and -, and starts with a letter or digit."})
 	}
+	if err := checkWeight("invalid_unit", "The business unit has faults.", weight); err != nil {
+		return Result[document.Unit]{}, err
+	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Unit, error) {
-		u := document.Unit{Org: call.Actor.Org, Name: name, Title: title, CreatedAt: c.Now()}
+		u := document.Unit{Org: call.Actor.Org, Name: name, Title: title, Weight: weight, CreatedAt: c.Now()}
 		if err := c.InsertUnit(ctx, u); err != nil {
 			return u, err
 		}

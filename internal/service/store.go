@@ -54,6 +54,7 @@ type Reader interface {
 	rotationReader
 	backlogReader
 	keptReader
+	queueReader
 }
 
 // Tx is what can be asked and changed inside one transaction.

@@ -192,3 +192,28 @@ func (t *Tx) DropPages(ctx context.Context, org, operationID string) error {
 	_, err := exec(ctx, t.c, "DELETE FROM kept_page WHERE org = ? AND operation_id = ?", org, operationID)
 	return err
 }
+
+// Ahead implements service.Reader.
+func (r *Reader) Ahead(ctx context.Context, b service.Backlogged, most int) (int, error) {
+	n, err := one(ctx, r.c, scanInt, `SELECT COUNT(*) FROM (SELECT 1 AS one FROM backlog WHERE kind = ? AND org = ? AND doc_type = ? AND unit = ? AND alone = ? AND holder = ''
+		AND (due_at < ? OR (due_at = ? AND operation_id < ?)) LIMIT ?) ahead`, b.Kind, b.Org, b.Type, b.Unit, b.Alone, b.DueAt, b.DueAt, b.OperationID, most)
+	return int(n), err
+}
+
+func scanQueue(s scanner) (q service.QueueState, err error) {
+	err = s.Scan(&q.Org, &q.Kind, &q.Type, &q.Unit, &q.Waiting, &q.Later, &q.Suspected, &q.Running, stamp{&q.Oldest}, stamp{&q.Next})
+	return
+}
+
+// Queues implements service.Reader.
+func (r *Reader) Queues(ctx context.Context, org string, now time.Time) ([]service.QueueState, error) {
+	return list(ctx, r.c, scanQueue, `SELECT org, kind, doc_type, unit, SUM(CASE WHEN holder = '' AND due_at <= ? THEN 1 ELSE 0 END), SUM(CASE WHEN holder = '' AND due_at > ? THEN 1 ELSE 0 END),
+		SUM(CASE WHEN holder = '' AND alone = TRUE THEN 1 ELSE 0 END), SUM(CASE WHEN holder <> '' THEN 1 ELSE 0 END),
+		MIN(CASE WHEN holder = '' AND due_at <= ? THEN due_at END), MIN(CASE WHEN holder = '' AND due_at > ? THEN due_at END)
+		FROM backlog WHERE org = ? OR ? = '' GROUP BY org, kind, doc_type, unit ORDER BY org, kind, doc_type, unit`, now, now, now, now, org, org)
+}
+
+// Workers implements service.Reader. Leases go by the database's clock.
+func (r *Reader) Workers(ctx context.Context) ([]string, error) {
+	return list(ctx, r.c, scanString, "SELECT name FROM lease WHERE name LIKE ? AND until > CAST("+r.c.dialect().now+" AS BIGINT) ORDER BY name", service.WorkerLease("%"))
+}

@@ -107,13 +107,15 @@ func (m *Metrics) Handler() http.Handler {
 
 // Queue is what waits in one queue.
 type Queue struct {
-	Waiting int64
-	Oldest  time.Time // zero: nothing waits
+	Name         string
+	DocumentType string // "" where a queue knows no types
+	Waiting      int64
+	Oldest       time.Time // zero: nothing waits
 }
 
 // State is what gauges show at the moment of a scrape.
 type State struct {
-	Queues     map[string]Queue
+	Queues     []Queue
 	Unnumbered int64 // journal entries without a place in the log
 	LogSize    int64
 	Lag        map[string]int64 // entries a dispatcher has not read, by name
@@ -123,18 +125,20 @@ type State struct {
 
 // Watch registers the gauges; read is called at each scrape, within its time.
 func (m *Metrics) Watch(read func(ctx context.Context) (State, error), now func() time.Time, log *slog.Logger) {
-	m.registry.MustRegister(&gauges{read: read, now: now, log: log})
+	m.registry.MustRegister(&gauges{read: read, now: now, log: log, label: m.label})
 }
 
 type gauges struct {
 	read func(ctx context.Context) (State, error)
 	now  func() time.Time
 	log  *slog.Logger
+	// label bounds the labels of document types.
+	label func(documentType string) string
 }
 
 var (
-	descDepth     = prometheus.NewDesc("paraph_queue_depth", "Jobs that wait, by queue.", []string{"queue"}, nil)
-	descAge       = prometheus.NewDesc("paraph_queue_age_seconds", "Time the oldest waiting job has been due, by queue.", []string{"queue"}, nil)
+	descDepth     = prometheus.NewDesc("paraph_queue_depth", "Work that waits and is due, by queue and document type.", []string{"queue", "document_type"}, nil)
+	descAge       = prometheus.NewDesc("paraph_queue_age_seconds", "Time the oldest of it has been due.", []string{"queue", "document_type"}, nil)
 	descWaiting   = prometheus.NewDesc("paraph_journal_unnumbered", "Journal entries that wait for their place in the log.", nil, nil)
 	descLogSize   = prometheus.NewDesc("paraph_log_size", "Entries in the log.", nil, nil)
 	descLag       = prometheus.NewDesc("paraph_dispatcher_lag", "Journal entries a dispatcher has not read yet.", []string{"dispatcher"}, nil)
@@ -160,13 +164,13 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for name, q := range state.Queues {
-		gauge(descDepth, float64(q.Waiting), name)
+	for _, q := range g.labelled(state.Queues) {
+		gauge(descDepth, float64(q.Waiting), q.Name, q.DocumentType)
 		age := 0.0
 		if !q.Oldest.IsZero() {
 			age = max(0, g.now().Sub(q.Oldest).Seconds())
 		}
-		gauge(descAge, age, name)
+		gauge(descAge, age, q.Name, q.DocumentType)
 	}
 	gauge(descWaiting, float64(state.Unnumbered))
 	gauge(descLogSize, float64(state.LogSize))
@@ -177,4 +181,22 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descDocuments, float64(n), s)
 	}
 	state.Log.collect(gauge)
+}
+
+// labelled sums up the queues by the labels they get.
+func (g *gauges) labelled(queues []Queue) map[[2]string]Queue {
+	out := map[[2]string]Queue{}
+	for _, q := range queues {
+		if q.DocumentType != "" {
+			q.DocumentType = g.label(q.DocumentType)
+		}
+		key := [2]string{q.Name, q.DocumentType}
+		sum, known := out[key]
+		q.Waiting += sum.Waiting
+		if known && !sum.Oldest.IsZero() && (q.Oldest.IsZero() || sum.Oldest.Before(q.Oldest)) {
+			q.Oldest = sum.Oldest
+		}
+		out[key] = q
+	}
+	return out
 }

@@ -40,8 +40,8 @@ func TestEachMetricMoves(t *testing.T) {
 		`paraph_time_to_ocr_seconds_count{document_type="invoice"} 1`,
 		`paraph_time_to_sign_seconds_count{document_type="invoice"} 1`,
 		`paraph_approvals_decided_total{outcome="approved"} 1`,
-		`paraph_queue_depth{queue="capture"} 3`,
-		`paraph_queue_age_seconds{queue="capture"} 60`,
+		`paraph_queue_depth{document_type="invoice",queue="capture"} 3`,
+		`paraph_queue_age_seconds{document_type="invoice",queue="capture"} 60`,
 		`paraph_journal_unnumbered 2`,
 		`paraph_log_size 9`,
 		`paraph_dispatcher_lag{dispatcher="jobs"} 4`,
@@ -59,7 +59,7 @@ func TestEachMetricMoves(t *testing.T) {
 	m.TimeToOCR("invoice", time.Second)
 	m.TimeToSign("invoice", time.Minute)
 	m.ApprovalDecided("approved")
-	state = State{Queues: map[string]Queue{"capture": {Waiting: 3, Oldest: now.Add(-time.Minute)}}, Unnumbered: 2, LogSize: 9, Lag: map[string]int64{"jobs": 4}, Documents: map[string]int64{"draft": 5}}
+	state = State{Queues: []Queue{{Name: "capture", DocumentType: "invoice", Waiting: 2, Oldest: now}, {Name: "capture", DocumentType: "invoice", Waiting: 1, Oldest: now.Add(-time.Minute)}}, Unnumbered: 2, LogSize: 9, Lag: map[string]int64{"jobs": 4}, Documents: map[string]int64{"draft": 5}}
 	after := scrape(t, m)
 	for _, line := range want {
 		if !strings.Contains(after, line) {

@@ -78,7 +78,7 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 			return err
 		}
 		started := time.Now()
-		if err := step.do(ctx); err != nil {
+		if err := run.timed(ctx, step.name, step.do); err != nil {
 			if errors.Is(err, ErrTurnOver) {
 				return err
 			}
@@ -94,6 +94,20 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	return failpoint.Hit(failpoint.CaptureFinished)
+}
+
+// timed does a step within its time. Reading has a time for each page instead.
+func (c *capture) timed(ctx context.Context, step string, do func(context.Context) error) error {
+	if step == "read" {
+		return do(ctx)
+	}
+	pages := 0
+	if c.found != nil {
+		pages = len(c.found.Pages)
+	}
+	ctx, cancel := within(ctx, pages)
+	defer cancel()
+	return do(ctx)
 }
 
 // inspect fetches the newest original and finds out what it is.

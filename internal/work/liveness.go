@@ -44,12 +44,10 @@ func NewLiveness(store service.Store, jobs *Jobs, by Holder, log *slog.Logger) *
 	return l
 }
 
-func leaseOf(process string) string { return "worker/" + process }
-
 // Beat says that this process lives. It is called before the first job is taken.
 func (l *Liveness) Beat(ctx context.Context) error {
 	return l.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-		_, _, err := tx.Lease(ctx, leaseOf(l.holder), l.holder, l.ttl)
+		_, _, err := tx.Lease(ctx, service.WorkerLease(l.holder), l.holder, l.ttl)
 		return err
 	})
 }
@@ -69,7 +67,7 @@ func (l *Liveness) Reap(ctx context.Context) error {
 			n = 0
 			// Whoever can take its lease knows that it is dead. The lease is taken for
 			// no time, so that a process that comes back has it at its next beat.
-			_, dead, err := tx.Lease(ctx, leaseOf(p), l.holder, 0)
+			_, dead, err := tx.Lease(ctx, service.WorkerLease(p), l.holder, 0)
 			if err != nil || !dead {
 				return err
 			}

@@ -110,6 +110,11 @@ func (w *OperationWorker) attempt(ctx context.Context, job Job) (err error) {
 	if !ok {
 		return fmt.Errorf("no handler for operations of kind %s", job.Operation.Kind)
 	}
+	if job.Operation.Kind != service.OpCapture { // whose steps have times of their own
+		var cancel context.CancelFunc
+		ctx, cancel = within(ctx, job.Document.Pages)
+		defer cancel()
+	}
 	return handle(ctx, job)
 }
 

@@ -23,6 +23,9 @@ const (
 	// pageTime is what drawing and recognising one page may take, readings of other
 	// directions and sizes included, from the moment it has its place.
 	pageTime = 10 * time.Minute
+	// stepTime and stepTimePerPage are what everything else may take that is done to a document as a whole.
+	stepTime        = 10 * time.Minute
+	stepTimePerPage = 2 * time.Second
 	// A page needs memory for the engines, and for each of its pixels: as drawn in
 	// the child, as prepared in both, and as the recogniser works on it.
 	pageMemory  = 160 << 20
@@ -30,6 +33,11 @@ const (
 	// scanDPI is taken for a page that is a picture until its real size is known.
 	scanDPI = 300
 )
+
+// within gives a step over so many pages its time.
+func within(ctx context.Context, pages int) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, stepTime+time.Duration(pages)*stepTimePerPage)
+}
 
 // readPage is what was read of one page.
 type readPage struct {
