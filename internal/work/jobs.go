@@ -159,6 +159,19 @@ func (j *Jobs) Insert(ctx context.Context, tx service.Tx, jobs []river.InsertMan
 	return j.insert(ctx, tx, jobs)
 }
 
+// completeJob ends a job that is being worked inside tx.
+func completeJob[A river.JobArgs](ctx context.Context, tx service.Tx, job *river.Job[A]) (err error) {
+	if inner, ok := tx.(interface{ SQLTx() *sql.Tx }); ok && inner.SQLTx() != nil {
+		_, err = river.JobCompleteTx[*riversqlite.Driver](ctx, inner.SQLTx(), job)
+		return err
+	}
+	if inner, ok := tx.(interface{ PgxTx() pgx.Tx }); ok && inner.PgxTx() != nil {
+		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, inner.PgxTx(), job)
+		return err
+	}
+	return errors.New("the transaction is of no database that is known")
+}
+
 // Start begins to work the queues.
 func (j *Jobs) Start(ctx context.Context) error { return j.start(ctx) }
 

@@ -71,6 +71,9 @@ func (w *MailWorker) Work(ctx context.Context, job *river.Job[MailArgs]) (err er
 	}
 	delivered, err := w.deliver(ctx, letters, before.Delivered)
 	if err == nil {
+		if len(delivered) > 0 {
+			w.noteDone(ctx, job)
+		}
 		return nil
 	}
 	w.Meter.Retry("mail")
@@ -80,6 +83,16 @@ func (w *MailWorker) Work(ctx context.Context, job *river.Job[MailArgs]) (err er
 		}
 	}
 	return err
+}
+
+// noteDone ends the job at once. The queue by itself notes ends in batches, up to
+// a quarter of a second later, and would send everything again if the process
+// died before that.
+func (w *MailWorker) noteDone(ctx context.Context, job *river.Job[MailArgs]) {
+	err := w.Service.Store.Write(ctx, func(ctx context.Context, tx service.Tx) error { return completeJob(ctx, tx, job) })
+	if err != nil {
+		w.Log.Warn("that a message went out was not noted at once; the queue notes it later", "event", job.Args.EventID, "error", err)
+	}
 }
 
 // deliveredKey is where a job that has to be repeated keeps the ids of the
