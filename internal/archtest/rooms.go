@@ -61,7 +61,7 @@ var rooms = []room{
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
 		"httpapi", "oauth", "signpage", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
-	{name: "witness", folders: []string{"internal/witness"}, may: domain},
+	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "webui", folders: []string{"internal/webui"}},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
 		"server", "witness", "config", "telemetry", "leaf", "domain", "pades", "sandbox", "crypt", "demodata", "sdk", "brand",

@@ -50,6 +50,9 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 // waitOf gives how long the caller asked to wait, in the header or the query.
 func waitOf(r *http.Request) time.Duration {
 	wait := preferWait(r.Header.Get("Prefer"))
+	if _, ack := preferAck(strings.Join(r.Header.Values("Prefer"), ",")); r.Method != http.MethodGet {
+		wait += ack
+	}
 	if r.URL.Query().Has("wait") {
 		wait = maxWait
 	}

@@ -216,7 +216,6 @@ func (in *reasonInput) reason() string {
 type archiveDocumentInput struct {
 	DocumentPath
 	Keyed
-	Awaited
 }
 
 func (a *api) archiveDocument(ctx context.Context, in *archiveDocumentInput) (*startedOperation, error) {
@@ -224,7 +223,7 @@ func (a *api) archiveDocument(ctx context.Context, in *archiveDocumentInput) (*s
 	if err != nil {
 		return nil, err
 	}
-	return a.started(ctx, in.Awaited, out)
+	return a.started(ctx, in.awaited(), out)
 }
 
 // readableAgain gives a document as it is now; before where the caller may write but not read.

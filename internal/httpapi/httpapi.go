@@ -75,6 +75,7 @@ const (
 	defaultTimeout   = 30 * time.Second
 	maxBody          = 1 << 20 // bytes of a JSON body
 	maxWait          = 60 * time.Second
+	defaultAck       = 5 * time.Second // longest wait for an acknowledgement level, without wait=
 )
 
 // api is the contract with what its handlers need.
@@ -108,6 +109,7 @@ func build(c Config) *api {
 	a.envelopes()
 	a.operations()
 	a.queues()
+	a.vouching()
 	a.events()
 	a.logAudit()
 	a.archive()
@@ -161,6 +163,9 @@ const (
 
 // handle registers one operation with its handler.
 func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)) {
+	if rt.method != http.MethodGet {
+		fn = acknowledged(a, fn)
+	}
 	huma.Register(a.huma, huma.Operation{
 		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
 		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,

@@ -20,11 +20,23 @@ const codeKeyRequired = "idempotency_key_required"
 // Keyed is part of the input of every operation that changes something.
 type Keyed struct {
 	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[\\x21-\\x7e]+$" example:"3f6b1c9e-5c0e-4a58-9d2a-0f6f1f2f7b11" doc:"Names this request: 1 to 255 visible ASCII characters, new for each new request. Repeating it returns the first answer, marked Idempotency-Replayed, for 7 days."`
+	Prefer         string `header:"Prefer" example:"ack=checkpointed" doc:"ack=checkpointed holds the answer back until the change stands in the log under a signed checkpoint, ack=witnessed until the log's witnesses have cosigned one: for 5 seconds at most, or for as many as wait=N says, 60 at most. The change is committed whatever comes of it; Preference-Applied names the level that was reached. Where the answer is an operation, wait=N also waits for its end."`
 }
+
+func (k Keyed) awaited() Awaited { return Awaited{Prefer: k.Prefer} }
 
 // Replayed is part of the output of every operation that changes something.
 type Replayed struct {
-	Replayed string `header:"Idempotency-Replayed" doc:"true where this is the first answer to a repeated request."`
+	Replayed          string `header:"Idempotency-Replayed" doc:"true where this is the first answer to a repeated request."`
+	PreferenceApplied string `header:"Preference-Applied" doc:"What was done about Prefer: wait=N, and ack= with the level that was reached: committed, checkpointed or witnessed."`
+}
+
+// applied notes a preference that was taken into account.
+func (r *Replayed) applied(preference string) {
+	if r.PreferenceApplied != "" {
+		preference = r.PreferenceApplied + ", " + preference
+	}
+	r.PreferenceApplied = preference
 }
 
 func replayed(yes bool) Replayed {
@@ -42,7 +54,7 @@ func callOf(ctx context.Context, extra ...[]byte) service.Call {
 	if rq.body != nil {
 		body = append(body, rq.body.Sum(nil))
 	}
-	return service.Call{Actor: rq.actor, Idem: &service.Idempotency{
+	return service.Call{Actor: rq.actor, Receipt: &rq.receipt, Idem: &service.Idempotency{
 		Route: rq.route, Key: rq.key, Digest: requestDigest(rq.http, body...),
 	}}
 }
@@ -86,19 +98,56 @@ type hashedBody struct {
 	io.Closer
 }
 
+// preference gives the value of one preference of a Prefer header (RFC 7240), ""
+// where it is not there.
+func preference(header, wanted string) string {
+	for pref := range strings.FieldsFuncSeq(header, func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, _ := strings.Cut(pref, "=")
+		if strings.EqualFold(strings.TrimSpace(name), wanted) {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
+}
+
 // preferWait reads "wait=N" of a Prefer header (RFC 7240 section 4.3), at most
 // maxWait. What cannot be read is no preference.
 func preferWait(header string) time.Duration {
-	for pref := range strings.FieldsFuncSeq(header, func(r rune) bool { return r == ',' || r == ';' }) {
-		name, value, _ := strings.Cut(pref, "=")
-		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
-			continue
-		}
-		n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-		if err != nil || n < 0 {
-			return 0
-		}
-		return min(time.Duration(min(n, 3600))*time.Second, maxWait)
+	n, err := strconv.Atoi(preference(header, "wait"))
+	if err != nil || n < 0 {
+		return 0
 	}
-	return 0
+	return min(time.Duration(min(n, 3600))*time.Second, maxWait)
+}
+
+// preferAck reads "ack=LEVEL" of a Prefer header and how long to wait for it; ""
+// where no level is asked for.
+func preferAck(header string) (service.Ack, time.Duration) {
+	level := service.Ack(strings.ToLower(preference(header, "ack")))
+	if !level.Valid() {
+		return "", 0
+	}
+	wait := preferWait(header)
+	if wait == 0 {
+		wait = defaultAck
+	}
+	return level, wait
+}
+
+// acknowledged wraps the handler of every operation that changes something:
+// after its command has committed, the answer is held back until the level asked
+// for is reached, and says which was.
+func acknowledged[I, O any](a *api, fn func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		out, err := fn(ctx, in)
+		answer, ok := any(out).(interface{ applied(string) })
+		if err != nil || !ok {
+			return out, err
+		}
+		rq := requestOf(ctx)
+		if level, wait := preferAck(strings.Join(rq.http.Header.Values("Prefer"), ",")); level != "" {
+			answer.applied("ack=" + string(a.Service.AwaitAck(ctx, rq.receipt, level, wait)))
+		}
+		return out, nil
+	}
 }

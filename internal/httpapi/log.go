@@ -11,7 +11,8 @@ import (
 // tlog-tiles, and the keys to check them with. It needs no token: leaves hold
 // salted commitments, and whoever wants to watch the log shall be able to.
 func (a *api) mountLog() {
-	a.mux.HandleFunc("GET /log/checkpoint", a.public(a.checkpoint))
+	a.mux.HandleFunc("GET /log/checkpoint", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, false) }))
+	a.mux.HandleFunc("GET /log/checkpoint/latest", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, true) }))
 	a.mux.HandleFunc("GET /log/tile/{path...}", a.public(a.tile))
 	a.mux.HandleFunc("GET /.well-known/paraph/log.vkey", a.public(func(w http.ResponseWriter, r *http.Request) error {
 		return constant(w, "text/plain; charset=utf-8", []byte(strings.TrimSpace(a.LogKey)+"\n"))
@@ -35,8 +36,8 @@ func (a *api) public(fn func(http.ResponseWriter, *http.Request) error) http.Han
 	}
 }
 
-func (a *api) checkpoint(w http.ResponseWriter, r *http.Request) error {
-	note, err := a.Service.Checkpoint(r.Context())
+func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, latest bool) error {
+	note, err := a.Service.Checkpoint(r.Context(), latest)
 	if err != nil {
 		return err
 	}

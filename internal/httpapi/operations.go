@@ -62,10 +62,9 @@ func (w Awaited) applied() string {
 // 200 where the caller waited for its end.
 type startedOperation struct {
 	Replayed
-	Status            int
-	Location          string `header:"Location" doc:"The operation."`
-	PreferenceApplied string `header:"Preference-Applied"`
-	Body              Operation
+	Status   int
+	Location string `header:"Location" doc:"The operation."`
+	Body     Operation
 }
 
 // started answers with an operation, after the wait the caller asked for.
@@ -74,7 +73,7 @@ func (a *api) started(ctx context.Context, wait Awaited, out service.Result[serv
 	res := &startedOperation{Replayed: replayed(out.Replayed), Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID}
 	if d := wait.duration(); d > 0 {
 		var err error
-		res.PreferenceApplied = wait.applied()
+		res.applied(wait.applied())
 		if op, err = a.Service.AwaitOperation(ctx, actorOf(ctx), op.ID, d); err != nil {
 			return nil, err
 		}
@@ -143,7 +142,6 @@ func (a *api) getOperation(ctx context.Context, in *getOperationInput) (*getOper
 type retryOperationInput struct {
 	OperationPath
 	Keyed
-	Awaited
 }
 
 func (a *api) retryOperation(ctx context.Context, in *retryOperationInput) (*startedOperation, error) {
@@ -151,5 +149,5 @@ func (a *api) retryOperation(ctx context.Context, in *retryOperationInput) (*sta
 	if err != nil {
 		return nil, err
 	}
-	return a.started(ctx, in.Awaited, out)
+	return a.started(ctx, in.awaited(), out)
 }

@@ -19,20 +19,22 @@ import (
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // request is what is known of a request while it is being answered.
 type request struct {
-	path   string
-	source access.Source
-	actor  access.Actor // set once the token was checked
-	route  string       // method and route pattern of the operation
-	key    string       // Idempotency-Key
-	body   hash.Hash    // of what was read of the body; nil for uploads
-	http   *http.Request
-	writer http.ResponseWriter
-	log    *slog.Logger
-	code   string // of the fault it was answered with
+	path    string
+	source  access.Source
+	actor   access.Actor    // set once the token was checked
+	route   string          // method and route pattern of the operation
+	key     string          // Idempotency-Key
+	receipt service.Receipt // of the command it was, once that has committed
+	body    hash.Hash       // of what was read of the body; nil for uploads
+	http    *http.Request
+	writer  http.ResponseWriter
+	log     *slog.Logger
+	code    string // of the fault it was answered with
 }
 
 type requestKey struct{}

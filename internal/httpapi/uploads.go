@@ -64,16 +64,14 @@ type Uploaded struct {
 // where the caller waited for the end of it.
 type uploadOutput struct {
 	Replayed
-	Status            int
-	Location          string `header:"Location" doc:"The operation that reads the file."`
-	PreferenceApplied string `header:"Preference-Applied"`
-	Body              Uploaded
+	Status   int
+	Location string `header:"Location" doc:"The operation that reads the file."`
+	Body     Uploaded
 }
 
 type createDocumentInput struct {
 	upload
 	Keyed
-	Awaited
 	DocumentType       string            `query:"document_type" doc:"With a raw body. Default: document."`
 	BusinessUnit       string            `query:"business_unit" doc:"With a raw body. Default: the client's only unit, else general."`
 	Title              string            `query:"title" doc:"With a raw body. Default: the file's name."`
@@ -97,14 +95,13 @@ func (a *api) createDocument(ctx context.Context, in *createDocumentInput) (*upl
 	}
 	call := callOf(ctx, digestible(details, file)...)
 	out, err := a.Service.Upload(ctx, call, details, file)
-	return a.uploaded(ctx, in.reader, in.Awaited, out, err)
+	return a.uploaded(ctx, in.reader, in.awaited(), out, err)
 }
 
 type replaceFileInput struct {
 	upload
 	DocumentPath
 	Keyed
-	Awaited
 	FileName           string `query:"file_name" doc:"With a raw body; or in a Content-Disposition header."`
 	ContentDisposition string `header:"Content-Disposition" doc:"With a raw body: attachment; filename=…"`
 }
@@ -119,7 +116,7 @@ func (a *api) replaceFile(ctx context.Context, in *replaceFileInput) (*uploadOut
 		file.Name = fileName(in.FileName, in.ContentDisposition)
 	}
 	out, err := a.Service.Replace(ctx, callOf(ctx, digestible(service.NewDocument{}, file)...), in.ID, file)
-	return a.uploaded(ctx, in.reader, in.Awaited, out, err)
+	return a.uploaded(ctx, in.reader, in.awaited(), out, err)
 }
 
 // uploaded answers an upload once the command is done, or after the wait the caller asked for.
@@ -134,7 +131,7 @@ func (a *api) uploaded(ctx context.Context, r *fileReader, wait Awaited, out ser
 	res := &uploadOutput{Replayed: replayed(out.Replayed), Status: http.StatusAccepted, Location: "/v1/operations/" + out.Value.Operation.ID}
 	doc, op := out.Value.Document, out.Value.Operation
 	if d := wait.duration(); d > 0 {
-		res.PreferenceApplied = wait.applied()
+		res.applied(wait.applied())
 		if op, err = a.Service.AwaitOperation(ctx, actorOf(ctx), op.ID, d); err != nil {
 			return nil, err
 		}

@@ -59,6 +59,7 @@ const (
 	KeyMasterRotated Kind = "key.master_rotated"
 	KeyUnitRotated   Kind = "key.unit_rotated"
 	KeyUnitDestroyed Kind = "key.unit_destroyed"
+	LogAnchored      Kind = "log.anchored"
 )
 
 // KindInfo describes one kind.
@@ -116,6 +117,7 @@ var Kinds = []KindInfo{
 	{ClientCreated, false, "An API client was made."},
 	{ClientRevoked, false, "An API client lost its access."},
 
+	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},
 	{LogRestored, false, "A restored backup was accepted; the log goes on under a new name."},
 	{KeyMasterRotated, false, "Another master key was put in force; keys are wrapped by it anew."},
 	{KeyUnitRotated, false, "The key of a unit was taken out of force; the next use makes a new one."},

@@ -238,6 +238,9 @@ func (p *Policy) OpenFor(v *Verifier, signed []byte) (Checkpoint, []Cosignature,
 	return cp, sigs, nil
 }
 
+// Quorum gives the name that the quorum line names.
+func (p *Policy) Quorum() string { return p.quorum }
+
 func (p *Policy) keys() []*WitnessKey {
 	keys := make([]*WitnessKey, len(p.Witnesses))
 	for i, w := range p.Witnesses {

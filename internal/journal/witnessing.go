@@ -2,7 +2,9 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -81,6 +83,13 @@ func OriginOf(signed []byte) (string, error) {
 	}
 	origin, _, err := parseCheckpointText(string(text) + "\n")
 	return origin, err
+}
+
+// LogID names a log in the paths of a witness: the SHA-256 of its origin in
+// hexadecimal.
+func LogID(origin string) string {
+	sum := sha256.Sum256([]byte(origin))
+	return hex.EncodeToString(sum[:])
 }
 
 // EncodeSize writes the size with which a witness answers 409.

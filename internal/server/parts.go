@@ -75,8 +75,12 @@ func answer(w http.ResponseWriter, status int, body any) {
 // state gathers what the gauges show.
 func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	var f service.Figures
+	var vouched telemetry.State
 	err := s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-		f, err = tx.Figures(ctx)
+		if f, err = tx.Figures(ctx); err != nil {
+			return err
+		}
+		vouched, err = s.vouched(ctx, tx, f.LogSize)
 		return err
 	})
 	if err != nil {
@@ -86,7 +90,8 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{}}
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{},
+		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Anchored: vouched.Anchored}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err
 	}

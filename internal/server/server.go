@@ -73,6 +73,7 @@ type Server struct {
 	signer    *journal.Signer
 	sequencer *work.Sequencer
 	keeper    *work.Keeper
+	policy    *journal.Policy // of the log's witnesses; nil: it has none
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
@@ -174,6 +175,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	}
 	s.keeper = work.NewKeeper(s.Store, s.signer.Verifier(), highWater(s.Config, s.signer.Verifier()), s.Config.Database == "", s.log)
 	s.sequencer = work.NewSequencer(s.signer, s.leaseholder(), s.log).Under(s.keeper)
+	if s.policy, err = witnessPolicy(s.Config, s.signer.VerifierKey()); err != nil {
+		return err
+	}
 	return s.keeper.Open(ctx)
 }
 
@@ -212,6 +216,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	}
 	s.Service = service.New(service.Config{
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Witnesses: s.policy, EvidenceAck: service.Ack(c.EvidenceAck),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -255,6 +260,9 @@ func (s *Server) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.goPart(ctx, "high-water mark", s.keeper.Run)
 	s.goPart(ctx, "keys", s.keepKeys)
+	if err := s.startVouching(ctx); err != nil {
+		return err
+	}
 	if s.Config.Has(config.RoleSequencer) {
 		lead := s.sequencer.TakeOver // SQLite numbers within the commit
 		if s.Store.Pool() != nil {

@@ -44,15 +44,16 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 			return out, err
 		}
 	}
+	var receipt Receipt
 	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		out = Result[R]{}
+		out, receipt = Result[R]{}, Receipt{Org: call.Actor.Org}
 		c := &change{Tx: tx, actor: call.Actor}
 		row, earlier, err := s.claim(ctx, c, call, secret)
 		if err != nil {
 			return err
 		}
 		if earlier != nil {
-			out.Replayed = true
+			out.Replayed, receipt.Entry = true, earlier.Entry
 			return s.replay(earlier, call, &out.Value)
 		}
 		if out.Value, err = fn(ctx, c); err != nil {
@@ -61,8 +62,12 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
+		receipt.Entry = c.lastID
 		return s.remember(ctx, c, row, out.Value)
 	})
+	if err == nil && call.Receipt != nil {
+		*call.Receipt = receipt
+	}
 	return out, err
 }
 
@@ -106,6 +111,7 @@ func (s *Service) remember(ctx context.Context, c *change, row *IdempotencyRecor
 	if row == nil {
 		return nil
 	}
+	row.Entry = c.lastID
 	if !row.Secret {
 		plain, err := json.Marshal(value)
 		if err != nil {

@@ -180,7 +180,13 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 	if e.Index < 0 || e.Index >= head.Size {
 		return out, notInLogYet()
 	}
-	cp := journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)}
+	cp, err := s.presented(ctx, tx, head)
+	if err != nil {
+		return out, err
+	}
+	if e.Index >= cp.Head.Size {
+		cp = journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)} // not witnessed yet
+	}
 	shown, err := journal.Disclose(e, journal.Fields...)
 	if err != nil {
 		return out, err
@@ -214,11 +220,17 @@ func HashesOf(ctx context.Context, tx Reader) journal.HashReader {
 	})
 }
 
-// Checkpoint gives the log's newest signed checkpoint; "" before the first.
-func (s *Service) Checkpoint(ctx context.Context) (note string, err error) {
+// Checkpoint gives the checkpoint the log shows: with witnesses the newest that
+// reached the quorum, else the newest; "" before the first. With latest it is the
+// newest in any case.
+func (s *Service) Checkpoint(ctx context.Context, latest bool) (note string, err error) {
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
-		note = head.Checkpoint
+		if note = head.Checkpoint; err != nil || latest {
+			return err
+		}
+		cp, err := s.presented(ctx, tx, head)
+		note = string(cp.Note)
 		return err
 	})
 	if err == nil {

@@ -36,6 +36,11 @@ func (s *Service) release(note string) error {
 	if s.Keeper == nil || note == "" {
 		return nil
 	}
+	if err := s.Keeper.Sound(); err != nil {
+		if code := fault.CodeOf(err); code == "log_rolled_back" || code == "log_forked" {
+			return err // a witness has seen another log: this one is not shown to anybody
+		}
+	}
 	return s.Keeper.Release(note)
 }
 

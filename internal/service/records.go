@@ -141,6 +141,7 @@ type IdempotencyRecord struct {
 	Digest []byte // SHA-256 of the request
 	Result []byte // encrypted typed result; nil where it must not be repeated
 	Secret bool   // the result held a secret and was not kept
+	Entry  string // the newest journal entry of the command; "" where it made none
 	// DocumentID is the document whose details the result holds, "" for none:
 	// with the document they go too.
 	DocumentID string

@@ -90,17 +90,23 @@ var DefaultLimits = Limits{
 
 // Config is what a Service is made of.
 type Config struct {
-	Store     Store
-	Vault     Vault
-	Clock     clock.Clock
-	Box       Box
-	Cursors   *journal.CursorCodec
-	Meter     Meter
-	Log       *slog.Logger
-	Keeper    LogKeeper       // nil: nothing is kept outside the database
-	Closing   <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
-	Limits    Limits
-	PublicURL string // without a slash at the end; signing links start with it
+	Store   Store
+	Vault   Vault
+	Clock   clock.Clock
+	Box     Box
+	Cursors *journal.CursorCodec
+	Meter   Meter
+	Log     *slog.Logger
+	Keeper  LogKeeper       // nil: nothing is kept outside the database
+	Closing <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
+	Limits  Limits
+	// Witnesses is the policy by which the log's checkpoints are cosigned; nil: the
+	// log has no witnesses.
+	Witnesses *journal.Policy
+	// EvidenceAck is the level that everything before a seal or an archive package
+	// must have reached; "" is checkpointed.
+	EvidenceAck Ack
+	PublicURL   string // without a slash at the end; signing links start with it
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
@@ -122,6 +128,15 @@ func New(c Config) *Service {
 type Call struct {
 	Actor access.Actor
 	Idem  *Idempotency // nil: the caller cannot repeat the call
+	// Receipt, where it is not nil, is filled once the command has committed.
+	Receipt *Receipt
+}
+
+// Receipt names what a command wrote into the journal, so that its caller can
+// wait for the log and its witnesses.
+type Receipt struct {
+	Org   string
+	Entry string // the newest entry; "" where there is none, or it is not known any more
 }
 
 // Idempotency names a request so that its repetition returns the first result.

@@ -50,6 +50,7 @@ type Reader interface {
 	signingReader
 	journalReader
 	auditReader
+	witnessReader
 	workReader
 	rotationReader
 	backlogReader
@@ -69,6 +70,7 @@ type Tx interface {
 	approvalWriter
 	signingWriter
 	journalWriter
+	witnessWriter
 	workWriter
 	rotationWriter
 	backlogWriter

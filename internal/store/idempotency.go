@@ -9,23 +9,23 @@ import (
 )
 
 var (
-	idemColumns = []string{"client", "route", "name", "digest", "result", "secret", "created_at", "expires_at", "document_id"}
+	idemColumns = []string{"client", "route", "name", "digest", "result", "secret", "created_at", "expires_at", "document_id", "entry"}
 	selectIdem  = selectFrom("idempotency", "i", idemColumns)
 	// A row that has run out is taken over as if it were not there. PostgreSQL
 	// waits here for a transaction that holds the same key and has not ended.
 	claimIdem = insertInto("idempotency", idemColumns, 1, `ON CONFLICT (client, route, name) DO UPDATE SET digest = excluded.digest,
 		result = excluded.result, secret = excluded.secret, created_at = excluded.created_at, expires_at = excluded.expires_at,
-		document_id = excluded.document_id WHERE idempotency.expires_at <= excluded.created_at`)
+		document_id = excluded.document_id, entry = excluded.entry WHERE idempotency.expires_at <= excluded.created_at`)
 )
 
 func scanIdem(s scanner) (r service.IdempotencyRecord, err error) {
-	err = s.Scan(&r.Client, &r.Route, &r.Key, &r.Digest, &r.Result, &r.Secret, stamp{&r.CreatedAt}, stamp{&r.ExpiresAt}, &r.DocumentID)
+	err = s.Scan(&r.Client, &r.Route, &r.Key, &r.Digest, &r.Result, &r.Secret, stamp{&r.CreatedAt}, stamp{&r.ExpiresAt}, &r.DocumentID, &r.Entry)
 	return
 }
 
 // ClaimIdempotency implements service.Tx.
 func (t *Tx) ClaimIdempotency(ctx context.Context, r service.IdempotencyRecord) (*service.IdempotencyRecord, error) {
-	n, err := exec(ctx, t.c, claimIdem, r.Client, r.Route, r.Key, r.Digest, r.Result, r.Secret, r.CreatedAt, r.ExpiresAt, r.DocumentID)
+	n, err := exec(ctx, t.c, claimIdem, r.Client, r.Route, r.Key, r.Digest, r.Result, r.Secret, r.CreatedAt, r.ExpiresAt, r.DocumentID, r.Entry)
 	if err != nil || n == 1 {
 		return nil, err
 	}
@@ -38,8 +38,8 @@ func (t *Tx) ClaimIdempotency(ctx context.Context, r service.IdempotencyRecord) 
 
 // FinishIdempotency implements service.Tx. Fault NotFound where the key was not claimed.
 func (t *Tx) FinishIdempotency(ctx context.Context, r service.IdempotencyRecord) error {
-	n, err := exec(ctx, t.c, "UPDATE idempotency SET result = ?, secret = ?, document_id = ? WHERE client = ? AND route = ? AND name = ?",
-		r.Result, r.Secret, r.DocumentID, r.Client, r.Route, r.Key)
+	n, err := exec(ctx, t.c, "UPDATE idempotency SET result = ?, secret = ?, document_id = ?, entry = ? WHERE client = ? AND route = ? AND name = ?",
+		r.Result, r.Secret, r.DocumentID, r.Entry, r.Client, r.Route, r.Key)
 	if err == nil && n == 0 {
 		return access.NotFound()
 	}

@@ -130,6 +130,9 @@ var Tables = []Table{
 	table("entry", "id", `id idx# org unit kind subject_type subject_id document_id doc_version# doc_seq# at# actor_kind prev_leaf% leaf%`,
 		"actor_id principal on_behalf_of peer forwarded user_agent request_id digests={} data=NULL trace salt%=0", entryDocument),
 	table("checkpoint", "size", "size# root% epoch# note at#", "", ""),
+	table("witness_state", "witness", "witness size# at# tried_at# code reason", "", ""),
+	table("witnessed", "only_row", "only_row# size# note at#", "", ""),
+	table("anchor", "id", "id size# note tsa token% stamped_at# at#", "", ""),
 	table("log_head", "only_row", "only_row# size# root% epoch#", "", ""),
 	table("lease", "name", "name holder epoch# until#", "", "", except("t.name NOT LIKE 'worker/%'")),
 	table("operation", "org id", `org id unit kind document_id envelope_id state step done# total# attempts# code retryable? created_at#
@@ -144,7 +147,7 @@ var Tables = []Table{
 		archived_at#`, "", "t.document_id"),
 	table("dispatch_cursor", "name", "name next#", "", ""),
 	table("setting", "name", "name value", "", ""),
-	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id", "result%=NULL", "t.document_id"),
+	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 
 // computed are columns that are made of others.

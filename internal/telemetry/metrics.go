@@ -121,6 +121,16 @@ type State struct {
 	Lag        map[string]int64 // entries a dispatcher has not read, by name
 	Documents  map[string]int64 // by state
 	Log        LogState
+	Witnesses  map[string]Lag // the log's witnesses, by name
+	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
+	Anchored   *time.Time     // the newest time stamp of a checkpoint; zero: none yet; nil: none wanted
+}
+
+// Lag is how far something is behind the log.
+type Lag struct {
+	Entries int64
+	Since   time.Time // when the first of them was signed; zero: it is not behind
+	Failing bool
 }
 
 // Watch registers the gauges; read is called at each scrape, within its time.
@@ -142,12 +152,16 @@ var (
 	descWaiting   = prometheus.NewDesc("paraph_journal_unnumbered", "Journal entries that wait for their place in the log.", nil, nil)
 	descLogSize   = prometheus.NewDesc("paraph_log_size", "Entries in the log.", nil, nil)
 	descLag       = prometheus.NewDesc("paraph_dispatcher_lag", "Journal entries a dispatcher has not read yet.", []string{"dispatcher"}, nil)
+	descWitness   = prometheus.NewDesc("paraph_witness_lag_entries", "Entries in the log that a witness has not cosigned, by witness; quorum is the policy's.", []string{"witness"}, nil)
+	descWitSecs   = prometheus.NewDesc("paraph_witness_lag_seconds", "Age of the oldest entry that a witness has not cosigned, by witness; quorum is the policy's.", []string{"witness"}, nil)
+	descWitFail   = prometheus.NewDesc("paraph_witness_failing", "1 where a witness refused or could not be reached when it was asked last.", []string{"witness"}, nil)
+	descAnchor    = prometheus.NewDesc("paraph_anchor_age_seconds", "Time since a checkpoint was time-stamped; -1 before the first.", nil, nil)
 	descDocuments = prometheus.NewDesc("paraph_documents", "Documents by state.", []string{"state"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor} {
 		ch <- d
 	}
 }
@@ -177,6 +191,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for name, n := range state.Lag {
 		gauge(descLag, float64(n), name)
 	}
+	g.witnesses(state, gauge)
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}
@@ -199,4 +214,34 @@ func (g *gauges) labelled(queues []Queue) map[[2]string]Queue {
 		out[key] = q
 	}
 	return out
+}
+
+// witnesses shows how far the log is vouched for from outside.
+func (g *gauges) witnesses(state State, gauge func(*prometheus.Desc, float64, ...string)) {
+	lag := func(name string, l Lag) {
+		gauge(descWitness, float64(l.Entries), name)
+		seconds := 0.0
+		if !l.Since.IsZero() {
+			seconds = max(0, g.now().Sub(l.Since).Seconds())
+		}
+		gauge(descWitSecs, seconds, name)
+	}
+	for name, l := range state.Witnesses {
+		lag(name, l)
+		failing := 0.0
+		if l.Failing {
+			failing = 1
+		}
+		gauge(descWitFail, failing, name)
+	}
+	if state.Witnessed != nil {
+		lag("quorum", *state.Witnessed)
+	}
+	if state.Anchored != nil {
+		age := -1.0
+		if !state.Anchored.IsZero() {
+			age = max(0, g.now().Sub(*state.Anchored).Seconds())
+		}
+		gauge(descAnchor, age)
+	}
 }

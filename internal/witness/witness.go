@@ -73,7 +73,7 @@ func Open(c Config) (*Witness, error) {
 	for _, v := range c.Logs {
 		l := w.logs[v.Origin()]
 		if l == nil {
-			l = &watched{origin: v.Origin(), id: LogID(v.Origin()), head: journal.Tree{}.Head()}
+			l = &watched{origin: v.Origin(), id: journal.LogID(v.Origin()), head: journal.Tree{}.Head()}
 			w.logs[v.Origin()] = l
 		}
 		l.verifiers = append(l.verifiers, v)

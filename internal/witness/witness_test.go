@@ -180,7 +180,7 @@ func TestWhoMayAsk(t *testing.T) {
 	if _, err := w.Add(journal.AddCheckpoint{Checkpoint: long}.Encode()); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := w.Latest(LogID("log.example/audit"))
+	kept, err := w.Latest(journal.LogID("log.example/audit"))
 	if err != nil || bytes.Contains(kept, []byte("QUFBQUFB")) {
 		t.Errorf("the strangers' lines were kept, %v", err)
 	}
@@ -197,17 +197,17 @@ func TestRestart(t *testing.T) {
 		t.Error("two witnesses work in one folder")
 	}
 	cosigned(t, w, h, 0)
-	before, err := w.Latest(LogID("log.example/audit"))
+	before, err := w.Latest(journal.LogID("log.example/audit"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
 	w = open(t, dir, h)
-	if after, err := w.Latest(LogID("log.example/audit")); err != nil || !bytes.Equal(before, after) {
+	if after, err := w.Latest(journal.LogID("log.example/audit")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("it kept %s, %v", after, err)
 	}
 	refusedAs(t, w, newHistory(t, "log.example/audit").grow(10, "false").request(10), "ahead 10")
-	path := w.folder.path(LogID("log.example/audit"))
+	path := w.folder.path(journal.LogID("log.example/audit"))
 	w.Close()
 	conf := Config{Dir: dir, Cosigner: w.cosigner, Logs: []*journal.Verifier{h.signer.Verifier()}}
 	for i := 0; i < len(before); i += 7 {
@@ -231,12 +231,12 @@ func TestRestart(t *testing.T) {
 
 var errKilled = errors.New("killed")
 
-// TestKilled ends the process after each step of keeping the state. Whatever was
-// on the disk by then, no cosignature of the one history is followed by one of
+// TestKilled ends the process before and after the state is kept. Whatever was on
+// the disk by then, no cosignature of the one history is followed by one of
 // the other.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"written", "renamed", "synced"} {
+	for _, step := range []string{"before", "after"} {
 		dir := t.TempDir()
 		h := newHistory(t, "log.example/audit").grow(10, "true")
 		w := open(t, dir, h)
@@ -254,7 +254,7 @@ func TestKilled(t *testing.T) {
 		w.Close()
 		w = open(t, dir, h)
 		at := w.Seen()[0].Size
-		if want := map[string]int64{"written": 10, "renamed": 15, "synced": 15}[step]; at != want {
+		if want := map[string]int64{"before": 10, "after": 15}[step]; at != want {
 			t.Errorf("%s: it stands at %d", step, at)
 		}
 		cosigned(t, w, h, at) // the log goes on from the size it is told
@@ -366,7 +366,7 @@ func TestProtocol(t *testing.T) {
 		}
 		return res.StatusCode, res.Header.Get("Content-Type"), string(got)
 	}
-	id := LogID("log.example/audit")
+	id := journal.LogID("log.example/audit")
 	if status, _ := get("/checkpoint/" + id); status != 404 {
 		t.Errorf("before the first: %d", status)
 	}

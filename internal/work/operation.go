@@ -67,6 +67,10 @@ const codeUnprocessable = "file_unprocessable"
 // operationAttempts is how often an operation is tried before it fails for good.
 const operationAttempts = 5
 
+// evidencePatience is how long one attempt at evidence waits for the log's
+// witnesses, where the configuration demands them, before others have their turn.
+const evidencePatience = 10 * time.Second
+
 // Work makes one attempt at an operation. nil says that the operation has come
 // to an end, good or bad; anything else that it has not: the context's error
 // where the server stops, ErrTurnOver where it makes room for others, or why the
@@ -76,6 +80,15 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 	defer func() { end(err) }()
 	if err := failpoint.Hit(failpoint.JobTaken); err != nil {
 		return err
+	}
+	if b.Kind == service.OpSeal || b.Kind == service.OpArchive {
+		ready, err := w.Service.AwaitEvidence(ctx, b.Org, b.DocumentID, evidencePatience)
+		if err != nil {
+			return err
+		}
+		if !ready {
+			return ErrTurnOver
+		}
 	}
 	call := service.SystemCall(b.Org, b.Kind, b.Trace)
 	op, doc, err := w.Service.BeginWork(ctx, call, b.OperationID)

@@ -68,7 +68,7 @@ func Run(t *testing.T, open Open) {
 		"documents": documents, "lists": lists, "search": search, "versions": versions, "settings": settings,
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
-		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims,
+		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
