@@ -53,11 +53,6 @@ func (t *Tx) SaveWitnessed(ctx context.Context, w service.Witnessed) error {
 	return err
 }
 
-func scanStamp(s scanner) (at time.Time, err error) {
-	err = s.Scan(stamp{&at})
-	return
-}
-
 // CheckpointAfter implements service.Reader.
 func (r *Reader) CheckpointAfter(ctx context.Context, size int64) (time.Time, error) {
 	found, err := list(ctx, r.c, scanStamp, "SELECT at FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", size)
