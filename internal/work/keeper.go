@@ -110,7 +110,7 @@ func (k *Keeper) Recheck(ctx context.Context, tx service.Reader, head service.Lo
 	}
 	err := k.resume(ctx, tx, head, seen, nil)
 	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.halt(f)
+		k.Halt(f)
 	}
 	return err
 }
@@ -124,9 +124,9 @@ func isLogFault(f *fault.Fault) bool {
 	return false
 }
 
-// halt stops everything that would be built on the log: no entry is written or
+// Halt stops everything that would be built on the log: no entry is written or
 // numbered, no checkpoint signed. Reading goes on.
-func (k *Keeper) halt(f *fault.Fault) {
+func (k *Keeper) Halt(f *fault.Fault) {
 	if k.broken.Swap(f) == nil {
 		k.log.Error("THE LOG IS NOT SOUND: writing stops, reading goes on", "code", f.Code, "reason", f.Message)
 	}
@@ -169,7 +169,7 @@ func (k *Keeper) Sound() error {
 func (k *Keeper) Release(note string) error {
 	err := k.mark.Keep(note)
 	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.halt(f)
+		k.Halt(f)
 	}
 	return err
 }
