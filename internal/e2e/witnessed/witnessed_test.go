@@ -165,7 +165,7 @@ func TestWitnessed(t *testing.T) {
 			address := strings.TrimPrefix(w.URL, "http://")
 			for n := range 4 {
 				i.change(fmt.Sprintf("while_%d", n), "ack=checkpointed")
-				time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // any moment
+				<-time.After(time.Duration(rand.IntN(20)) * time.Millisecond) // any moment
 				w.kill()
 				if got := i.change(fmt.Sprintf("without_%d", n), "ack=checkpointed, wait=60"); got != "ack=checkpointed" {
 					t.Errorf("without its witness a change is %q", got)
