@@ -90,12 +90,9 @@ type Config struct {
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
 	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
 
-	WitnessPolicy string        `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
-	EvidenceAck   string        `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
-	AnchorTSA     []string      `name:"anchor-tsa" doc:"Addresses of time stamping authorities (RFC 3161) that stamp the log's checkpoints; the first that answers is taken. Empty: none."`
-	AnchorRoots   string        `name:"anchor-roots" doc:"File of certificates (PEM) that the authorities' certificates must lead to. Empty: the system's."`
-	AnchorEvery   time.Duration `name:"anchor-every" doc:"Time between time stamps; one more is taken at each day's end (UTC)."`
-	OutboundAllow []string      `name:"outbound-allow" doc:"Networks (CIDR) that witnesses and time stamping authorities may be reached in although they are not public, such as 10.0.0.0/8."`
+	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
+	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
+	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses may be reached in although they are not public, such as 10.0.0.0/8."`
 
 	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log."`
 	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
@@ -117,8 +114,8 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorEvery: time.Hour,
-		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
+		EvidenceAck: "checkpointed",
+		SMTPPort:    587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
 }
@@ -198,11 +195,6 @@ func (c *Config) Check() error {
 	if _, err := prefixes(c.OutboundAllow); err != nil {
 		add("outbound-allow", "%v", err)
 	}
-	for _, tsa := range c.AnchorTSA {
-		if u, err := url.Parse(tsa); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			add("anchor-tsa", "%q is not an http or https address", tsa)
-		}
-	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -219,7 +211,6 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
-		"anchor-every": c.AnchorEvery < time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")
