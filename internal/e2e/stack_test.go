@@ -51,6 +51,7 @@ type stack struct {
 	conf   *config.Config
 	url    string
 	http   *http.Client
+	admin  *service.ClientSecret
 	*caller
 }
 
@@ -58,10 +59,11 @@ type stack struct {
 type setup struct {
 	conf    func(*config.Config)
 	clock   clock.Clock
-	ocr     string          // the text recognition program
-	retries []time.Duration // waits between attempts at a job
-	log     io.Writer       // takes everything the server says, too
-	turn    int             // pages of a document read before others get its place
+	ocr     string                // the text recognition program
+	retries []time.Duration       // waits between attempts at a job
+	log     io.Writer             // takes everything the server says, too
+	turn    int                   // pages of a document read before others get its place
+	admin   *service.ClientSecret // of an installation that exists already
 }
 
 // each runs fn over a running server on each database, both in parallel.
@@ -120,7 +122,10 @@ func start(t *testing.T, database string, with setup) *stack {
 			t.Errorf("the store after the test: %+v %v", report, err)
 		}
 	})
-	s.caller = login(t, s.http, s.url, srv.Admin.Client.ID, srv.Admin.Secret)
+	if s.admin = srv.Admin; s.admin == nil {
+		s.admin = with.admin
+	}
+	s.caller = login(t, s.http, s.url, s.admin.Client.ID, s.admin.Secret)
 	return s
 }
 

@@ -167,6 +167,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the database: %w", err)
 	}
+	if err := restoredWhole(ctx, s.Store); err != nil {
+		return err
+	}
 	if err := s.Keys.settle(ctx, s.Store); err != nil {
 		return err
 	}

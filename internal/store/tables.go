@@ -100,7 +100,7 @@ const entryDocument = `CASE WHEN t.document_id <> '' THEN t.document_id
 
 // Tables are the tables that a backup holds, each after those it refers to.
 // Not among them is what a start or a restore makes by itself: the schema's own
-// table, the probe, the search index, and the hashes of the tree.
+// table, the probe, the processes, the search index, and the hashes of the tree.
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
 	table("client", "id", "id org name principal scopes units secret_hash% created_at# revoked_at#", "", ""),
@@ -146,7 +146,7 @@ var Tables = []Table{
 	table("archive_record", "org id", `org id unit document_id version# sha256 package package_sha256 package_size# files rule
 		archived_at#`, "", "t.document_id"),
 	table("dispatch_cursor", "name", "name next#", "", ""),
-	table("setting", "name", "name value", "", ""),
+	table("setting", "name", "name value", "", "", except("t.name <> 'restore_unfinished'")),
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 
@@ -154,7 +154,7 @@ var Tables = []Table{
 var computed = []string{"page.rid", "page.folded"}
 
 // left are tables that no backup holds.
-var left = []string{"schema_migration", "probe", "tree_hash"}
+var left = []string{"schema_migration", "probe", "tree_hash", "process"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

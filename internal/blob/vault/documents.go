@@ -69,6 +69,9 @@ func (v *Vault) adopt(ctx context.Context, d *document.Document) error {
 	return err
 }
 
+// Keys gives the keys of units and documents, for backups.
+func (v *Vault) Keys() blob.Keys { return v.keys }
+
 // NewKey implements service.Vault.
 func (v *Vault) NewKey(ctx context.Context, at service.Place) (service.DocumentKey, error) {
 	row, _, err := v.keys.NewDocumentKey(ctx, scopeOf(at.Org, at.Unit), at.Document)

@@ -5,6 +5,7 @@ CREATE TABLE document_key (
   wrapped bytea, created_at bigint, destroyed_at bigint,
   UNIQUE (org, document_id)
 );
+CREATE INDEX IF NOT EXISTS document_key_document ON document_key (document_id);
 CREATE INDEX document_key_wrapped ON document_key (key_id);
 CREATE INDEX IF NOT EXISTS blob_key ON blob (key_id);
 
