@@ -13,6 +13,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
@@ -45,7 +46,9 @@ type Loaded struct {
 	Rows     map[string]int64 `json:"rows"`
 	Jobs     int64            `json:"jobs"`
 	Blobs    int64            `json:"blobs"`
-	Shredded int64            `json:"shredded"` // documents disposed of after the backup was taken
+	Shredded int              `json:"shredded"` // documents disposed of after the backup was taken
+
+	Disposed []document.Document `json:"-"` // those documents, for the journal
 }
 
 // WriteKeyFiles puts the key files of a keys part into a folder; those that are
@@ -150,7 +153,8 @@ func Load(ctx context.Context, to Target, dir string, m *Manifest, part string, 
 		}
 	}
 	err := to.Store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
-		l.out.Shredded, err = tx.(*store.Tx).Settle(ctx)
+		l.out.Disposed, err = tx.(*store.Tx).Settle(ctx)
+		l.out.Shredded = len(l.out.Disposed)
 		return err
 	})
 	if err != nil {

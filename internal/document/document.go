@@ -54,6 +54,13 @@ func (d *Document) Apply(a Action) error {
 // Disposed tells whether the document was disposed of: what is left is its tombstone.
 func (d *Document) Disposed() bool { return d.State == Disposed }
 
+// Bury makes a tombstone of a document whose key turned out to be destroyed: it
+// was disposed of, whatever its row still says.
+func (d *Document) Bury() {
+	d.State, d.Processing.Status = Disposed, StatusDone
+	d.Erase()
+}
+
 // Erase takes everything personal out of the document itself. What stays is
 // what a tombstone says: that it was, when, where, and how it ended.
 func (d *Document) Erase() {

@@ -53,7 +53,7 @@ func TestBackup(t *testing.T) {
 
 			// The older backup, with the keys part as it is now, into the other database.
 			old := s.restored(dir, first.Name, other[name](t))
-			if old.report.Loaded.Shredded != 1 || !old.report.Proven || old.report.Log.Tree.Erased == 0 {
+			if old.report.Loaded.Shredded != 1 || !old.report.Proven || old.report.Log.Erased == 0 {
 				t.Errorf("the old backup: %+v %+v", old.report, old.report.Loaded)
 			}
 			old.isTombstone(d.ID, plain.ID)
@@ -159,6 +159,9 @@ func (s *stack) restored(dir, name, database string) *revived {
 	report, err := server.Restore(s.t.Context(), &c, server.FromBackup{Dir: dir, Name: name}, func(string) {})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	for _, f := range report.Faults {
+		s.t.Error(f)
 	}
 	if _, err := server.Restore(s.t.Context(), &c, server.FromBackup{Dir: dir, Name: name}, func(string) {}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		s.t.Errorf("restored over what is there: %v", err)

@@ -96,6 +96,12 @@ func Restore(ctx context.Context, c *config.Config, from FromBackup, say func(st
 	if r.Loaded, err = backup.Load(ctx, backup.Target{Store: db, Objects: objects, Keys: v.Keys(), Jobs: jobs}, from.Dir, m, part, say); err != nil {
 		return nil, err
 	}
+	commands := service.New(service.Config{Store: db, Clock: clock.System{}})
+	for _, d := range r.Loaded.Disposed {
+		if err := commands.Bury(ctx, d.Org, d.ID, m.Name); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.prove(ctx, db, c, m, v, say); err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	if err != nil {
 		return Operation{}, err
 	}
-	versions, err := c.Versions(ctx, d.Org, d.ID)
+	digests, err := c.versionDigests(ctx, d)
 	if err != nil {
 		return Operation{}, err
 	}
@@ -132,10 +132,6 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	data := disposalData{documentData: dataOf(d), Authority: in.Authority, Keys: []string{key.ID}, ObjectsTotal: len(objects), ObjectsDigest: sumOfAll(objects),
 		Objects: objects[:min(len(objects), maxListed)], OperationID: op.ID}
 	data.Reason = in.Reason
-	digests := map[string]string{}
-	for _, v := range versions {
-		digests["version_"+strconv.Itoa(v.No)] = v.SHA256
-	}
 	if err := c.logDocument(d, note{kind: journal.DocumentDisposed, data: data, digests: digests}); err != nil {
 		return op, err
 	}
@@ -213,4 +209,43 @@ func (s *Service) FinishDispose(ctx context.Context, call Call, opID string) err
 		return op, c.UpdateDocument(ctx, &d)
 	})
 	return err
+}
+
+// Bury notes that a document was disposed of after the backup was taken from
+// which it has just been restored: its key is destroyed, and nothing of it came
+// back but its tombstone.
+func (s *Service) Bury(ctx context.Context, org, docID, backup string) error {
+	_, err := run(ctx, s, SystemCall(org, "restore", ""), false, func(ctx context.Context, c *change) (struct{}, error) {
+		d, err := c.Document(ctx, org, docID)
+		if err != nil || d.Disposed() {
+			return struct{}{}, err
+		}
+		key, err := c.DocumentKey(ctx, org, docID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		digests, err := c.versionDigests(ctx, &d)
+		if err != nil {
+			return struct{}{}, err
+		}
+		d.Bury()
+		data := disposalData{documentData: dataOf(&d), Authority: "restore of backup " + backup, Keys: []string{key.ID}, Objects: []string{}, ObjectsDigest: sumOfAll(nil)}
+		data.Reason = "The document was disposed of after this backup was taken; the entry of that is not in the backup."
+		if err := c.logDocument(&d, note{kind: journal.DocumentDisposed, data: data, digests: digests}); err != nil {
+			return struct{}{}, err
+		}
+		d.UpdatedAt = c.Now()
+		return struct{}{}, c.UpdateDocument(ctx, &d)
+	})
+	return err
+}
+
+// versionDigests names the digest of each version, for the entry of a disposal.
+func (c *change) versionDigests(ctx context.Context, d *document.Document) (map[string]string, error) {
+	versions, err := c.Versions(ctx, d.Org, d.ID)
+	digests := map[string]string{}
+	for _, v := range versions {
+		digests["version_"+strconv.Itoa(v.No)] = v.SHA256
+	}
+	return digests, err
 }

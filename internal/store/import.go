@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -39,9 +40,9 @@ func (t *Tx) StoreHashes(ctx context.Context, hashes map[int64][32]byte) error {
 }
 
 // Settle brings what was loaded to rest: nobody works any more on what was in
-// work, and of documents whose key was destroyed since only the tombstone is
-// there. It tells how many documents those are.
-func (t *Tx) Settle(ctx context.Context) (shredded int64, err error) {
+// work, or on documents whose key was destroyed since the backup was taken. It
+// gives those documents, whose journal does not say so yet.
+func (t *Tx) Settle(ctx context.Context) ([]document.Document, error) {
 	const buried = "(SELECT k.document_id FROM document_key k WHERE k.destroyed_at IS NOT NULL)"
 	for _, sql := range []string{
 		"UPDATE backlog SET holder = ''",
@@ -57,10 +58,10 @@ func (t *Tx) Settle(ctx context.Context) (shredded int64, err error) {
 		"DELETE FROM document_key WHERE document_id NOT IN (SELECT id FROM document)",
 	} {
 		if _, err := exec(ctx, t.c, sql); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	return exec(ctx, t.c, "UPDATE document SET state = 'disposed', proc_status = 'done' WHERE state <> 'disposed' AND id IN "+buried)
+	return list(ctx, t.c, scanDocument, selectDocument+"WHERE d.state <> 'disposed' AND d.id IN "+buried+" ORDER BY d.id")
 }
 
 // EachBlob calls fn for every file that can still be read, by id.
