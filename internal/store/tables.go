@@ -106,7 +106,7 @@ var Tables = []Table{
 	table("client", "id", "id org name principal scopes units secret_hash% created_at# revoked_at#", "", ""),
 	table("unit", "org name", "org name title created_at# weight#", "", ""),
 	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running#", "", ""),
-	table("unit_key", "id", "id org unit class master_id wrapped% created_at#", "", "", secret),
+	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
 	table("document_key", "id", "id org document_id key_id wrapped% created_at# destroyed_at#", "", "", secret),
 	table("document", "org id", `org id unit doc_type created_at# updated_at# state current_version# pages# proc_status proc_step
 		proc_operation proc_code revision# entry_seq# last_leaf%`,
