@@ -91,7 +91,6 @@ func install(t *testing.T, database string) (*installation, *party, string) {
 	t.Helper()
 	dir := t.TempDir()
 	i := &installation{t: t, options: programtest.Options{Data: filepath.Join(dir, "data"), Database: database}}
-	// The origin must not change with the port of each start.
 	first := programtest.Serve(t, i.options)
 	i.id, i.secret = first.ID, first.Secret
 	res, err := http.Get(first.URL + "/.well-known/paraph/log.vkey")
