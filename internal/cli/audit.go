@@ -63,12 +63,12 @@ func runAuditVerify(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "audit")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	key := fs.String("log-key", "", "The log's verifier key; default: that of the data folder.")
-	blobs := fs.Bool("blobs", false, "Read every stored file as well, and compare it with the journal.")
+	files := fs.Bool("files", false, "Read every stored file as well, and compare it with the journal.")
 	l, code, done := settings(env, fs, args)
 	if done {
 		return code
 	}
-	report, err := server.AuditStore(ctx, &l.Config, server.AuditOptions{Key: *key, Blobs: *blobs, Progress: progress(env.Stderr)})
+	report, err := server.AuditStore(ctx, &l.Config, server.AuditOptions{Key: *key, Blobs: *files, Progress: progress(env.Stderr)})
 	if err != nil {
 		return fail(env, err)
 	}
