@@ -94,7 +94,7 @@ type Config struct {
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
 	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses may be reached in although they are not public, such as 10.0.0.0/8."`
 
-	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log."`
+	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log, but for those about tasks, which the inbox shows."`
 	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
 	SMTPUser     string `name:"smtp-user" doc:"User name at the mail server."`
 	SMTPPassword Secret `name:"smtp-password" doc:"Password at the mail server."`

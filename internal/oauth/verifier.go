@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type Verifier struct {
 
 	mu     sync.Mutex
 	active map[string]activeClient
+	proved map[[sha256.Size]byte]claims // by the token's digest: its form and signature were found good
 }
 
 type activeClient struct {
@@ -49,7 +51,8 @@ func NewVerifier(c Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{clients: c.Clients, keys: map[string]any{c.Key.ID: pub}, issuer: c.Issuer, clock: c.Clock, active: map[string]activeClient{}}, nil
+	return &Verifier{clients: c.Clients, keys: map[string]any{c.Key.ID: pub}, issuer: c.Issuer, clock: c.Clock,
+		active: map[string]activeClient{}, proved: map[[sha256.Size]byte]claims{}}, nil
 }
 
 // Verify checks a bearer token as RFC 9068 section 4 says and gives the actor
@@ -78,12 +81,37 @@ func (v *Verifier) Verify(ctx context.Context, token string) (access.Actor, erro
 }
 
 // read checks everything about the token itself: form, algorithm, type, key,
-// signature, issuer, audience and times.
+// signature, issuer, audience and times. The signature of one token is checked
+// once; what changes with time is checked for each request.
 func (v *Verifier) read(token string) (claims, error) {
-	var c claims
 	if len(token) > maxToken {
-		return c, errToken("it is too long")
+		return claims{}, errToken("it is too long")
 	}
+	sum := sha256.Sum256([]byte(token))
+	v.mu.Lock()
+	c, known := v.proved[sum]
+	v.mu.Unlock()
+	if !known {
+		var err error
+		if c, err = v.prove(token); err != nil {
+			return c, err
+		}
+	}
+	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: v.issuer, AnyAudience: jwt.Audience{v.issuer}, Time: v.clock.Now()}, leeway); err != nil || known {
+		return c, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.proved) >= maxClients {
+		clear(v.proved)
+	}
+	v.proved[sum] = c
+	return c, nil
+}
+
+// prove checks what of a token stays as it is: its form and its signature.
+func (v *Verifier) prove(token string) (claims, error) {
+	var c claims
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return c, err
@@ -106,7 +134,7 @@ func (v *Verifier) read(token string) (claims, error) {
 	if c.Expiry == nil || c.IssuedAt == nil || c.ID == "" || c.ClientID == "" || c.Subject != c.ClientID || c.Org == "" {
 		return c, errToken("a claim is missing")
 	}
-	return c, c.ValidateWithLeeway(jwt.Expected{Issuer: v.issuer, AnyAudience: jwt.Audience{v.issuer}, Time: v.clock.Now()}, leeway)
+	return c, nil
 }
 
 type errToken string

@@ -278,7 +278,7 @@ func (s *Server) Start(ctx context.Context) error {
 		if s.Config.QueueAgeWarning > 0 {
 			s.goPart(ctx, "queues", s.watchQueues)
 		}
-		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval}, s.leaseholder(), s.log)
+		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
 	}
 	if s.Config.Has(config.RoleWork) {

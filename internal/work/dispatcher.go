@@ -123,6 +123,10 @@ func (d *Dispatcher) handOut(ctx context.Context, tx service.Tx, entries []journ
 // Rules say which work an entry makes.
 type Rules struct {
 	ReminderInterval time.Duration // 0: no reminders
+	// NoMail says that letters don't leave the house. Those about tasks are then
+	// not made at all: they hold no link that the inbox does not show, and a job
+	// for each would cost more than the change that opens the task.
+	NoMail bool
 }
 
 // fact is what the rules need of an entry's public data.
@@ -178,6 +182,9 @@ func (r Rules) jobsFor(e journal.Entry, f fact) []river.InsertManyParams {
 	case journal.EnvelopeDeclined:
 		return []river.InsertManyParams{mailJob(e, f, MailDeclined)}
 	case journal.TaskOpened:
+		if r.NoMail {
+			return nil
+		}
 		return []river.InsertManyParams{mailJob(e, f, MailTask)}
 	case journal.DocumentProcessingFailed, journal.DocumentQuarantined:
 		return []river.InsertManyParams{mailJob(e, f, MailAttention)}
