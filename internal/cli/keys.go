@@ -71,7 +71,7 @@ func listKeys(ctx context.Context, env *Env, c *config.Config, asJSON bool) int 
 		if k.InForce {
 			state = "in force"
 		}
-		fmt.Fprintf(env.Stdout, "%s  %-12s  wraps %d keys of units", k.ID, state, k.Wraps)
+		fmt.Fprintf(env.Stdout, "%s  %-12s  wraps %d keys", k.ID, state, k.Wraps)
 		if needed := k.Needed(); needed != "" && !k.InForce {
 			fmt.Fprintf(env.Stdout, "; stored values need it %s", needed)
 		}

@@ -72,7 +72,13 @@ func checkZipFile(f io.ReaderAt, at, data int64, file *zip.File) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	if string(name) != file.Name {
+	extra, err := readZip(f, at+fixed+nameLen, extraLen)
+	if err != nil {
+		return 0, err
+	}
+	// The times, too: a byte that nothing vouches for is a byte that can be changed.
+	if string(name) != file.Name || !bytes.Equal(extra, file.Extra) || u16(h[4:]) != file.ReaderVersion ||
+		u16(h[10:]) != file.ModifiedTime || u16(h[12:]) != file.ModifiedDate {
 		return 0, errZipTwoWays
 	}
 	end := data + int64(file.CompressedSize64)

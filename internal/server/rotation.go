@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -87,6 +88,12 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 		if err := r.keys.reload(inForce); err != nil {
 			return done, err
 		}
+	}
+	// Asked of the database, not of this pass: an earlier one may have ended
+	// between the rotation and this.
+	if under, err := cursorMaster(ctx, r.db); err != nil {
+		return done, err
+	} else if under != inForce {
 		if _, err := r.keys.cursorKey(ctx, r.db); err != nil {
 			return done, err
 		}
@@ -123,6 +130,28 @@ func (r *rotation) inForce(ctx context.Context) (id string, err error) {
 	return id, err
 }
 
+// cursorMaster names the master key that wraps the key of event cursors, "" where
+// there is none yet.
+func cursorMaster(ctx context.Context, db service.Store) (id string, err error) {
+	err = db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		id, err = cursorMasterIn(ctx, tx)
+		return err
+	})
+	return id, err
+}
+
+func cursorMasterIn(ctx context.Context, tx service.Reader) (string, error) {
+	text, err := tx.Setting(ctx, settingCursors)
+	if fault.KindOf(err) == fault.NotFound {
+		return "", nil
+	}
+	var w service.Wrapped
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &w)
+	}
+	return w.MasterID, err
+}
+
 // RotateUnitKey takes a unit's key out of force for an actor of its organisation.
 func (s *Server) RotateUnitKey(ctx context.Context, call service.Call, unit string) (service.Result[service.KeyRotated], error) {
 	out, err := s.Service.RotateUnitKey(ctx, call, unit, vault.Class, s.Vault.Superseded)
@@ -136,7 +165,7 @@ func (s *Server) RotateUnitKey(ctx context.Context, call service.Call, unit stri
 type MasterKey struct {
 	ID      string `json:"id"`
 	InForce bool   `json:"in_force"`
-	Wraps   int    `json:"wraps"` // keys of units under it
+	Wraps   int    `json:"wraps"` // keys under it: those of units, and the one of event cursors
 	// Until is when the last stored answer sealed by it runs out; zero where there is none.
 	Until time.Time `json:"until,omitzero"`
 }
@@ -162,6 +191,11 @@ func ListKeys(ctx context.Context, c *config.Config) ([]MasterKey, error) {
 		if err != nil {
 			return err
 		}
+		cursors, err := cursorMasterIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		wraps[cursors]++
 		for i, sealer := range boxKeys(keys) {
 			m := MasterKey{ID: keys[i].ID, InForce: keys[i].ID == inForce, Wraps: wraps[keys[i].ID]}
 			if m.Until, err = tx.SealedUntil(ctx, crypt.SealedBy(sealer.ID)); err != nil {

@@ -100,8 +100,9 @@ func (w *world) openStore() *store.Store {
 }
 
 // catchUp reads what the log says since the last time, as soon as no entry waits
-// for its number.
-func (w *world) catchUp() {
+// for its number. It gives false where the life ended before it had numbered
+// them all: what was acknowledged may then still wait.
+func (w *world) catchUp() (whole bool) {
 	w.t.Helper()
 	s := w.openStore()
 	defer func() {
@@ -115,7 +116,8 @@ func (w *world) catchUp() {
 			f, err = tx.Figures(ctx)
 			return err
 		})
-		return err == nil && f.Unnumbered == 0 || w.life.over(0)
+		whole = err == nil && f.Unnumbered == 0
+		return whole || w.life.over(0)
 	})
 	if !numbered {
 		w.model.fail(&w.model.lost, "life %d: entries wait for their numbers", w.life.no)
@@ -135,6 +137,7 @@ func (w *world) catchUp() {
 	}
 	w.letters(s)
 	w.tired = w.begun(s) >= tiring
+	return whole
 }
 
 // tiring is how often an operation may be begun before a life lets it end. The

@@ -166,7 +166,9 @@ func (w *world) round() {
 func (w *world) check() bool {
 	w.t.Helper()
 	w.audit()
-	w.catchUp()
+	if !w.catchUp() {
+		return false
+	}
 	w.model.confirm(w.log)
 	return w.model.compare() == nil
 }
