@@ -1,0 +1,96 @@
+//go:build judges
+
+package e2e
+
+import (
+	"bytes"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/server"
+	"github.com/paraph/paraph/internal/store/pgtest"
+	"github.com/paraph/paraph/internal/testneed"
+)
+
+// previous is the commit whose program has to work beside this one on one
+// database: the last one that was released, or the first one that can.
+const previous = "a1de2c920e0f"
+
+// previousProgram builds it from the history.
+func previousProgram(t *testing.T) string {
+	t.Helper()
+	git := testneed.Command(t, "git")
+	root := testneed.Root(t)
+	if err := exec.Command(git, "-C", root, "cat-file", "-e", previous+"^{commit}").Run(); err != nil {
+		t.Skipf("the history here does not reach back to %s", previous)
+	}
+	dir := t.TempDir()
+	out := filepath.Join(dir, "paraph")
+	const build = `git -C "$0" archive "$1" | tar -x -C "$2" && cd "$2" && go build -buildvcs=false -o paraph ./cmd/paraph`
+	if said, err := exec.Command("/bin/sh", "-c", build, root, previous, dir).CombinedOutput(); err != nil {
+		t.Fatalf("the program before does not build: %v\n%s", err, said)
+	}
+	return out
+}
+
+// TestTwoVersions runs the program before and this one side by side, on a schema
+// that a still newer one has expanded. Each serves, works, and reads what the
+// other wrote; there is one log.
+func TestTwoVersions(t *testing.T) {
+	t.Parallel()
+	testneed.Command(t, "go")
+	now, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, previousProgram(t), pgtest.Database(t))
+	before := h.start("api,sequencer,dispatch,work")
+	first := login(t, &http.Client{}, before.said.Address, before.said.ID, before.said.Secret)
+	oldDocument := first.reads("Before the upgrade")
+
+	h.program = now
+	after := h.start("api,sequencer,dispatch,work")
+	second := login(t, &http.Client{}, after.said.Address, before.said.ID, before.said.Secret)
+	pgtest.Exec(t, h.database,
+		"ALTER TABLE document ADD COLUMN from_the_future text", "ALTER TABLE entry ADD COLUMN from_the_future bigint NOT NULL DEFAULT 7",
+		"CREATE TABLE from_the_future (id text PRIMARY KEY)", "INSERT INTO schema_migration VALUES (9000, 'from_the_future', 1)")
+	h.program = filepath.Join(filepath.Dir(before.cmd.Path), "paraph")
+	before.stop() // the newer one alone works on
+	newDocument := second.reads("While the other is away")
+	before = h.start("api,sequencer,dispatch,work")
+	first.url = before.said.Address
+
+	for _, c := range []*caller{first, second} {
+		for _, id := range []string{oldDocument, newDocument} {
+			c.get("/v1/documents/" + id + "/content").want(http.StatusOK)
+		}
+		mine := c.reads("Side by side")
+		for _, other := range []*caller{first, second} {
+			other.get("/v1/documents/" + mine + "/content").want(http.StatusOK)
+			if other != c { // what one read, the other decides
+				other.submit(mine, nil)
+			}
+		}
+		c.until(mine, "document.approved")
+	}
+	before.stop()
+	after.stop()
+	conf := config.Default()
+	conf.DataDir, conf.KeysDir, conf.Database = h.dir, filepath.Join(h.dir, "shared-keys"), config.Secret(h.database)
+	report, err := server.Audit(t.Context(), &conf, "", nil)
+	if err != nil || !report.Sound || report.Waiting != 0 {
+		t.Errorf("the log: %+v %v", report, err)
+	}
+}
+
+// reads has a file read and gives its document.
+func (c *caller) reads(text string) string {
+	c.t.Helper()
+	var up uploaded
+	c.send(http.MethodPost, "/v1/documents", bytes.NewReader(textPDF(text)), "Content-Type", "application/pdf").want(http.StatusAccepted).into(&up)
+	c.until(up.Document.ID, "document.captured")
+	return up.Document.ID
+}
