@@ -388,6 +388,24 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
+// TestExpiryOfAKnownToken: that its signature was checked before does not let a
+// token outlive its time.
+func TestExpiryOfAKnownToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, _, out := r.ask(good)
+	raw := out["access_token"].(string)
+	for range 2 {
+		if _, err := r.verifier.Verify(t.Context(), raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.clock.Advance(10*time.Minute + leeway + time.Second)
+	if _, err := r.verifier.Verify(t.Context(), raw); fault.CodeOf(err) != "invalid_token" {
+		t.Errorf("an old token: %v", err)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
