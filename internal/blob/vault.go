@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/id"
+	"golang.org/x/sync/errgroup"
 )
 
 // Scope says under whose key an object lies: a class (such as a retention class)
@@ -103,32 +105,115 @@ func (v *Vault) put(ctx context.Context, kek crypt.Wrapper, r io.Reader) (Stored
 	return out, nil
 }
 
+const (
+	// piece is how much of a stream is read, hashed and encrypted at a time.
+	piece = crypt.SegmentSize
+	// small is the size up to which a stream is not worth three buffers.
+	small = 64 << 10
+)
+
 // encrypt copies r into w, encrypted, and gives length and digest of the plaintext.
-func encrypt(ctx context.Context, w io.Writer, blobID string, key crypt.Key, r io.Reader) (int64, string, error) {
+func encrypt(ctx context.Context, w io.Writer, blobID string, key crypt.Key, r io.Reader) (size int64, digest string, err error) {
 	enc, err := crypt.NewWriter(w, blobID, key)
 	if err != nil {
 		return 0, "", err
 	}
 	sum := sha256.New()
-	buf := make([]byte, 64<<10)
-	var size int64
-	for {
-		if err := ctx.Err(); err != nil {
-			return 0, "", err
-		}
-		n, err := r.Read(buf)
-		sum.Write(buf[:n])
-		size += int64(n)
-		if _, werr := enc.Write(buf[:n]); werr != nil {
-			return 0, "", werr
-		}
-		if err == io.EOF {
-			return size, hex.EncodeToString(sum.Sum(nil)), enc.Close()
-		}
-		if err != nil {
-			return 0, "", err
-		}
+	first := make([]byte, small)
+	n, err := fill(r, first)
+	switch {
+	case err == io.EOF:
+		sum.Write(first[:n])
+		size = int64(n)
+		_, err = enc.Write(first[:n])
+	case err == nil:
+		size, err = pipe(ctx, io.MultiReader(bytes.NewReader(first), r), sum, enc)
 	}
+	if err == nil {
+		err = enc.Close()
+	}
+	return size, hex.EncodeToString(sum.Sum(nil)), errors.Join(err, ctx.Err())
+}
+
+// pipe reads r to its end into both writers and gives its length. While one
+// piece is encrypted the next is hashed and the one after that is read: three
+// buffers, however long the stream is.
+func pipe(ctx context.Context, r io.Reader, sum, enc io.Writer) (size int64, err error) {
+	work, ctx := errgroup.WithContext(ctx)
+	free, read, hashed := make(chan []byte, 3), make(chan []byte, 1), make(chan []byte, 1)
+	for range cap(free) {
+		free <- make([]byte, piece)
+	}
+	work.Go(func() error {
+		defer close(read)
+		for {
+			buf, err := take(ctx, free)
+			if err != nil {
+				return err
+			}
+			n, err := fill(r, buf)
+			size += int64(n)
+			if gerr := give(ctx, read, buf[:n]); gerr != nil {
+				return gerr
+			}
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
+	work.Go(func() error {
+		defer close(hashed)
+		for buf := range read {
+			sum.Write(buf)
+			if err := give(ctx, hashed, buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	work.Go(func() error {
+		for buf := range hashed {
+			if _, err := enc.Write(buf); err != nil {
+				return err
+			}
+			free <- buf[:piece] // there is room for all of them
+		}
+		return nil
+	})
+	err = work.Wait()
+	return size, err
+}
+
+func take(ctx context.Context, from <-chan []byte) ([]byte, error) {
+	select {
+	case buf := <-from:
+		return buf, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func give(ctx context.Context, to chan<- []byte, buf []byte) error {
+	select {
+	case to <- buf:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fill reads until the buffer is full or the stream ends, with the error that
+// ended it.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
 }
 
 // Open opens an object. That it is the one stored, whole and in the size the row

@@ -125,7 +125,11 @@ type writer struct {
 	temp, final string
 	failed      error
 	done        bool
+	size, begun int64 // bytes written; of these, on their way to the disk
 }
+
+// stretch is how many bytes are sent on their way to the disk at a time.
+const stretch = 8 << 20
 
 // Write implements io.Writer.
 func (w *writer) Write(p []byte) (int, error) {
@@ -133,6 +137,10 @@ func (w *writer) Write(p []byte) (int, error) {
 		return 0, w.failed
 	}
 	n, err := w.f.Write(p)
+	if w.size += int64(n); w.size-w.begun >= stretch {
+		early(w.f, w.begun, w.size-w.begun)
+		w.begun = w.size
+	}
 	if err == nil {
 		err = failpoint.Hit(failpoint.BlobWriting)
 	}

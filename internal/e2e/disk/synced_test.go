@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
 const traced = "write,pwrite64,pwritev,writev,fsync,fdatasync,sync_file_range,link,linkat,rename,renameat,renameat2"
 
 func straceTo(t *testing.T, file string) []string {
-	return []string{testneed.Command(t, "strace"), "-f", "-y", "-s", "9000", "-e", "trace=" + traced, "-e", "signal=none", "-o", file}
+	return []string{testneed.Command(t, "strace"), "-f", "-y", "-s", "400000", "-e", "trace=" + traced, "-e", "signal=none", "-o", file}
 }
 
 // TestSyncedBeforeAnswer: when a 2xx leaves the process, the database's log, the
@@ -68,7 +68,7 @@ func TestSyncedBeforeAnswer(t *testing.T) {
 }
 
 // oneOfEach makes one state change of each kind, one after the other, and gives
-// their marks.
+// their marks. A mark stands in its entry twice: one may be cut by a page of the log.
 func oneOfEach(t *testing.T, p *programtest.Process) (marks []string) {
 	t.Helper()
 	c, err := programtest.Login(p.URL, p.ID, p.Secret)
@@ -78,7 +78,7 @@ func oneOfEach(t *testing.T, p *programtest.Process) (marks []string) {
 	do := func(name, method, path string, body []byte, header ...string) *programtest.Answer {
 		t.Helper()
 		mark := fmt.Sprintf("mark-%s-%d", name, len(marks))
-		a, err := c.Do(method, path, body, append(header, "X-Request-Id", mark)...)
+		a, err := c.Do(method, path, body, append(header, "X-Request-Id", mark, "User-Agent", mark)...)
 		if err != nil {
 			t.Fatal(err)
 		}
