@@ -127,6 +127,10 @@ func uploads(ctx context.Context, o storeOptions, say io.Writer) error {
 		if err != nil {
 			return err
 		}
+		// What the start and the file before have left to do is not this file's.
+		if err := p.quiet(ctx); err != nil {
+			return err
+		}
 		started := time.Now()
 		err = p.upload(ctx, token, fmt.Sprintf("upload-%d", n), o.size, f)
 		took := time.Since(started)

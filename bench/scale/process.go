@@ -141,6 +141,41 @@ func (p *process) upload(ctx context.Context, token, key string, size int64, bod
 	return err
 }
 
+// quiet waits until the process and its children have used less than a tenth of a
+// core for two seconds.
+func (p *process) quiet(ctx context.Context) error {
+	last, still := cpu(p.cmd.Process.Pid), 0
+	for still < 2 {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now := cpu(p.cmd.Process.Pid)
+		if still++; now-last > 100*time.Millisecond {
+			still = 0
+		}
+		last = now
+	}
+	return nil
+}
+
+// cpu gives the CPU time that a process and its children have used.
+func cpu(pid int) (sum time.Duration) {
+	for _, p := range family(pid) {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+		for _, f := range fields[11:13] { // utime and stime, in hundredths of a second (proc(5))
+			n, _ := strconv.ParseInt(f, 10, 64)
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return sum
+}
+
 // memory gives the resident bytes of a process and its descendants: their own
 // (proportional set size), and how many processes there are.
 func memory(pid int) (pss int64, processes int, err error) {
