@@ -31,6 +31,15 @@ let found = 0, checks = 0;
 const fault = (what) => { found++; console.log("not ok signing page: " + what); };
 const check = (ok, what) => { checks++; if (ok) console.log("ok signing page: " + what); else fault(what); };
 
+// What a click brings about may come a moment after it.
+const seen = (where) => where.waitFor({ state: "visible", timeout: 10_000 }).then(() => true, () => false);
+const reads = async (where, text) => {
+  for (const end = Date.now() + 10_000; Date.now() < end; await where.page().waitForTimeout(50)) {
+    if ((await where.innerText().catch(() => "")) === text) return true;
+  }
+  return false;
+};
+
 async function preview() {
   const child = spawn("go", ["run", "./internal/signpage/preview"], { cwd: root, stdio: ["ignore", "pipe", "inherit"], detached: true });
   const lines = [];
@@ -145,7 +154,7 @@ if (urlOf.sign) {
   await page.evaluate(() => document.getElementById("agree").scrollIntoView());
   await page.waitForTimeout(100);
   await page.locator("#go").click();
-  check(await page.locator("#consent-fault").isVisible() && await page.evaluate(() => document.activeElement.id) === "consent", "a missing consent is named and reached");
+  check(await seen(page.locator("#consent-fault")) && await page.evaluate(() => document.activeElement.id) === "consent", "a missing consent is named and reached");
   await audit(page, "sign with a fault");
   await shot(page, "flow-missing-consent");
   await context.close();
@@ -189,7 +198,7 @@ if (urlOf.drawn) {
   const answer = posted(page, "sign");
   await page.locator("#go").tap();
   check((await answer).status() === 200, "a drawn signature is taken");
-  check((await page.locator(".status h1").innerText()) === "Everybody has signed", "then the page says what happens next");
+  check(await reads(page.locator(".status h1"), "Everybody has signed"), "then the page says what happens next");
   await context.close();
 }
 
@@ -206,7 +215,7 @@ if (urlOf.typed) {
   check((await focus()) === "text", `then the name (${await focus()})`);
   await page.keyboard.press("Control+A");
   await page.keyboard.type("J. Berg");
-  check((await page.locator("#ink").innerText()) === "J. Berg", "the typed name is shown as it will look");
+  check(await reads(page.locator("#ink"), "J. Berg"), "the typed name is shown as it will look");
   await shot(page, "flow-typed");
   await key("Enter");
   await page.waitForTimeout(700);
@@ -215,7 +224,7 @@ if (urlOf.typed) {
   const answer = posted(page, "sign");
   await key("Enter");
   check((await answer).status() === 200, "a typed signature is given by keyboard alone");
-  check((await page.locator(".status h1").innerText()) === "You have signed", "then the page says so");
+  check(await reads(page.locator(".status h1"), "You have signed"), "then the page says so");
   await context.close();
 }
 
@@ -223,12 +232,12 @@ if (urlOf.plain) {
   const { context, page } = await open(urlOf.plain, { javaScriptEnabled: false });
   await page.screenshot({ path: path.join(out, "flow-no-script.png"), fullPage: true });
   await page.locator("form button:visible").click();
-  check(await page.locator("#faults").isVisible() && (await page.title()).startsWith("One thing"), "without script: a missing consent is named");
+  check(await seen(page.locator("#faults")) && (await page.title()).startsWith("One thing"), "without script: a missing consent is named");
   await page.screenshot({ path: path.join(out, "flow-no-script-fault.png"), fullPage: true });
   await page.locator("#consent").check();
   await page.locator("#text").fill("Jonas Berg");
   await page.locator("form button:visible").click();
-  check((await page.locator("h1").innerText()) === "You have signed", "without script: signed");
+  check(await reads(page.locator("h1"), "You have signed"), "without script: signed");
   await context.close();
 }
 
@@ -236,12 +245,12 @@ if (urlOf.decline) {
   const { context, page } = await open(urlOf.decline);
   await page.getByRole("link", { name: "I do not want to sign" }).click();
   await page.locator("button.bad").click();
-  check(await page.locator("#reason-fault").isVisible(), "declining asks for a reason");
+  check(await seen(page.locator("#reason-fault")), "declining asks for a reason");
   await audit(page, "declining");
   await shot(page, "flow-decline");
   await page.locator("#reason").fill("The date is wrong.");
   await page.locator("button.bad").click();
-  check((await page.locator("h1").innerText()) === "You have declined", "declined");
+  check(await reads(page.locator("h1"), "You have declined"), "declined");
   await context.close();
 }
 
