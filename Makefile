@@ -48,7 +48,7 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
 
-bench-scale: ## measure start, memory and uploads; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
+bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)
 	@$(if $(ARGS),true,$(GO) run ./bench/scale idle && $(GO) run ./bench/scale upload)
 

@@ -201,7 +201,8 @@ type journalReader interface {
 	// Entries lists numbered entries in the order of the log.
 	Entries(ctx context.Context, f EntryFilter) ([]journal.Entry, error)
 	// EntriesFrom gives up to limit numbered entries of all organisations with
-	// index ≥ from, in order: for dispatchers and audits.
+	// index ≥ from, in order: for dispatchers and audits. Fault Internal
+	// "entry_unreadable" at a row that is no entry, with those before it.
 	EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error)
 	// LogHead gives size, epoch of the last sequencer and the newest checkpoint note ("" before the first).
 	LogHead(ctx context.Context) (LogHead, error)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -134,18 +135,23 @@ func (a *Auditor) Step(ctx context.Context) (more bool, err error) {
 	grown := a.tree
 	err = a.store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
 		entries, err := tx.EntriesFrom(ctx, a.state.Position, int(min(auditPart, a.state.Size-a.state.Position)))
-		if err != nil {
+		broken := service.Unreadable(err)
+		if err != nil && !broken {
 			return err
 		}
+		bad := err
 		rows := make([]journal.Row, len(entries))
 		for i := range entries {
 			rows[i] = journal.Row{Index: entries[i].Index, Leaf: entries[i].Leaf, Entry: &entries[i]}
 		}
-		if len(rows) == 0 {
+		if len(rows) == 0 && !broken {
 			wrong = &journal.Disagreement{Index: a.state.Position, Code: "missing", About: "The checkpoint was signed over more entries than there are."}
 			return nil
 		}
 		grown, wrong, err = journal.AuditPart(a.tree, want, rows, service.HashesOf(ctx, tx))
+		if broken && wrong == nil {
+			wrong = &journal.Disagreement{Index: grown.Size(), Code: "entry", About: fault.From(bad).Message}
+		}
 		return err
 	})
 	if err != nil {
