@@ -44,6 +44,15 @@ const (
 	ArchiveRead     Point = "archive.read"     // it was read back and agrees, no row names it
 	ArchiveFinished Point = "archive.finished" // the rows are committed
 
+	DisposeRead      Point = "dispose.read"      // what is left of the document is known, nothing deleted
+	DisposeDeleted   Point = "dispose.deleted"   // one of its files is deleted
+	DisposeForgotten Point = "dispose.forgotten" // the queue's rows about it are deleted
+	DisposeScrubbed  Point = "dispose.scrubbed"  // the database's files hold nothing of it, the operation has not ended
+
+	RotateRewrapped Point = "rotate.rewrapped" // some keys of documents lie under the new key of the unit
+	RotateEmptied   Point = "rotate.emptied"   // nothing lies under the old one, it is there
+	RotateDestroyed Point = "rotate.destroyed" // it is destroyed, the operation has not ended
+
 	MailBefore Point = "mail.before" // a letter is written, not sent
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
 )
@@ -59,5 +68,7 @@ var All = []Point{
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,
 	SealPrepared, SealSigned, SealStored, SealFinished,
 	ArchivePacked, ArchiveStored, ArchiveRead, ArchiveFinished,
+	DisposeRead, DisposeDeleted, DisposeForgotten, DisposeScrubbed,
+	RotateRewrapped, RotateEmptied, RotateDestroyed,
 	MailBefore, MailAfter,
 }

@@ -55,7 +55,7 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+	return s.keep(ctx, call, d.Unit, blob, func(ctx context.Context, c *change) (Uploaded, error) {
 		now := c.Now()
 		d := d
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
@@ -98,7 +98,7 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 	if err != nil {
 		return Result[document.Document]{}, err
 	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
+	made := func(ctx context.Context, c *change) (document.Document, error) {
 		now := c.Now()
 		d := d
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
@@ -111,7 +111,8 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 			return d, err
 		}
 		return d, c.InsertDocument(ctx, d)
-	})
+	}
+	return keyed(ctx, s, d.Unit, &key, func() (Result[document.Document], error) { return run(ctx, s, call, false, made) })
 }
 
 // Replace stores a corrected file as a new version of a draft and reads it.
@@ -131,7 +132,7 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+	return s.keep(ctx, call, unit, blob, func(ctx context.Context, c *change) (Uploaded, error) {
 		d, err := c.document(ctx, docID, access.WriteDocument)
 		if err != nil {
 			return Uploaded{}, err
@@ -243,8 +244,8 @@ func (s *Service) receive(ctx context.Context, call *Call, at Place, body io.Rea
 // the command did not take it: it was refused, or was a repetition. Where it is
 // not certain that nothing was committed, the blob stays for the collector of
 // orphans, which looks whether a row names it.
-func (s *Service) keep(ctx context.Context, call Call, blob Blob, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
-	out, err := run(ctx, s, call, false, fn)
+func (s *Service) keep(ctx context.Context, call Call, unit string, blob Blob, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
+	out, err := keyed(ctx, s, unit, blob.Key, func() (Result[Uploaded], error) { return run(ctx, s, call, false, fn) })
 	if out.Replayed || (err != nil && !Uncertain(err)) {
 		if rm := s.Vault.Remove(context.WithoutCancel(ctx), blob.ID); rm != nil {
 			s.Log.Warn("an orphaned blob stays until the collector comes", "blob", blob.ID, "error", rm)

@@ -153,7 +153,8 @@ type documentWriter interface {
 	Erase(ctx context.Context, org, documentID string) error
 	// InsertKey: Conflict "exists" where another transaction made it first.
 	InsertKey(ctx context.Context, k Key) error
-	// InsertDocumentKey: Conflict "exists" where the document has one already.
+	// InsertDocumentKey: Conflict "exists" where the document has one already;
+	// Unavailable CodeKeyRotated where the unit's key that wraps it is out of force.
 	InsertDocumentKey(ctx context.Context, k DocumentKey) error
 	// RewrapBlob writes the blob's KeyID and DataKey where it still lies under the
 	// key from, and does nothing where it does not.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/service"
@@ -100,11 +101,16 @@ func (r *Reader) BlobsOf(ctx context.Context, org, documentID string) ([]service
 
 // InsertDocumentKey implements service.Tx.
 func (t *Tx) InsertDocumentKey(ctx context.Context, k service.DocumentKey) error {
-	n, err := exec(ctx, t.c, insertInto("document_key", documentKeyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt)
-	if err == nil && n == 0 {
-		return taken("a key for this document")
+	n, err := exec(ctx, t.c, "INSERT INTO document_key ("+strings.Join(documentKeyColumns, ", ")+") SELECT "+marks(len(documentKeyColumns))+
+		" FROM unit_key u WHERE u.id = ? AND u.superseded_at IS NULL"+t.c.dialect().share+" ON CONFLICT DO NOTHING",
+		k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt, k.KeyID)
+	if err != nil || n > 0 {
+		return err
 	}
-	return err
+	if err := t.HoldKey(ctx, k.KeyID); err != nil {
+		return err
+	}
+	return taken("a key for this document")
 }
 
 // RewrapBlob implements service.Tx.

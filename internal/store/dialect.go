@@ -20,6 +20,9 @@ type dialect struct {
 	// lock makes rows that were read stay as they are until the transaction ends.
 	// SQLite has one writer, and nothing to lock.
 	lock string
+	// share keeps a row that was read from being deleted or moved until the
+	// transaction ends, and lets others read it so too.
+	share string
 	// now is the database's clock in microseconds.
 	now string
 	// whileIdle follows a RETURNING list and says for how long, in milliseconds,
@@ -55,6 +58,7 @@ var postgresDialect = &dialect{
 	name:       "postgres",
 	updateMany: true,
 	lock:       " FOR UPDATE",
+	share:      " FOR KEY SHARE",
 	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
 	noSalt:     "decode(repeat('00', 32), 'hex')",
 	hashes:     "string_agg(t.hash, ''::bytea ORDER BY t.pos)",
