@@ -33,9 +33,9 @@ test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a fai
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m ./... | $(GO) run ./scripts/testcount
 
-soak: ## kill the server 500 times on each store, at every failpoint and at random moments, and count what is lost (ARGS="-kills 100 -seed 7")
+soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 $(ARGS) | grep -vE '^=== '
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
 judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, spectral, axe
 	@scripts/setup judges

@@ -57,7 +57,31 @@ const (
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
 )
 
-// All lists every point.
+// The points of the command line, which no server passes.
+const (
+	BackupTable    Point = "backup.table"    // the rows of one table are written and synced
+	BackupFile     Point = "backup.file"     // a file of a document is copied
+	BackupKeys     Point = "backup.keys"     // the keys part is written beside the one before it
+	BackupManifest Point = "backup.manifest" // everything is there but the manifest
+
+	RestoreClaimed Point = "restore.claimed" // the empty database is claimed, nothing loaded
+	RestoreTable   Point = "restore.table"   // one table is loaded
+	RestoreFile    Point = "restore.file"    // a file of a document is copied
+	RestoreTree    Point = "restore.tree"    // part of the tree is made
+	RestoreProven  Point = "restore.proven"  // it has proven itself, the claim stands
+
+	AcceptBefore Point = "accept.before" // a restored log is about to get its new name
+	AcceptNamed  Point = "accept.named"  // it has it, the high-water mark is the old one
+)
+
+// Tools lists the points of the command line.
+var Tools = []Point{
+	BackupTable, BackupFile, BackupKeys, BackupManifest,
+	RestoreClaimed, RestoreTable, RestoreFile, RestoreTree, RestoreProven,
+	AcceptBefore, AcceptNamed,
+}
+
+// All lists every point that a server passes.
 var All = []Point{
 	RequestRead, AnswerBefore,
 	BlobWriting, BlobSync, BlobNamed, BlobSynced,
