@@ -42,6 +42,7 @@ type Auditor struct {
 	state service.LogAudit
 	tree  journal.Tree // of state.Position entries
 	noted time.Time    // when the state was written down
+	news  bool         // the other processes are to look at it
 }
 
 // NewAuditor makes an Auditor. holder names the process: one at a time audits.
@@ -116,9 +117,13 @@ func (a *Auditor) note(ctx context.Context, ttl time.Duration) (leads bool, err 
 		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, ttl); err != nil || !leads {
 			return err
 		}
+		if a.news {
+			tx.Notify(service.TopicJournal) // every process looks, and stops or goes on
+		}
 		return tx.SetSetting(ctx, service.SettingAudit, string(raw))
 	})
 	a.noted = a.clock.Now()
+	a.news = a.news && err != nil
 	return leads, err
 }
 
@@ -196,12 +201,14 @@ func (a *Auditor) found(ctx context.Context, d *journal.Disagreement) error {
 	a.state.Fault = &service.LogFault{Code: d.Code, Index: d.Index, About: d.About, FoundAt: a.clock.Now()}
 	a.state.Position, a.state.Size = 0, 0 // the next pass begins at the beginning
 	a.keeper.Found(a.state.Fault)
+	a.news = true
 	_, err := a.note(ctx, auditTTL)
 	return err
 }
 
 // passed ends a pass without a fault.
 func (a *Auditor) passed(ctx context.Context) error {
+	a.news = a.state.Fault != nil
 	a.state.Fault, a.state.PassedAt, a.state.PassedSize = nil, a.clock.Now(), a.state.Size
 	a.keeper.Found(nil)
 	a.log.Info("the log's audit is through: every entry agrees with what was signed", "entries", a.state.Size)

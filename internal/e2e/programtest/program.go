@@ -87,6 +87,9 @@ type Process struct {
 	URL    string `json:"url"`
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`
+	// Address is where it serves whatever people call it; Admin where it tells how it is.
+	Address string `json:"address"`
+	Admin   string `json:"admin"`
 }
 
 // Serve starts the program and waits until it says its address. It is killed
