@@ -107,7 +107,8 @@ type documentReader interface {
 	Versions(ctx context.Context, org, documentID string) ([]document.Version, error) // by number
 	// Pages gives the pages of a version by number, without their Text.
 	Pages(ctx context.Context, org, documentID string, version int) ([]document.Page, error)
-	// SearchPages finds pages of current versions whose text contains the query
+	// SearchPages finds pages of current versions, or where those were made of one
+	// that was read, of that one, whose text contains the query
 	// (any substring, case and accents folded as far as the database can).
 	SearchPages(ctx context.Context, q PageQuery) ([]PageHit, error)
 	Blob(ctx context.Context, org, id string) (Blob, error)
