@@ -111,6 +111,7 @@ var catalogue = map[string]codeInfo{
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},
+	"metadata_unchecked":  {kind: fault.Conflict, title: "The document type was changed a moment ago"},
 	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
 	"store_unavailable":   {kind: fault.Unavailable, title: "The database is away"},
 	"storage_unavailable": {kind: fault.Unavailable, title: "The file storage is away"},

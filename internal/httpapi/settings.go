@@ -91,7 +91,7 @@ func (a *api) settings() {
 // DocumentTypeRequest is what a document type is made of.
 type DocumentTypeRequest struct {
 	Title      string  `json:"title,omitempty" example:"Purchase order"`
-	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused."`
+	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused. One by which a check could take for ever is refused too (too_costly)."`
 	Weight     *int    `json:"weight,omitempty" doc:"Its share of the work beside other types, 1 to 1000. Left out: as it was; 1 for a new type."`
 	MaxRunning *int    `json:"max_running,omitempty" doc:"Most of its documents in work at once; 0: no limit. Left out: as it was."`
 }

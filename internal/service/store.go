@@ -99,6 +99,8 @@ type documentReader interface {
 	Unit(ctx context.Context, org, name string) (document.Unit, error)
 	Units(ctx context.Context, org string) ([]document.Unit, error)
 	DocumentType(ctx context.Context, org, name string) (document.Type, error)
+	// DocumentTypeRevision gives a type's revision alone. NotFound where there is none.
+	DocumentTypeRevision(ctx context.Context, org, name string) (int64, error)
 	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
 	Document(ctx context.Context, org, id string) (document.Document, error)
 	// Documents lists by id, newest first.
