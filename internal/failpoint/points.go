@@ -57,6 +57,15 @@ const (
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
 )
 
+// The points that a process passes only beside others.
+const (
+	CaptureDivided Point = "capture.divided" // a long document's parts wait, and the document for them
+	CapturePart    Point = "capture.part"    // the pages of a part are read and kept, it has not ended
+)
+
+// Apart lists the points that a process passes only beside others.
+var Apart = []Point{CaptureDivided, CapturePart}
+
 // The points of the command line, which no server passes.
 const (
 	BackupTable    Point = "backup.table"    // the rows of one table are written and synced
@@ -81,7 +90,7 @@ var Tools = []Point{
 	AcceptBefore, AcceptNamed,
 }
 
-// All lists every point that a server passes.
+// All lists every point that a server alone passes.
 var All = []Point{
 	RequestRead, AnswerBefore,
 	BlobWriting, BlobSync, BlobNamed, BlobSynced,

@@ -256,6 +256,8 @@ type workReader interface {
 
 type workWriter interface {
 	InsertOperation(ctx context.Context, o Operation) error
+	// LockOperation gives an operation, and keeps it as it is until this transaction ends.
+	LockOperation(ctx context.Context, org, id string) (Operation, error)
 	// UpdateOperation compare-and-swaps (Conflict "stale").
 	UpdateOperation(ctx context.Context, o *Operation) error
 	// InsertArchiveRecord: Conflict "exists" where the document has one already.
