@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	maxGroup  = 128              // requests in one commit
-	maxGather = time.Millisecond // how long a commit waits for callers that are on their way back
-	probeGap  = time.Second      // between tries to write again after a failure
+	maxGroup = 128         // requests in one commit
+	probeGap = time.Second // between tries to write again after a failure
 )
 
 // writer is the group commit of SQLite. One goroutine owns the transaction: it
@@ -40,7 +39,6 @@ type writer struct {
 	ended   chan struct{}
 	started atomic.Bool
 	once    sync.Once
-	last    int // size of the last group
 
 	// broken is set after a write that the disk did not take; writes are then
 	// refused until a probe passes.
@@ -52,10 +50,11 @@ type writer struct {
 	commit func(*sqlConn) error // replaced by tests that let the disk fail
 }
 
-// request is one call of Write.
+// request is one call of Write, or one proposal.
 type request struct {
 	ctx   context.Context
 	fn    func(context.Context, *Tx) error
+	p     *proposal   // instead of fn
 	begun atomic.Bool // taken by the writer, or given up by the caller: whoever is first
 	gone  bool        // the caller's goroutine has ended
 	tx    *Tx
@@ -87,7 +86,16 @@ func (w *writer) stop() {
 
 // submit queues fn and runs it when its turn comes.
 func (w *writer) submit(ctx context.Context, fn func(context.Context, *Tx) error) error {
-	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)}
+	return w.wait(ctx, &request{ctx: context.WithoutCancel(ctx), fn: fn, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)})
+}
+
+// offer queues a proposal, which the writer carries out itself. errInTurn where
+// something that it relied on was changed meanwhile.
+func (w *writer) offer(ctx context.Context, p *proposal) error {
+	return w.wait(ctx, &request{p: p, done: make(chan error, 1)})
+}
+
+func (w *writer) wait(ctx context.Context, r *request) error {
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
@@ -137,48 +145,29 @@ func (w *writer) loop() {
 		case <-w.quit:
 			return
 		case r := <-w.queue:
-			group := w.gather(r)
-			w.last = len(group)
-			w.process(group)
+			w.process(w.gather(r))
 			w.e.stmts.prepare()
 		}
 	}
 }
 
-// gather takes the requests that wait. After a group of several it waits a
-// moment for as many to come again: their callers have just been answered.
+// gather takes the requests that wait. It waits for no more of them: while one
+// group is written, the callers of the next decide what they want written.
 func (w *writer) gather(first *request) []*request {
-	group := make([]*request, 0, max(w.last, 1))
-	var late <-chan time.Time
-	add := func(r *request) {
+	var group []*request
+	for r := first; ; {
 		if r.begun.CompareAndSwap(false, true) {
 			group = append(group, r)
 		}
-	}
-	add(first)
-	for len(group) < maxGroup {
+		if len(group) == maxGroup {
+			return group
+		}
 		select {
-		case r := <-w.queue:
-			add(r)
-			continue
+		case r = <-w.queue:
 		default:
-		}
-		if len(group) >= w.last {
-			break
-		}
-		if late == nil {
-			timer := time.NewTimer(maxGather)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case r := <-w.queue:
-			add(r)
-		case <-late:
 			return group
 		}
 	}
-	return group
 }
 
 // process commits a group and answers each of its requests.
@@ -277,10 +266,14 @@ func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err 
 	if _, err := c.exec(ctx, "SAVEPOINT request", nil); err != nil {
 		return nil, err
 	}
-	r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
-	r.turn <- r.tx
-	outcome = <-r.ran
-	r.gone = errors.Is(outcome, errGone)
+	if r.p != nil {
+		r.tx, outcome = r.p.carryOut(ctx, c)
+	} else {
+		r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
+		r.turn <- r.tx
+		outcome = <-r.ran
+		r.gone = errors.Is(outcome, errGone)
+	}
 	if c.lost != nil {
 		return nil, c.lost
 	}
@@ -294,12 +287,21 @@ func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err 
 }
 
 func (w *writer) beforeCommit(ctx context.Context, all *Tx) error {
-	if w.hook == nil || !all.entries {
+	if !all.entries {
 		return nil
 	}
-	err := guard(func() error { return w.hook(ctx, all) })
+	var err error
+	if w.hook != nil {
+		err = guard(func() error { return w.hook(ctx, all) })
+	}
+	if err == nil {
+		err = all.writeFresh(ctx)
+	}
 	if err == nil {
 		return nil
+	}
+	if isStale(err) {
+		return lost{err} // one request's, and the others can do without it
 	}
 	w.log.Error("journal entries could not be numbered; their commands were undone", "error", err)
 	return unavailable(err)
