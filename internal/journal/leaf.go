@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	json "github.com/go-json-experiment/json/v1"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"

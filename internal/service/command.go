@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	json "github.com/go-json-experiment/json/v1"
 	"errors"
 	"strings"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"

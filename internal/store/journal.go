@@ -173,16 +173,12 @@ func (r *Reader) Leaves(ctx context.Context, from, to int64) ([][]byte, error) {
 // has another entry of the same place in its chain.
 func (t *Tx) InsertEntry(ctx context.Context, e journal.Entry) error {
 	if t.proposal != nil {
-		t.proposal.entries = append(t.proposal.entries, e)
+		fresh, err := newFresh(e)
+		t.proposal.entries = append(t.proposal.entries, fresh)
 		t.proposal.changes("entry")
-		return nil
+		return err
 	}
-	return t.insertEntry(ctx, e, nil)
-}
-
-// insertEntry writes an entry with its index, nil for none.
-func (t *Tx) insertEntry(ctx context.Context, e journal.Entry, index any) error {
-	ok, err := change(ctx, t.c, 1, insertEntry, entryRow(e, index)...)
+	ok, err := change(ctx, t.c, 1, insertEntry, entryRow(e)...)
 	if err == nil && !ok {
 		return stale()
 	}
@@ -190,13 +186,13 @@ func (t *Tx) insertEntry(ctx context.Context, e journal.Entry, index any) error 
 	return err
 }
 
-// entryRow gives the values of entryColumns.
-func entryRow(e journal.Entry, index any) []any {
+// entryRow gives the values of entryColumns, without a number.
+func entryRow(e journal.Entry) []any {
 	digests := e.Digests
 	if digests == nil {
 		digests = map[string]string{}
 	}
-	return []any{e.ID, index, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
+	return []any{e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
 		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
 		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
 		e.Salt[:], e.PrevLeaf[:], e.Leaf}

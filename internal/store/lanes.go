@@ -163,11 +163,7 @@ func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (er
 			want = append(want, s.want)
 		}
 		for _, e := range o.p.entries {
-			args, err := bind(entryRow(e, nil))
-			if err != nil {
-				return err
-			}
-			b.Queue(rebind(insertEntry), args...)
+			b.Queue(rebind(insertEntry), e.row...)
 			want = append(want, 1)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // proposal is a transaction that is not made yet: what a command wants written,
@@ -23,8 +24,8 @@ import (
 type proposal struct {
 	from    conn // the snapshot
 	steps   []step
-	tables  []string        // that it changes
-	entries []journal.Entry // written last, since on SQLite they get their numbers in the same moment
+	tables  []string     // that it changes
+	entries []freshEntry // written last, since on SQLite they get their numbers in the same moment
 	topics  map[string]struct{}
 	order   string // proposals of one transaction are carried out in this order
 	// inTurn says that the command asked for what cannot be proposed.
@@ -36,6 +37,20 @@ type step struct {
 	query string
 	args  []any
 	want  int64 // rows
+}
+
+// freshEntry is an entry that is not written yet.
+type freshEntry struct {
+	waiting
+	row []any // the values of entryColumns, bound
+}
+
+// entryIndex is the place of the entry's number in its row.
+const entryIndex = 1
+
+func newFresh(e journal.Entry) (freshEntry, error) {
+	row, err := bind(entryRow(e))
+	return freshEntry{waiting{service.PendingEntry{ID: e.ID, Leaf: e.Leaf}, e.DocumentID, e.DocSeq}, row}, err
 }
 
 // errInTurn says that a command has to run in turn.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -31,7 +30,7 @@ func (t *Tx) Unnumbered(ctx context.Context, limit int) ([]service.PendingEntry,
 	}
 	for _, e := range t.fresh {
 		if len(rows) < limit {
-			rows = append(rows, waiting{service.PendingEntry{ID: e.ID, Leaf: e.Leaf}, e.DocumentID, e.DocSeq})
+			rows = append(rows, e.waiting)
 		}
 	}
 	inChain(rows)
@@ -130,8 +129,7 @@ func (t *Tx) numberFresh(ctx context.Context, n service.Numbering) error {
 	for i, id := range n.IDs {
 		place[id] = n.First + int64(i)
 	}
-	var rows [][]any
-	var left []journal.Entry
+	var left []freshEntry
 	for _, e := range t.fresh {
 		index, ok := place[e.ID]
 		if !ok {
@@ -139,7 +137,9 @@ func (t *Tx) numberFresh(ctx context.Context, n service.Numbering) error {
 			continue
 		}
 		delete(place, e.ID)
-		rows = append(rows, entryRow(e, index))
+		if err := t.insertFresh(ctx, e, index); err != nil {
+			return err
+		}
 	}
 	t.fresh = left
 	for id, index := range place {
@@ -147,17 +147,23 @@ func (t *Tx) numberFresh(ctx context.Context, n service.Numbering) error {
 			return cmp.Or(err, stale())
 		}
 	}
-	ok, err := insertRows(ctx, t.c, "entry", entryColumns, unlessInChain, rows)
+	return nil
+}
+
+// insertFresh writes a fresh entry with its number, nil for none.
+func (t *Tx) insertFresh(ctx context.Context, e freshEntry, index any) error {
+	e.row[entryIndex] = index
+	ok, err := t.c.change(ctx, insertEntry, e.row, 1)
 	if err == nil && !ok {
 		return stale()
 	}
-	return err
+	return mapped(err)
 }
 
 // writeFresh writes the fresh entries that nobody has numbered.
 func (t *Tx) writeFresh(ctx context.Context) error {
 	for _, e := range t.fresh {
-		if err := t.insertEntry(ctx, e, nil); err != nil {
+		if err := t.insertFresh(ctx, e, nil); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -21,7 +20,7 @@ type Tx struct {
 	// proposal, where it is not nil, is what the transaction will be.
 	proposal *proposal
 	// fresh are entries of a group commit that are not written yet.
-	fresh []journal.Entry
+	fresh []freshEntry
 	// sharedClock says that leases go by the database's clock.
 	sharedClock bool
 	entries     bool // InsertEntry was called

@@ -17,6 +17,9 @@ import (
 const (
 	maxGroup = 128         // requests in one commit
 	probeGap = time.Second // between tries to write again after a failure
+	// guardedGroups is how many groups have savepoints after one in which a proposal
+	// failed: where one does, others are likely to.
+	guardedGroups = 32
 )
 
 // writer is the group commit of SQLite. One goroutine owns the transaction: it
@@ -35,6 +38,12 @@ type writer struct {
 	hook  func(context.Context, service.Tx) error
 
 	queue   chan *request
+	guarded int // groups that still have savepoints
+
+	committed atomic.Int64  // requests since the last checkpoint
+	enough    chan struct{} // wakes the checkpointer
+	catchUp   atomic.Bool   // the log is too long: the writer brings it in itself
+
 	quit    chan struct{}
 	ended   chan struct{}
 	started atomic.Bool
@@ -63,12 +72,15 @@ type request struct {
 	done  chan error // writer → caller: committed, or why not
 }
 
+// errUnguarded says that a proposal failed in a group without savepoints.
+var errUnguarded = errors.New("a proposal failed")
+
 // errGone says that the caller's goroutine ended inside its function.
 var errGone = errors.New("the caller's goroutine ended inside its transaction")
 
 func newWriter(e *sqliteEngine, o Options, h *hub) *writer {
 	w := &writer{e: e, clock: o.Clock, hub: h, log: o.Log, hook: o.BeforeCommit,
-		queue: make(chan *request, maxGroup), quit: make(chan struct{}), ended: make(chan struct{}),
+		queue: make(chan *request, maxGroup), enough: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		commit: func(c *sqlConn) error { return c.tx.Commit() }}
 	w.gap.Store(int64(probeGap))
 	return w
@@ -145,6 +157,11 @@ func (w *writer) loop() {
 		case <-w.quit:
 			return
 		case r := <-w.queue:
+			if w.catchUp.Swap(false) {
+				if _, err := passive(w.e.db); err != nil {
+					w.log.Warn("SQLite's write-ahead log is too long, and could not be brought into the database file", "error", err)
+				}
+			}
 			w.process(w.gather(r))
 			w.e.stmts.prepare()
 		}
@@ -179,7 +196,11 @@ func (w *writer) process(group []*request) {
 		answer(group, err)
 		return
 	}
-	outcomes, err := w.attempt(group)
+	outcomes, err := w.attempt(group, w.guarded > 0)
+	if w.guarded--; errors.Is(err, errUnguarded) {
+		w.guarded = guardedGroups
+		outcomes, err = w.attempt(group, true)
+	}
 	switch {
 	case err == nil:
 		for i, r := range group {
@@ -215,8 +236,9 @@ func isLost(err error) bool {
 }
 
 // attempt runs a group in one transaction. outcomes are those of the single
-// requests; err is the failure of all of them.
-func (w *writer) attempt(group []*request) (outcomes []error, err error) {
+// requests; err is the failure of all of them. Unless guarded, proposals go
+// without savepoints, and the first that fails is errUnguarded for all.
+func (w *writer) attempt(group []*request, guarded bool) (outcomes []error, err error) {
 	ctx := context.Background()
 	sqlTx, err := w.e.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -228,8 +250,11 @@ func (w *writer) attempt(group []*request) (outcomes []error, err error) {
 	outcomes = make([]error, len(group))
 	worked := false
 	for i, r := range group {
-		if outcomes[i], err = w.one(ctx, c, r); err != nil {
+		if outcomes[i], err = w.one(ctx, c, r, guarded); err != nil {
 			return nil, lost{w.suspect(err)}
+		}
+		if outcomes[i] != nil && r.p != nil && !guarded {
+			return nil, errUnguarded
 		}
 		if outcomes[i] == nil {
 			all.absorb(r.tx)
@@ -251,17 +276,24 @@ func (w *writer) attempt(group []*request) (outcomes []error, err error) {
 	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
 		return nil, unavailable(err) // as of a connection that broke: it is committed all the same
 	}
+	if w.committed.Add(int64(len(group))) >= checkpointAfter {
+		nudge(w.enough)
+	}
 	for topic := range all.topics {
 		w.hub.publish(topic)
 	}
 	return outcomes, nil
 }
 
-// one gives a request its turn inside a savepoint. err means that the whole
-// transaction is lost.
-func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err error) {
+// one gives a request its turn, inside a savepoint unless it is a proposal and not
+// guarded. err means that the whole transaction is lost.
+func (w *writer) one(ctx context.Context, c *sqlConn, r *request, guarded bool) (outcome, err error) {
 	if r.gone {
 		return errGone, nil
+	}
+	if r.p != nil && !guarded {
+		r.tx, outcome = r.p.carryOut(ctx, c)
+		return outcome, c.lost
 	}
 	if _, err := c.exec(ctx, "SAVEPOINT request", nil); err != nil {
 		return nil, err
