@@ -8,12 +8,12 @@ import (
 	"io"
 )
 
-// Raw gives the stream's data as it stands in the file, still encoded.
+// Raw gives the stream's data decrypted, but still encoded as its /Filter says.
 func (f *File) Raw(s *Stream) io.Reader {
 	if s.Data != nil {
 		return bytes.NewReader(s.Data)
 	}
-	return io.NewSectionReader(f.src, s.Offset, s.Length)
+	return s.seal.reader(io.NewSectionReader(f.src, s.Offset, s.Length))
 }
 
 // Decoded gives the stream's data with its filters undone. It reads FlateDecode
@@ -92,6 +92,8 @@ func (f *File) filter(r io.Reader, name Name, parms Dict) (io.Reader, error) {
 			return nil, damaged(-1, "a Flate stream is broken: %v", err)
 		}
 		return f.predictor(z, parms)
+	case "Crypt":
+		return r, nil // Raw has undone it
 	case "ASCIIHexDecode", "AHx":
 		return &hexReader{r: r}, nil
 	case "ASCII85Decode", "A85":

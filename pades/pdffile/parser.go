@@ -184,8 +184,11 @@ func (p *parser) unsigned(what string) (int64, error) {
 	return n, nil
 }
 
-func parseUnsigned(w string) (int64, bool) {
-	if w == "" || len(w) > 18 {
+func parseUnsigned(w string) (int64, bool) { return digits([]byte(w)) }
+
+// digits reads a number that is made of digits only.
+func digits(w []byte) (int64, bool) {
+	if len(w) == 0 || len(w) > 18 {
 		return 0, false
 	}
 	var n int64

@@ -133,7 +133,10 @@ func (u *Update) AppendTo(w io.Writer) (int64, error) {
 	slices.Sort(nums)
 	entries := make([]entry, 0, len(nums)+1)
 	for _, num := range nums {
-		p := u.objects[num]
+		p, err := u.sealed(num)
+		if err != nil {
+			return out.written, err
+		}
 		entries = append(entries, entry{kind: entryPlain, gen: p.gen, offset: out.pos()})
 		if err := out.object(num, p); err != nil {
 			return out.written, err
@@ -157,10 +160,21 @@ func (u *Update) AppendTo(w io.Writer) (int64, error) {
 	return out.written, err
 }
 
+// sealed encrypts an object where the file is encrypted.
+func (u *Update) sealed(num uint32) (pending, error) {
+	p := u.objects[num]
+	if s := u.file.security; s != nil {
+		var err error
+		p.obj, err = s.close(u.file, p.obj, Ref{num, p.gen})
+		return p, err
+	}
+	return p, nil
+}
+
 // separate puts a line end between the original's last byte and the update.
 func (u *Update) separate(out *appender) error {
 	var last [1]byte
-	if err := readFull(u.file.src, last[:], u.file.size-1); err != nil {
+	if err := u.file.readFull(last[:], u.file.size-1); err != nil {
 		return err
 	}
 	if last[0] != '\n' && last[0] != '\r' {
@@ -178,6 +192,9 @@ func (u *Update) trailer() Dict {
 	}
 	if !isNull(old["Info"]) {
 		d["Info"] = old["Info"]
+	}
+	if !isNull(old["Encrypt"]) {
+		d["Encrypt"] = old["Encrypt"]
 	}
 	d["ID"] = u.identifier()
 	return d
