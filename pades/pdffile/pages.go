@@ -215,6 +215,9 @@ func (w *pageWalk) leaf(ref Ref, d Dict, in inherited) error {
 	return w.visit(p)
 }
 
+// Rect reads a rectangle; null gives one without area.
+func (f *File) Rect(o Object) (Rect, error) { return f.rect(o, Rect{}) }
+
 // rect reads a rectangle with its corners in any order (7.9.5).
 func (f *File) rect(o Object, fallback Rect) (Rect, error) {
 	a, err := f.Resolve(o)
