@@ -27,13 +27,9 @@ type layout struct {
 }
 
 // newLayout reads the file, refuses what must not be signed, and builds the
-// objects. room tells the size of the placeholder in hex digits, once the
-// field's demands have been heard.
-func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func() (int, error)) (*layout, error) {
-	// Nothing may be signed that two readers could mend differently.
-	if err := f.Check(); err != nil {
-		return nil, err
-	}
+// objects. room tells the size of the placeholder in hex digits, from the
+// options after the field's demands have been heard.
+func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func(*Options) (int, error)) (*layout, error) {
 	u := pdffile.NewUpdate(f)
 	l := &layout{file: f, update: u, opts: opts, pen: mark.NewPen(u, opts.Fonts), timestamp: timestamp, lock: opts.Lock}
 	catalog, err := f.Catalog()
@@ -51,7 +47,7 @@ func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func() (int,
 	if err := l.permitted(fields); err != nil {
 		return nil, err
 	}
-	digits, err := room()
+	digits, err := room(l.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +58,7 @@ func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func() (int,
 	if err := l.place(sig); err != nil {
 		return nil, err
 	}
-	if opts.Certify > 0 {
+	if l.opts.Certify > 0 {
 		if err := l.certify(sig); err != nil {
 			return nil, err
 		}
@@ -160,4 +156,3 @@ func (l *layout) place(sig pdffile.Ref) error {
 	}
 	return l.form(widget)
 }
-

@@ -130,7 +130,7 @@ func (l *layout) references() pdffile.Array {
 // restrictions are what the signatures of a file allow of later changes.
 type restrictions struct {
 	signed bool
-	level  int  // the lowest DocMDP level; 0: no signature sets one
+	level  int // the lowest DocMDP level; 0: no signature sets one
 	fields []fieldLock
 }
 

@@ -2,9 +2,6 @@ package pades
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -72,44 +69,34 @@ type Options struct {
 	Protect  Protect // how far the signature is protected, and by what
 }
 
-// template fills in what the key decides.
-func (o *Options) template() (cms.Template, error) {
-	t := cms.Template{Chain: o.Chain, Hash: o.Hash}
-	if len(o.Chain) == 0 {
-		return t, fmt.Errorf("%w: no certificate of the signer is given", ErrOptions)
-	}
-	natural := crypto.SHA256
-	switch pub := o.Chain[0].PublicKey.(type) {
-	case *rsa.PublicKey:
-		t.Scheme = cms.PKCS1v15
-		if o.PSS {
-			t.Scheme = cms.PSS
-		}
-	case *ecdsa.PublicKey:
-		t.Scheme = cms.ECDSA
-		switch {
-		case pub.Curve.Params().BitSize > 384:
-			natural = crypto.SHA512
-		case pub.Curve.Params().BitSize > 256:
-			natural = crypto.SHA384
-		}
-	case ed25519.PublicKey:
-		t.Scheme, natural = cms.Ed25519, crypto.SHA512
-	}
-	if t.Hash == 0 {
-		t.Hash = natural
-	}
-	if err := t.Check(); err != nil {
-		return t, fmt.Errorf("%w: %w", ErrOptions, err)
-	}
+// check refuses what contradicts itself, before the file is read.
+func (o *Options) check() error {
 	if o.Time.IsZero() {
-		return t, fmt.Errorf("%w: the time of signing is missing", ErrOptions)
+		return fmt.Errorf("%w: the time of signing is missing", ErrOptions)
 	}
 	if o.Certify < 0 || o.Certify > 3 {
-		return t, fmt.Errorf("%w: there is no DocMDP level %d", ErrOptions, o.Certify)
+		return fmt.Errorf("%w: there is no DocMDP level %d", ErrOptions, o.Certify)
 	}
 	if o.Reserve < 0 || o.Reserve > 1<<20 {
-		return t, fmt.Errorf("%w: %d bytes cannot be reserved", ErrOptions, o.Reserve)
+		return fmt.Errorf("%w: %d bytes cannot be reserved", ErrOptions, o.Reserve)
 	}
-	return t, nil
+	if o.Lock != nil {
+		if err := o.Lock.check(); err != nil {
+			return err
+		}
+	}
+	if err := o.Protect.check(); err != nil {
+		return err
+	}
+	_, err := o.template()
+	return err
+}
+
+// template fills in what the key decides.
+func (o *Options) template() (cms.Template, error) {
+	t, err := cms.NewTemplate(o.Chain, o.Hash, o.PSS)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	return t, err
 }

@@ -18,7 +18,9 @@ type SeedValueError struct {
 	Reason string
 }
 
-func (e *SeedValueError) Error() string { return fmt.Sprintf("%v: %s (/%s)", ErrSeedValue, e.Reason, e.Key) }
+func (e *SeedValueError) Error() string {
+	return fmt.Sprintf("%v: %s (/%s)", ErrSeedValue, e.Reason, e.Key)
+}
 
 // Is makes errors.Is(err, ErrSeedValue) true.
 func (e *SeedValueError) Is(target error) bool { return target == ErrSeedValue }
@@ -326,4 +328,3 @@ func (s *seed) usageFits(pattern string) bool {
 	}
 	return true
 }
-

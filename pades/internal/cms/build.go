@@ -20,6 +20,17 @@ type Template struct {
 	Scheme Scheme
 	Hash   crypto.Hash         // of the document and the signed attributes
 	Chain  []*x509.Certificate // the signer's certificate first
+
+	ContentType asn1.ObjectIdentifier // nil: data
+	Content     []byte                // carried inside; nil: the signature is detached
+	Bare        bool                  // no certificates inside
+}
+
+func (t Template) contentType() asn1.ObjectIdentifier {
+	if t.ContentType == nil {
+		return oidData
+	}
+	return t.ContentType
 }
 
 // Check tells whether the key of the signer's certificate fits scheme and
@@ -85,7 +96,7 @@ func (t Template) SignedAttributes(digest []byte) ([]byte, error) {
 		oid   asn1.ObjectIdentifier
 		value func(*cryptobyte.Builder)
 	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) }},
+		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(t.contentType()) }},
 		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
 		{oidSigningCertV2, t.signingCertificate},
 	} {
@@ -142,28 +153,47 @@ func addAlgorithm(b *cryptobyte.Builder, oid asn1.ObjectIdentifier) {
 
 // Build assembles the SignedData from the signed attributes and their signature.
 func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
+	return t.BuildStamped(signedAttrs, signature, nil)
+}
+
+// BuildStamped is Build with a timestamp token over the signature, or nil.
+func (t Template) BuildStamped(signedAttrs, signature, token []byte) ([]byte, error) {
 	algorithm, err := signatureAlgorithm(t.Scheme, t.Hash)
 	if err != nil {
 		return nil, err
 	}
 	implicit := bytes.Clone(signedAttrs)
 	implicit[0] = 0xA0 // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
+	version := int64(1)
+	if t.ContentType != nil {
+		version = 3 // content that is not data (RFC 5652, 5.1)
+	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidSignedData)
 		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
+				b.AddASN1Int64(version)
 				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, hashOID(t.Hash)) })
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
-				b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
+				b.AddASN1(cbasn1.SEQUENCE, t.addContent)
+				if !t.Bare {
+					b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
+				}
 				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-					t.addSignerInfo(b, algorithm, implicit, signature)
+					t.addSignerInfo(b, algorithm, implicit, signature, token)
 				})
 			})
 		})
 	})
 	return b.Bytes()
+}
+
+// addContent writes EncapsulatedContentInfo (RFC 5652, 5.2).
+func (t Template) addContent(b *cryptobyte.Builder) {
+	b.AddASN1ObjectIdentifier(t.contentType())
+	if t.Content != nil {
+		b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.Content) })
+	}
 }
 
 // addCertificates includes the chain without its root: the verifier has to
@@ -181,7 +211,7 @@ func (t Template) addCertificates(b *cryptobyte.Builder) {
 	}
 }
 
-func (t Template) addSignerInfo(b *cryptobyte.Builder, algorithm, attrs, signature []byte) {
+func (t Template) addSignerInfo(b *cryptobyte.Builder, algorithm, attrs, signature, token []byte) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(1)
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -192,15 +222,32 @@ func (t Template) addSignerInfo(b *cryptobyte.Builder, algorithm, attrs, signatu
 		b.AddBytes(attrs)
 		b.AddBytes(algorithm)
 		b.AddASN1OctetString(signature)
+		if token == nil {
+			return
+		}
+		b.AddASN1(tag1, func(b *cryptobyte.Builder) { // unsignedAttrs
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1ObjectIdentifier(oidTimestamp)
+				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(token) })
+			})
+		})
 	})
 }
 
 // MaxSize is the size of the largest SignedData that Build can give.
-func (t Template) MaxSize() (int, error) {
+func (t Template) MaxSize() (int, error) { return t.MaxStamped(0) }
+
+// MaxStamped is the size of the largest SignedData with a timestamp token of at
+// most so many bytes; 0 is without one.
+func (t Template) MaxStamped(token int) (int, error) {
 	attrs, err := t.SignedAttributes(make([]byte, t.Hash.Size()))
 	if err != nil {
 		return 0, err
 	}
-	der, err := t.Build(attrs, make([]byte, t.MaxSignature()))
+	var room []byte
+	if token > 0 {
+		room = make([]byte, token)
+	}
+	der, err := t.BuildStamped(attrs, make([]byte, t.MaxSignature()), room)
 	return len(der), err
 }

@@ -1,0 +1,84 @@
+package tsp_test
+
+import (
+	"bytes"
+	"crypto"
+	"testing"
+
+	"github.com/paraph/paraph/pades/tsp"
+	"github.com/paraph/paraph/pades/tsp/tsptest"
+)
+
+// FuzzRequest: what is read is written again, and means the same.
+func FuzzRequest(f *testing.F) {
+	f.Add(must((&tsp.Request{Hash: crypto.SHA256, Digest: digest}).Marshal()))
+	f.Add(must(must(tsp.NewRequest(crypto.SHA256, digest, tsptest.Policy, nil)).Marshal()))
+	tsa := tsptest.New(f, tsptest.Options{Now: standingAt(noon)})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		r, err := tsp.ParseRequest(der)
+		if (err == nil) == (tsp.ReasonOf(err) != "") {
+			t.Fatalf("an error without a reason: %v", err)
+		}
+		answer, _, _ := tsa.Respond(der) // always an answer, whatever was asked
+		if response, perr := tsp.ParseResponse(answer); perr != nil || err != nil && response.Granted() {
+			t.Fatalf("the answer is %x: %v", answer, perr)
+		}
+		if err != nil {
+			return
+		}
+		again, err := r.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, err := tsp.ParseRequest(again); err != nil || !bytes.Equal(must(second.Marshal()), again) {
+			t.Fatalf("%x became %x: %v", der, again, err)
+		}
+	})
+}
+
+func FuzzResponse(f *testing.F) {
+	_, token := sampleToken(f, "p256")
+	for _, r := range []tsp.Response{
+		{Status: tsp.Granted, Token: token},
+		{Status: tsp.Rejection, Text: []string{"no", "way"}, Failures: []tsp.Failure{tsp.BadAlgorithm, tsp.SystemFailure}},
+	} {
+		f.Add(must(r.Marshal()))
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		r, err := tsp.ParseResponse(der)
+		if (err == nil) == (tsp.ReasonOf(err) != "") {
+			t.Fatalf("an error without a reason: %v", err)
+		}
+		if err != nil {
+			return
+		}
+		_ = r.Err()
+		again, err := r.Marshal()
+		if err != nil {
+			t.Fatalf("%x cannot be written again: %v", der, err)
+		}
+		if _, err := tsp.ParseResponse(again); err != nil {
+			t.Fatalf("%x became %x: %v", der, again, err)
+		}
+	})
+}
+
+// FuzzToken: only the very token is taken, and nothing panics.
+func FuzzToken(f *testing.F) {
+	tsa, token := sampleToken(f, "p256")
+	f.Add(token)
+	for _, kind := range []string{"rsa", "ed25519"} {
+		_, other := sampleToken(f, kind)
+		f.Add(other)
+	}
+	o := tsp.VerifyOptions{Chain: tsa.Chain()}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		err := check(der, o)
+		if (err == nil) == (tsp.ReasonOf(err) != "") {
+			t.Fatalf("an error without a reason: %v", err)
+		}
+		if err == nil && !bytes.Equal(der, token) {
+			t.Fatalf("another token is taken: %x", der)
+		}
+	})
+}
