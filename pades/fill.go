@@ -28,6 +28,10 @@ func (l *layout) fill(sig pdffile.Ref) error {
 		return err
 	}
 	if l.opts.Visible != nil && !widget.IsZero() {
+		if widget != ref && l.signed {
+			// Validators take a changed widget for a change of the page.
+			return fmt.Errorf("%w: the field %s shows itself by an object of its own, so it can only be signed without an appearance", ErrSignedContent, l.field)
+		}
 		if err := l.dress(widget); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type layout struct {
 	existing  *pdffile.SignatureField // the form's own, which is filled
 	lock      *Lock
 	timestamp bool // a document timestamp
+	signed    bool // the file carries a signature already
 	byteRange *pdffile.Verbatim
 	contents  *pdffile.Verbatim
 }
@@ -76,6 +77,7 @@ func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func(*Option
 // and against what the field demands.
 func (l *layout) permitted(fields []pdffile.SignatureField) error {
 	r, err := restrictionsOf(l.file, fields)
+	l.signed = r.signed
 	if err != nil || l.timestamp {
 		return err // document timestamps and validation data are always allowed
 	}

@@ -38,7 +38,7 @@ type Mark struct {
 	Frame bool // draw a thin grey line around it
 }
 
-// Item is Strokes or Text.
+// Item is Strokes, Path, Text or Image.
 type Item interface{ draw(d *drawing) error }
 
 // Strokes is a drawing by pen: polylines on a canvas that is fitted into Box

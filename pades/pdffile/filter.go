@@ -270,3 +270,19 @@ func (a *ascii85Trim) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Deflate encodes data for the filter FlateDecode.
+func Deflate(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(data); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
