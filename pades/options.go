@@ -2,9 +2,6 @@ package pades
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -61,32 +58,8 @@ type Options struct {
 
 // template fills in what the key decides.
 func (o *Options) template() (cms.Template, error) {
-	t := cms.Template{Chain: o.Chain, Hash: o.Hash}
-	if len(o.Chain) == 0 {
-		return t, fmt.Errorf("%w: no certificate of the signer is given", ErrOptions)
-	}
-	natural := crypto.SHA256
-	switch pub := o.Chain[0].PublicKey.(type) {
-	case *rsa.PublicKey:
-		t.Scheme = cms.PKCS1v15
-		if o.PSS {
-			t.Scheme = cms.PSS
-		}
-	case *ecdsa.PublicKey:
-		t.Scheme = cms.ECDSA
-		switch {
-		case pub.Curve.Params().BitSize > 384:
-			natural = crypto.SHA512
-		case pub.Curve.Params().BitSize > 256:
-			natural = crypto.SHA384
-		}
-	case ed25519.PublicKey:
-		t.Scheme, natural = cms.Ed25519, crypto.SHA512
-	}
-	if t.Hash == 0 {
-		t.Hash = natural
-	}
-	if err := t.Check(); err != nil {
+	t, err := cms.NewTemplate(o.Chain, o.Hash, o.PSS)
+	if err != nil {
 		return t, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	if o.Time.IsZero() {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -124,7 +122,7 @@ func Sign(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, key cr
 	if p.SignedAttributes, err = t.SignedAttributes(p.DocumentDigest); err != nil {
 		return Result{}, err
 	}
-	signature, err := signAttributes(key, t, p.SignedAttributes)
+	signature, err := t.Sign(key, p.SignedAttributes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -171,19 +169,6 @@ func Stamp(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, marks
 	}
 	_, err = u.AppendTo(out)
 	return err
-}
-
-func signAttributes(key crypto.Signer, t cms.Template, attrs []byte) ([]byte, error) {
-	if t.Scheme == cms.Ed25519 {
-		return key.Sign(rand.Reader, attrs, crypto.Hash(0))
-	}
-	h := t.Hash.New()
-	h.Write(attrs)
-	var opts crypto.SignerOpts = t.Hash
-	if t.Scheme == cms.PSS {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: t.Hash}
-	}
-	return key.Sign(rand.Reader, h.Sum(nil), opts)
 }
 
 // arrange builds the update with its byte range, all but the digest.

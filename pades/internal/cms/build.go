@@ -20,6 +20,17 @@ type Template struct {
 	Scheme Scheme
 	Hash   crypto.Hash         // of the document and the signed attributes
 	Chain  []*x509.Certificate // the signer's certificate first
+
+	ContentType asn1.ObjectIdentifier // nil: data
+	Content     []byte                // carried inside; nil: the signature is detached
+	Bare        bool                  // no certificates inside
+}
+
+func (t Template) contentType() asn1.ObjectIdentifier {
+	if t.ContentType == nil {
+		return oidData
+	}
+	return t.ContentType
 }
 
 // Check tells whether the key of the signer's certificate fits scheme and
@@ -85,7 +96,7 @@ func (t Template) SignedAttributes(digest []byte) ([]byte, error) {
 		oid   asn1.ObjectIdentifier
 		value func(*cryptobyte.Builder)
 	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) }},
+		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(t.contentType()) }},
 		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
 		{oidSigningCertV2, t.signingCertificate},
 	} {
@@ -148,15 +159,21 @@ func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
 	}
 	implicit := bytes.Clone(signedAttrs)
 	implicit[0] = 0xA0 // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
+	version := int64(1)
+	if t.ContentType != nil {
+		version = 3 // content that is not data (RFC 5652, 5.1)
+	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidSignedData)
 		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
+				b.AddASN1Int64(version)
 				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, hashOID(t.Hash)) })
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
-				b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
+				b.AddASN1(cbasn1.SEQUENCE, t.addContent)
+				if !t.Bare {
+					b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
+				}
 				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
 					t.addSignerInfo(b, algorithm, implicit, signature)
 				})
@@ -164,6 +181,14 @@ func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
 		})
 	})
 	return b.Bytes()
+}
+
+// addContent writes EncapsulatedContentInfo (RFC 5652, 5.2).
+func (t Template) addContent(b *cryptobyte.Builder) {
+	b.AddASN1ObjectIdentifier(t.contentType())
+	if t.Content != nil {
+		b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.Content) })
+	}
 }
 
 // addCertificates includes the chain without its root: the verifier has to
