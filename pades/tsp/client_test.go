@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/pades/tsp"
 	"github.com/paraph/paraph/pades/tsp/tsptest"
 )
@@ -110,8 +111,8 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	bad, good := tsptest.New(t, tsptest.Options{}), tsptest.New(t, tsptest.Options{})
 	bad.Misbehave(tsptest.Status500)
-	now := &standing{now: time.Now()}
-	c := client(t, tsp.ClientConfig{Now: now.time, Skew: time.Hour},
+	now := clock.NewFake(time.Now())
+	c := client(t, tsp.ClientConfig{Now: now.Now, Skew: time.Hour},
 		tsp.Endpoint{URL: bad.Serve(t), Chain: bad.Chain()}, tsp.Endpoint{URL: good.Serve(t), Chain: good.Chain()})
 	stamp := func(want *tsptest.TSA, asked int) {
 		t.Helper()
@@ -125,9 +126,9 @@ func TestOutage(t *testing.T) {
 	}
 	stamp(good, 1)
 	stamp(good, 1)
-	now.advance(31 * time.Second)
+	now.Advance(31 * time.Second)
 	stamp(good, 2)
-	now.advance(31 * time.Second) // the rest has doubled
+	now.Advance(31 * time.Second) // the rest has doubled
 	stamp(good, 2)
 	good.Misbehave(tsptest.Rejects)
 	_, err := c.Stamp(t.Context(), crypto.SHA256, digest)
@@ -148,7 +149,7 @@ func TestOutage(t *testing.T) {
 	}
 	bad.Misbehave(tsptest.None)
 	good.Misbehave(tsptest.None)
-	now.advance(31 * time.Second)
+	now.Advance(31 * time.Second)
 	stamp(bad, 3)
 	stamp(bad, 4)
 	if s := c.States(); s[0].Failures != 0 || s[0].Err != nil {
@@ -179,12 +180,12 @@ func TestOneTriesAgain(t *testing.T) {
 	t.Parallel()
 	bad, good := tsptest.New(t, tsptest.Options{}), tsptest.New(t, tsptest.Options{})
 	bad.Misbehave(tsptest.Status500)
-	now := &standing{now: time.Now()}
-	c := client(t, tsp.ClientConfig{Now: now.time, Skew: time.Hour}, tsp.Endpoint{URL: bad.Serve(t)}, tsp.Endpoint{URL: good.Serve(t)})
+	now := clock.NewFake(time.Now())
+	c := client(t, tsp.ClientConfig{Now: now.Now, Skew: time.Hour}, tsp.Endpoint{URL: bad.Serve(t)}, tsp.Endpoint{URL: good.Serve(t)})
 	if _, err := c.Stamp(t.Context(), crypto.SHA256, digest); err != nil {
 		t.Fatal(err)
 	}
-	now.advance(time.Minute)
+	now.Advance(time.Minute)
 	bad.Misbehave(tsptest.Slow)
 	ctx, giveUp := context.WithCancel(t.Context())
 	var first sync.WaitGroup
@@ -313,21 +314,3 @@ func TestNonceIsRandom(t *testing.T) {
 type doer func(*http.Request) (*http.Response, error)
 
 func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
-
-// standing is a clock that is moved by hand.
-type standing struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (s *standing) time() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
-func (s *standing) advance(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now = s.now.Add(d)
-}

@@ -104,7 +104,7 @@ func (t *Token) Verify(digest []byte, o VerifyOptions) (*Verification, error) {
 	if err := t.signed.Verify(signer); err != nil {
 		return nil, refuseWith(err, ReasonSignature, "the token is not signed by the authority")
 	}
-	if t.Time.Before(signer.NotBefore)  {
+	if t.Time.Before(signer.NotBefore) || t.Time.After(signer.NotAfter) {
 		return nil, refuse(ReasonExpired, "the token is of %s, but the authority's certificate is valid from %s to %s",
 			t.Time.Format(time.RFC3339), signer.NotBefore.UTC().Format(time.RFC3339), signer.NotAfter.UTC().Format(time.RFC3339))
 	}

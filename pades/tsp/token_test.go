@@ -103,6 +103,7 @@ type forge struct {
 	template cms.Template
 	extra    [][]byte // more signed attributes
 	drop     string   // an attribute to leave out, its OID
+	issuer   []byte   // what names says; nil: the truth
 }
 
 func newForge(t testing.TB, kind string, change ...func(*x509.Certificate)) *forge {
@@ -198,7 +199,11 @@ func (f *forge) names(oid string, digest []byte, serial *big.Int) []byte {
 		Digest []byte
 		IS     issuerSerial
 	}
-	issuer := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: f.id.Chain[0].RawIssuer}
+	dn := f.issuer
+	if dn == nil {
+		dn = f.id.Chain[0].RawIssuer
+	}
+	issuer := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: dn}
 	id := certID{digest, issuerSerial{[]asn1.RawValue{issuer}, serial}}
 	parsed, err := x509.ParseOID(oid)
 	if err != nil {
@@ -249,6 +254,13 @@ func TestMutations(t *testing.T) {
 		"ESSCertID of another":        {"p256", func(f *forge) { f.drop, f.extra = v2OID, [][]byte{f.names(v1OID, wrong[:20], serial(f))} }, tsp.ReasonBinding},
 		"ESSCertID, another serial":   {"p256", func(f *forge) { f.drop, f.extra = v2OID, [][]byte{f.names(v1OID, v1(f), big.NewInt(1))} }, tsp.ReasonBinding},
 		"one of two names another":    {"p256", func(f *forge) { f.extra = [][]byte{f.names(v1OID, wrong[:20], serial(f))} }, tsp.ReasonBinding},
+		"the other names another": {"p256", func(f *forge) {
+			f.drop, f.extra = v2OID, [][]byte{f.names(v1OID, v1(f), serial(f)), f.names(v2OID, wrong, serial(f))}
+		}, tsp.ReasonBinding},
+		"ESSCertIDv2, another issuer": {"p256", func(f *forge) {
+			f.issuer = f.ca.Root.RawSubject
+			f.drop, f.extra = v2OID, [][]byte{f.names(v2OID, v2(f), serial(f))}
+		}, tsp.ReasonBinding},
 		"ESSCertID of 32 bytes":       {"p256", func(f *forge) { f.extra = [][]byte{f.names(v1OID, wrong, serial(f))} }, tsp.ReasonMalformed},
 		"no message digest":           {"p256", func(f *forge) { f.drop = "1.2.840.113549.1.9.4" }, tsp.ReasonMalformed},
 		"no content type":             {"p256", func(f *forge) { f.drop = "1.2.840.113549.1.9.3" }, tsp.ReasonMalformed},
