@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -14,10 +15,7 @@ import (
 func (l *layout) signature(contentsDigits int) pdffile.Dict {
 	// Three numbers of ten digits after the leading zero, padded with blanks.
 	l.byteRange = &pdffile.Verbatim{Data: []byte("[0" + strings.Repeat(" ", 3*11) + "]")}
-	l.contents = &pdffile.Verbatim{Data: make([]byte, contentsDigits+2)}
-	for i := range l.contents.Data {
-		l.contents.Data[i] = '0'
-	}
+	l.contents = &pdffile.Verbatim{Data: bytes.Repeat([]byte{'0'}, contentsDigits+2)}
 	l.contents.Data[0], l.contents.Data[contentsDigits+1] = '<', '>'
 	if l.timestamp {
 		return pdffile.Dict{

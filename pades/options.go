@@ -69,8 +69,17 @@ type Options struct {
 	Protect  Protect // how far the signature is protected, and by what
 }
 
-// check refuses what contradicts itself, before the file is read.
-func (o *Options) check() error {
+// check refuses what contradicts itself, before the file is read, and gives
+// what the key decides.
+func (o *Options) check() (cms.Template, error) {
+	t, err := o.template()
+	if err != nil {
+		return t, err
+	}
+	return t, o.checkRest()
+}
+
+func (o *Options) checkRest() error {
 	if o.Time.IsZero() {
 		return fmt.Errorf("%w: the time of signing is missing", ErrOptions)
 	}
@@ -85,11 +94,7 @@ func (o *Options) check() error {
 			return err
 		}
 	}
-	if err := o.Protect.check(); err != nil {
-		return err
-	}
-	_, err := o.template()
-	return err
+	return o.Protect.check()
 }
 
 // template fills in what the key decides.

@@ -63,11 +63,16 @@ func (o *output) state() (hash.Hash, error) {
 	return c.Clone()
 }
 
+// append writes a revision, which it keeps.
 func (o *output) append(b []byte) error {
 	if _, err := o.out.Write(b); err != nil {
 		return err
 	}
 	o.whole.Write(b)
+	if o.tail == nil {
+		o.tail = b
+		return nil
+	}
 	o.tail = append(o.tail, b...)
 	return nil
 }

@@ -103,7 +103,9 @@ func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, 
 	if !bytes.Equal(digest, p.DocumentDigest) {
 		return Result{}, fmt.Errorf("%w: the document is not the one that was prepared", ErrSignature)
 	}
-	return p.finish(o, t, signature, protect)
+	q := *p // which can be completed again
+	q.Appended = bytes.Clone(p.Appended)
+	return q.finish(o, t, signature, protect)
 }
 
 // Sign signs the file with a key, protects the signature as Options.Protect
@@ -171,18 +173,19 @@ func mendable(err error, in io.ReaderAt, size int64) error {
 // arrange builds the update with its byte range, all but the digest. It may
 // change the options as the signature field demands.
 func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template, error) {
-	if err := opts.check(); err != nil {
-		return nil, cms.Template{}, err
+	t, err := opts.check()
+	if err != nil {
+		return nil, t, err
 	}
 	f, err := open(in, size, opts.Password)
 	if err != nil {
-		return nil, cms.Template{}, err
+		return nil, t, err
 	}
-	var t cms.Template
 	l, err := newLayout(f, opts, false, func(o *Options) (int, error) {
-		*opts = *o
-		if t, err = o.template(); err != nil {
-			return 0, err
+		if *opts = *o; opts.Hash != 0 && opts.Hash != t.Hash { // the field's choice
+			if t, err = o.template(); err != nil {
+				return 0, err
+			}
 		}
 		room, err := t.MaxStamped(o.Protect.room())
 		return 2 * (room + o.Reserve), err
@@ -231,11 +234,10 @@ func (p *Prepared) hashAppended(h hash.Hash) {
 	p.DocumentDigest = h.Sum(nil)
 }
 
-// fill gives the update with a value in its placeholder.
+// fill puts a value into the placeholder and gives the update.
 func (p *Prepared) fill(der []byte) []byte {
-	update := bytes.Clone(p.Appended)
-	hex.Encode(update[p.ContentsAt+1:], der)
-	return update
+	hex.Encode(p.Appended[p.ContentsAt+1:], der)
+	return p.Appended
 }
 
 // finish fills the placeholder, writes the update behind the copied file, and

@@ -355,9 +355,9 @@ func (f *File) plainObject(off int64, ref Ref, spans map[Name]Span) (Object, err
 		}
 	}
 	switch d, isDict := o.(Dict); {
-	case w == "endobj":
+	case string(w) == "endobj":
 		return o, nil
-	case w == "stream" && isDict:
+	case string(w) == "stream" && isDict:
 		return f.stream(p, d, ref)
 	}
 	return nil, damaged(at, "object %d: endobj expected, %q found", ref.Num, w)

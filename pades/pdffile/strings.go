@@ -2,7 +2,38 @@ package pdffile
 
 import "errors"
 
+// common are names that are not worth an allocation each time.
+var common = func() map[string]Object {
+	m := map[string]Object{}
+	for _, n := range [...]Name{
+		"Type", "Page", "Pages", "Catalog", "Kids", "Count", "Parent", "MediaBox", "CropBox", "Rotate", "Resources", "Contents",
+		"Font", "XObject", "ProcSet", "ExtGState", "ColorSpace", "Annots", "Length", "Filter", "FlateDecode", "DecodeParms",
+		"Size", "Root", "Info", "ID", "Prev", "W", "Index", "XRef", "ObjStm", "N", "First", "Columns", "Predictor",
+		"AcroForm", "Fields", "FT", "Sig", "T", "V", "P", "F", "Rect", "Subtype", "Widget", "Annot", "Metadata", "Lang",
+		"StructTreeRoot", "StructParents", "MarkInfo", "Group", "Outlines", "PageLabels", "Names", "ViewerPreferences",
+	} {
+		m[string(n)] = n
+	}
+	return m
+}()
+
 func (p *parser) name() (Object, error) {
+	// Mostly the whole name is in the window and has no escapes.
+	for i := p.i; i < len(p.buf) && i-p.i <= 64; i++ {
+		c := p.buf[i]
+		if c == '#' {
+			break
+		}
+		if !isSpace(c) && !isDelimiter(c) {
+			continue
+		}
+		b := p.buf[p.i:i]
+		p.i = i
+		if n, ok := common[string(b)]; ok {
+			return n, p.spend(int64(len(b)))
+		}
+		return Name(b), p.spend(int64(len(b)))
+	}
 	var room [48]byte
 	n := room[:0]
 	for {

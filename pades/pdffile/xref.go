@@ -241,7 +241,8 @@ func (f *File) readLoose(p *parser, s *Section, first uint32, count int) error {
 		if err1 != nil || err2 != nil || p.skipSpace() != nil {
 			return bad
 		}
-		kind, err := p.word()
+		w, err := p.word()
+		kind := string(w)
 		e := entry{kind: entryPlain, gen: uint16(gen), offset: offset}
 		switch {
 		case err != nil || kind != "n" && kind != "f" || gen > 65535 && kind == "n":

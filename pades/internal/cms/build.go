@@ -10,9 +10,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Template is all of a SignedData but the signature value.
@@ -76,79 +73,38 @@ func (t Template) MaxSignature() int {
 	return ed25519.SignatureSize
 }
 
-// derSize is the size of a DER value with n bytes of content.
-func derSize(n int) int {
-	switch {
-	case n < 128:
-		return n + 2
-	case n < 256:
-		return n + 3
-	case n < 1<<16:
-		return n + 4
-	}
-	return n + 5
-}
-
 // SignedAttributes gives the DER of the attributes as a SET OF, which is what is signed.
 func (t Template) SignedAttributes(digest []byte) ([]byte, error) {
-	attrs := [][]byte{}
-	for _, a := range []struct {
-		oid   asn1.ObjectIdentifier
-		value func(*cryptobyte.Builder)
-	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(t.contentType()) }},
-		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
-		{oidSigningCertV2, t.signingCertificate},
-	} {
-		var b cryptobyte.Builder
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(a.oid)
-			b.AddASN1(cbasn1.SET, a.value)
-		})
-		der, err := b.Bytes()
-		if err != nil {
+	contentType := derData
+	if t.ContentType != nil {
+		var err error
+		if contentType, err = asn1.Marshal(t.ContentType); err != nil {
 			return nil, err
 		}
-		attrs = append(attrs, der)
+	}
+	attrs := [][]byte{
+		tlv(derSequence, derContentType, tlv(derSet, contentType)),
+		tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, digest))),
+		t.signingCertificate(),
 	}
 	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6)
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-		for _, a := range attrs {
-			b.AddBytes(a)
-		}
-	})
-	return b.Bytes()
+	return tlv(derSet, attrs...), nil
 }
 
-// signingCertificate writes SigningCertificateV2 with one ESSCertIDv2 (RFC 5035,
-// 4). SHA-256 is its default digest and therefore left out in DER.
-func (t Template) signingCertificate(b *cryptobyte.Builder) {
+// signingCertificate is the attribute of that name, with one ESSCertIDv2 (RFC
+// 5035, 4). SHA-256 is its default digest and therefore left out in DER.
+func (t Template) signingCertificate() []byte {
 	cert := t.Chain[0]
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				if t.Hash != crypto.SHA256 {
-					addAlgorithm(b, hashOID(t.Hash))
-				}
-				h := t.Hash.New()
-				h.Write(cert.Raw)
-				b.AddASN1OctetString(h.Sum(nil))
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1(cbasn1.Tag(4).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-							b.AddBytes(cert.RawIssuer)
-						})
-					})
-					b.AddASN1BigInt(cert.SerialNumber)
-				})
-			})
-		})
-	})
-}
-
-func addAlgorithm(b *cryptobyte.Builder, oid asn1.ObjectIdentifier) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid) })
+	var algorithm []byte
+	if t.Hash != crypto.SHA256 {
+		algorithm = derDigests[t.Hash]
+	}
+	h := t.Hash.New()
+	h.Write(cert.Raw)
+	issuer := tlv(derSequence, tlv(derSequence, tlv(derContext4, cert.RawIssuer)), integer(cert.SerialNumber))
+	id := node(derSequence, pieces{algorithm, tlv(derOctets, h.Sum(nil)), issuer})
+	value := node(derSet, node(derSequence, node(derSequence, id)))
+	return slices.Concat(node(derSequence, pieces{derSigningCert}, value)...)
 }
 
 // Build assembles the SignedData from the signed attributes and their signature.
@@ -158,80 +114,59 @@ func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
 
 // BuildStamped is Build with a timestamp token over the signature, or nil.
 func (t Template) BuildStamped(signedAttrs, signature, token []byte) ([]byte, error) {
-	algorithm, err := signatureAlgorithm(t.Scheme, t.Hash)
-	if err != nil {
-		return nil, err
-	}
-	implicit := bytes.Clone(signedAttrs)
-	implicit[0] = 0xA0 // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
-	version := int64(1)
-	if t.ContentType != nil {
-		version = 3 // content that is not data (RFC 5652, 5.1)
-	}
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oidSignedData)
-		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(version)
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, hashOID(t.Hash)) })
-				b.AddASN1(cbasn1.SEQUENCE, t.addContent)
-				if !t.Bare {
-					b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
-				}
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-					t.addSignerInfo(b, algorithm, implicit, signature, token)
-				})
-			})
-		})
-	})
-	return b.Bytes()
+	p, err := t.signedData(signedAttrs, signature, token)
+	return slices.Concat(p...), err
 }
 
-// addContent writes EncapsulatedContentInfo (RFC 5652, 5.2).
-func (t Template) addContent(b *cryptobyte.Builder) {
-	b.AddASN1ObjectIdentifier(t.contentType())
-	if t.Content != nil {
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.Content) })
+func (t Template) signedData(signedAttrs, signature, token []byte) (pieces, error) {
+	algorithm, digest := derSchemes[schemeHash{t.Scheme, t.Hash}], derDigests[t.Hash]
+	if algorithm == nil || len(signedAttrs) == 0 {
+		return nil, fmt.Errorf("%v with %v cannot be written", t.Scheme, t.Hash)
 	}
+	head := pieces{derVersion1, tlv(derSet, digest), derDataContent}
+	if t.ContentType != nil { // content that is not data (RFC 5652, 5.1)
+		contentType, err := asn1.Marshal(t.ContentType)
+		if err != nil {
+			return nil, err
+		}
+		var content []byte
+		if t.Content != nil {
+			content = tlv(derContext0, tlv(derOctets, t.Content))
+		}
+		head[0], head[2] = derVersion3, tlv(derSequence, contentType, content)
+	}
+	signer := node(derSet, t.signerInfo(digest, algorithm, signedAttrs, signature, token))
+	body := node(derContext0, node(derSequence, head, t.certificates(), signer))
+	return node(derSequence, pieces{derSignedData}, body), nil
 }
 
-// addCertificates includes the chain without its root: the verifier has to
-// have that already, and a copy that no signature protects could be changed.
-func (t Template) addCertificates(b *cryptobyte.Builder) {
-	var certs [][]byte
+// certificates includes the chain without its root: the verifier has to have
+// that already, and a copy that no signature protects could be changed.
+func (t Template) certificates() pieces {
+	if t.Bare {
+		return nil
+	}
+	var certs pieces
 	for i, c := range t.Chain {
 		if i == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
 			certs = append(certs, c.Raw)
 		}
 	}
 	slices.SortFunc(certs, bytes.Compare)
-	for _, c := range slices.CompactFunc(certs, bytes.Equal) {
-		b.AddBytes(c)
-	}
+	return node(derContext0, slices.CompactFunc(certs, bytes.Equal))
 }
 
-func (t Template) addSignerInfo(b *cryptobyte.Builder, algorithm, attrs, signature, token []byte) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(1)
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(t.Chain[0].RawIssuer)
-			b.AddASN1BigInt(t.Chain[0].SerialNumber)
-		})
-		addAlgorithm(b, hashOID(t.Hash))
-		b.AddBytes(attrs)
-		b.AddBytes(algorithm)
-		b.AddASN1OctetString(signature)
-		if token == nil {
-			return
-		}
-		b.AddASN1(tag1, func(b *cryptobyte.Builder) { // unsignedAttrs
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(oidTimestamp)
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(token) })
-			})
-		})
-	})
+func (t Template) signerInfo(digest, algorithm, attrs, signature, token []byte) pieces {
+	var unsigned pieces
+	if token != nil {
+		unsigned = node(derContext1, node(derSequence, pieces{derTimestamp}, node(derSet, pieces{token})))
+	}
+	return node(derSequence, pieces{
+		derVersion1,
+		tlv(derSequence, t.Chain[0].RawIssuer, integer(t.Chain[0].SerialNumber)),
+		digest, {derContext0}, attrs[1:], // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
+		algorithm, header(derOctets, len(signature)), signature,
+	}, unsigned)
 }
 
 // MaxSize is the size of the largest SignedData that Build can give.
@@ -248,6 +183,6 @@ func (t Template) MaxStamped(token int) (int, error) {
 	if token > 0 {
 		room = make([]byte, token)
 	}
-	der, err := t.BuildStamped(attrs, make([]byte, t.MaxSignature()), room)
-	return len(der), err
+	p, err := t.signedData(attrs, make([]byte, t.MaxSignature()), room)
+	return p.size(), err
 }

@@ -136,7 +136,7 @@ func (t Template) Sign(key crypto.Signer, attrs []byte) ([]byte, error) {
 }
 
 // AddDigestAlgorithm writes the AlgorithmIdentifier of an allowed digest.
-func AddDigestAlgorithm(b *cryptobyte.Builder, h crypto.Hash) { addAlgorithm(b, hashOID(h)) }
+func AddDigestAlgorithm(b *cryptobyte.Builder, h crypto.Hash) { b.AddBytes(derDigests[h]) }
 
 // ReadDigestAlgorithm reads an AlgorithmIdentifier. h is 0 where it names a digest
 // that is not allowed; ok is false where there is none, or with parameters.
