@@ -3,11 +3,13 @@ package revocation
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -38,7 +40,25 @@ type Config struct {
 }
 
 // Collector gathers evidence. It is safe for concurrent use.
-type Collector struct{ c Config }
+type Collector struct {
+	c Config
+
+	mu     sync.Mutex
+	recent map[[32]byte]found // by the certificate
+}
+
+// found is evidence that was checked a moment ago, so that a server which seals
+// with one certificate does not verify the same answers for every document.
+type found struct {
+	evidence *Evidence
+	until    time.Time
+}
+
+// Bounds of what is remembered so.
+const (
+	maxRecent = 64
+	recently  = 10 * time.Minute
+)
 
 // New makes a Collector.
 func New(c Config) (*Collector, error) {
@@ -69,7 +89,7 @@ func New(c Config) (*Collector, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Collector{c}, nil
+	return &Collector{c: c, recent: map[[32]byte]found{}}, nil
 }
 
 // Bounds of a chain and of responders that need evidence themselves.
@@ -84,8 +104,10 @@ type run struct {
 	ctx  context.Context
 	at   time.Time
 	left int // exchanges
-	out  *Evidence
-	done map[string]bool // certificates that are seen to
+
+	revoked bool // an answer tells of a revocation after at
+	out     *Evidence
+	done    map[string]bool // certificates that are seen to
 }
 
 // Collect gathers the chain of a certificate and, for each certificate of it
@@ -94,6 +116,10 @@ type run struct {
 // others are certificates that may belong to the chain. It returns an *Error, or
 // the context's.
 func (c *Collector) Collect(ctx context.Context, cert *x509.Certificate, others []*x509.Certificate, at time.Time) (*Evidence, error) {
+	key := sha256.Sum256(cert.Raw)
+	if e := c.remembered(key); e != nil {
+		return e, nil
+	}
 	r := &run{Collector: c, ctx: ctx, at: at, left: c.c.Fetches, out: &Evidence{}, done: map[string]bool{}}
 	if err := r.certificate(cert, others, 0); err != nil {
 		if ctx.Err() != nil {
@@ -101,7 +127,35 @@ func (c *Collector) Collect(ctx context.Context, cert *x509.Certificate, others 
 		}
 		return nil, err
 	}
+	if !r.revoked {
+		c.remember(key, r.out)
+	}
 	return r.out, nil
+}
+
+func (c *Collector) remembered(key [32]byte) *Evidence {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.recent[key]
+	if !ok || !c.c.Now().Before(f.until) {
+		return nil
+	}
+	e := *f.evidence
+	return &e
+}
+
+func (c *Collector) remember(key [32]byte, e *Evidence) {
+	until := c.c.Now().Add(recently)
+	if e.Until.Before(until) {
+		until = e.Until
+	}
+	kept := Evidence{slices.Clip(e.Certs), slices.Clip(e.OCSPs), slices.Clip(e.CRLs), e.Until} // callers append to theirs
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.recent) == maxRecent {
+		clear(c.recent)
+	}
+	c.recent[key] = found{&kept, until}
 }
 
 // Chain gives the certificate with its issuers up to a root, as far as they are

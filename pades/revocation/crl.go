@@ -59,7 +59,11 @@ func (r *run) checkCRL(der []byte, cert, issuer *x509.Certificate) (time.Time, e
 				return time.Time{}, &Error{Reason: Unfit, Detail: "the list speaks for other issuers too"}
 			}
 		}
-		if entry.SerialNumber.Cmp(cert.SerialNumber) != 0 || entry.ReasonCode == removeFromCRL || entry.RevocationTime.After(r.at) {
+		if entry.SerialNumber.Cmp(cert.SerialNumber) != 0 || entry.ReasonCode == removeFromCRL {
+			continue
+		}
+		if entry.RevocationTime.After(r.at) {
+			r.revoked = true
 			continue
 		}
 		return time.Time{}, &Error{Reason: Revoked, RevokedAt: entry.RevocationTime, Detail: "revoked on " + entry.RevocationTime.UTC().Format(time.RFC3339)}

@@ -151,6 +151,7 @@ func (r *run) checkOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Respo
 		return answer, until, nil
 	case ocsp.Revoked:
 		if answer.RevokedAt.After(r.at) {
+			r.revoked = true
 			return answer, until, nil
 		}
 		return nil, time.Time{}, &Error{Reason: Revoked, RevokedAt: answer.RevokedAt, Detail: "revoked on " + answer.RevokedAt.UTC().Format(time.RFC3339)}

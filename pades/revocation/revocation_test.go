@@ -364,3 +364,34 @@ type fixed []byte
 func (f fixed) Do(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(f))}, nil
 }
+
+// TestRemembers: what was checked a moment ago is not checked again, but later
+// it is, and a revocation is seen then.
+func TestRemembers(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	now := testca.Now
+	s.Now = func() time.Time { return now }
+	c := collector(t, s, func(c *revocation.Config) { c.Cache = forgetful{} })
+	cert := issue(t, s)
+	for range 3 {
+		if e, err := c.Collect(context.Background(), cert, nil, now); err != nil || len(e.OCSPs) != 1 {
+			t.Fatal(err)
+		}
+	}
+	if n := s.Asked("/ocsp"); n != 1 {
+		t.Errorf("the responder was asked %d times", n)
+	}
+	s.Revoke(cert, now)
+	now = now.Add(11 * time.Minute)
+	_, err := c.Collect(context.Background(), cert, nil, now)
+	if failed, ok := errors.AsType[*revocation.Error](err); !ok || failed.Reason != revocation.Revoked {
+		t.Errorf("%v", err)
+	}
+}
+
+// forgetful is a cache that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Get(string) ([]byte, bool)     { return nil, false }
+func (forgetful) Put(string, []byte, time.Time) {}

@@ -43,12 +43,15 @@ type Served struct {
 var NoCheck = pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}
 
 // Serve starts an authority; Close stops it.
-func Serve() (*Served, error) {
-	ca, err := New()
+func Serve() (*Served, error) { return ServeAt(func() time.Time { return Now }) }
+
+// ServeAt is Serve by another clock.
+func ServeAt(now func() time.Time) (*Served, error) {
+	ca, err := NewAt(now())
 	if err != nil {
 		return nil, err
 	}
-	s := &Served{CA: ca, Now: func() time.Time { return Now }, revoked: map[string]time.Time{}, asked: map[string]int{}, Down: map[string]bool{}}
+	s := &Served{CA: ca, Now: now, revoked: map[string]time.Time{}, asked: map[string]int{}, Down: map[string]bool{}}
 	s.server = httptest.NewServer(s)
 	s.URL = s.server.URL
 	c := *ca.Issuer
