@@ -269,6 +269,17 @@ func TestSeedValues(t *testing.T) {
 	}
 }
 
+// encrypted lets qpdf encrypt a file; the passwords are "user" and "owner".
+func encrypted(t testing.TB, in []byte, mode string, flags ...string) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "out.pdf")
+	args := append([]string{"--allow-weak-crypto", "--object-streams=" + mode, temp(t, in), "--encrypt", "user", "owner"}, flags...)
+	if out, err := exec.Command(testneed.Command(t, "qpdf"), append(args, "--", file)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return must(os.ReadFile(file))
+}
+
 // TestSignsEncrypted signs what qpdf encrypted, up to B-LTA, and verifies it with the password.
 func TestSignsEncrypted(t *testing.T) {
 	t.Parallel()
@@ -277,13 +288,7 @@ func TestSignsEncrypted(t *testing.T) {
 	id := w.signer(t, "p256")
 	for name, flags := range map[string][]string{"aes128": {"128", "--use-aes=y"}, "aes256": {"256"}, "rc4": {"128", "--use-aes=n"}} {
 		for _, mode := range []string{"disable", "generate"} {
-			dir := t.TempDir()
-			file := filepath.Join(dir, "out.pdf")
-			args := append([]string{"--allow-weak-crypto", "--object-streams=" + mode, temp(t, testpdf.Make(testpdf.Options{Form: true})), "--encrypt", "user", "owner"}, flags...)
-			if out, err := exec.Command(qpdf, append(args, "--", file)...).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			in := must(os.ReadFile(file))
+			in := encrypted(t, testpdf.Make(testpdf.Options{Form: true}), mode, flags...)
 			o := options(id)
 			o.Visible = drawn(0, 100, 200)
 			o.Marks = []mark.Mark{*drawn(0, 100, 300)}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -75,5 +76,40 @@ func TestOddFilesCanBeSigned(t *testing.T) {
 	t.Logf("of %d files: %v", len(names), count)
 	if signed := count["as it is"] + count["mended first"]; signed*100 < (len(names)-count["not opened"])*95 {
 		t.Errorf("only %d of %d files that open can be signed", signed, len(names)-count["not opened"])
+	}
+}
+
+// TestEncryptedAndSigned: a file that is encrypted, opens without a password and
+// carries a signature is not rewritten, and can be signed once more as it is.
+func TestEncryptedAndSigned(t *testing.T) {
+	t.Parallel()
+	qpdf := testneed.Command(t, "qpdf")
+	ca, err := testca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := ca.Issue("Ada Signer", "p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "locked.pdf")
+	plain := fileOf(t, textPage("Words in here", ""))
+	if out, err := exec.Command(qpdf, plain.Name(), "--encrypt", "", "owner", "256", "--", path).CombinedOutput(); err != nil {
+		t.Fatalf("qpdf: %v: %s", err, out)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 2; n++ {
+		var out bytes.Buffer
+		if _, err := pades.Sign(t.Context(), bytes.NewReader(b), int64(len(b)), &out, id.Key, pades.Options{Chain: id.Chain, Time: testca.Now}); err != nil {
+			t.Fatal(err)
+		}
+		b = out.Bytes()
+		found, err := tools.Inspect(t.Context(), fileOf(t, b), "")
+		if err != nil || !found.Encrypted || found.Signatures != n || found.NeedsNormalising() {
+			t.Errorf("after %d signatures: %+v, %v", n, found, err)
+		}
 	}
 }
