@@ -390,3 +390,84 @@ func TestLevelOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestStops: when nobody waits any more, or the result cannot be written, there
+// is an error, and no file that looks signed.
+func TestStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.signer(t, "p256")
+	in := testpdf.Make(testpdf.Options{})
+	o := options(id)
+	o.Protect = w.protect(t, pades.BLTA)
+	for _, wait := range []int{1, 2} { // during the first and the second timestamp
+		ctx, cancel := context.WithCancel(context.Background())
+		o.Protect.Timestamps = stopping{w, &wait, cancel}
+		var out bytes.Buffer
+		if _, err := pades.Sign(ctx, bytes.NewReader(in), int64(len(in)), &out, id.Key, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped during timestamp: %v", err)
+		}
+	}
+	o.Protect.Timestamps = w
+	whole, _ := w.sign(t, in, id, o)
+	for room := 0; room < len(whole); room += len(whole)/7 + 1 {
+		if _, err := pades.Sign(context.Background(), bytes.NewReader(in), int64(len(in)), &full{room: room}, id.Key, o); !errors.Is(err, errFull) {
+			t.Errorf("with room for %d bytes: %v", room, err)
+		}
+		if _, err := pades.Upgrade(context.Background(), bytes.NewReader(whole), int64(len(whole)), &full{room: room}, pades.UpgradeOptions{Protect: o.Protect, Renew: true}); !errors.Is(err, errFull) {
+			t.Errorf("upgrading with room for %d bytes: %v", room, err)
+		}
+	}
+}
+
+// stopping cancels a context while a timestamp is awaited.
+type stopping struct {
+	w      *world
+	wait   *int
+	cancel func()
+}
+
+func (s stopping) Stamp(ctx context.Context, h crypto.Hash, digest []byte) (*tsp.Stamp, error) {
+	if *s.wait--; *s.wait == 0 {
+		s.cancel()
+		return nil, ctx.Err()
+	}
+	return s.w.Stamp(ctx, h, digest)
+}
+
+var errFull = errors.New("no space left")
+
+// full is a disk with little room.
+type full struct{ room int }
+
+func (f *full) Write(b []byte) (int, error) {
+	n := min(len(b), f.room)
+	if f.room -= n; n < len(b) {
+		return n, errFull
+	}
+	return n, nil
+}
+
+func FuzzUpgrade(f *testing.F) {
+	w := newWorld(f)
+	id := w.signer(f, "p256")
+	for level := pades.BB; level <= pades.BLTA; level += 3 {
+		o := options(id)
+		o.Protect = w.protect(f, level)
+		out, _ := w.sign(f, testpdf.Make(testpdf.Options{Form: true}), id, o)
+		f.Add(out)
+	}
+	protect := w.protect(f, pades.BLTA)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var out bytes.Buffer
+		r, err := pades.Upgrade(context.Background(), bytes.NewReader(b), int64(len(b)), &out, pades.UpgradeOptions{Protect: protect})
+		if err == nil && (!bytes.HasPrefix(out.Bytes(), b) || r.Size != int64(out.Len())) {
+			t.Error("the original is no prefix of the result")
+		}
+		if err == nil && r.Level > pades.BB && r.Delayed == nil {
+			if _, err := pades.StandingOf(context.Background(), bytes.NewReader(out.Bytes()), int64(out.Len()), ""); err != nil {
+				t.Errorf("the raised file cannot be read: %v", err)
+			}
+		}
+	})
+}

@@ -231,6 +231,9 @@ func (g *guard) addTimestamp() error {
 	p.hashAppended(h)
 	s, err := g.stamp(crypto.SHA256, p.DocumentDigest, room)
 	if err != nil {
+		if g.ctx.Err() != nil {
+			return context.Cause(g.ctx)
+		}
 		g.Delayed = err
 		return nil
 	}

@@ -55,7 +55,7 @@ func (p *Prepared) Digest() []byte {
 // returns errors of this package, of pdffile and mark.ErrMark. Options.Protect
 // only makes room for a timestamp here; Complete gets what does the work.
 func Prepare(ctx context.Context, in io.ReaderAt, size int64, opts Options) (*Prepared, error) {
-	p, t, err := arrange(in, size, &opts)
+	p, t, attributes, err := arrange(in, size, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func Prepare(ctx context.Context, in io.ReaderAt, size int64, opts Options) (*Pr
 		return nil, err
 	}
 	p.hashAppended(h)
-	p.SignedAttributes, err = t.SignedAttributes(p.DocumentDigest)
-	return p, err
+	p.SignedAttributes = attributes.With(p.DocumentDigest)
+	return p, nil
 }
 
 // Complete puts a signature over the prepared attributes into the document,
@@ -114,7 +114,7 @@ func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, 
 // says which level was reached and why not more. Sign returns errors of this
 // package, of pdffile and mark.ErrMark; after an error what was written is worthless.
 func Sign(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, key crypto.Signer, opts Options) (Result, error) {
-	p, t, err := arrange(in, size, &opts)
+	p, t, attributes, err := arrange(in, size, &opts)
 	if err != nil {
 		return Result{}, err
 	}
@@ -127,9 +127,7 @@ func Sign(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, key cr
 		return Result{}, err
 	}
 	p.hashAppended(h)
-	if p.SignedAttributes, err = t.SignedAttributes(p.DocumentDigest); err != nil {
-		return Result{}, err
-	}
+	p.SignedAttributes = attributes.With(p.DocumentDigest)
 	signature, err := t.Sign(key, p.SignedAttributes)
 	if err != nil {
 		return Result{}, err
@@ -172,14 +170,15 @@ func mendable(err error, in io.ReaderAt, size int64) error {
 
 // arrange builds the update with its byte range, all but the digest. It may
 // change the options as the signature field demands.
-func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template, error) {
+func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template, cms.Attributes, error) {
+	var attributes cms.Attributes
 	t, err := opts.check()
 	if err != nil {
-		return nil, t, err
+		return nil, t, attributes, err
 	}
 	f, err := open(in, size, opts.Password)
 	if err != nil {
-		return nil, t, err
+		return nil, t, attributes, err
 	}
 	l, err := newLayout(f, opts, false, func(o *Options) (int, error) {
 		if *opts = *o; opts.Hash != 0 && opts.Hash != t.Hash { // the field's choice
@@ -187,19 +186,22 @@ func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template
 				return 0, err
 			}
 		}
-		room, err := t.MaxStamped(o.Protect.room())
+		if attributes, err = t.Attributes(); err != nil {
+			return 0, err
+		}
+		room, err := t.MaxStamped(attributes, o.Protect.room())
 		return 2 * (room + o.Reserve), err
 	})
 	if err != nil {
-		return nil, t, err
+		return nil, t, attributes, err
 	}
 	p, err := l.arrange()
 	if err != nil {
-		return nil, t, err
+		return nil, t, attributes, err
 	}
 	p.Hash, p.Scheme = t.Hash, t.Scheme
 	p.TokenSize, p.TimestampNeeded = opts.Protect.room(), opts.Protect.demanded
-	return p, t, nil
+	return p, t, attributes, nil
 }
 
 // arrange writes the update and puts its byte range into it.
@@ -246,6 +248,9 @@ func (p *Prepared) finish(o *output, t cms.Template, signature []byte, protect P
 	r := Result{Field: p.Field, ByteRange: p.ByteRange}
 	g := guard{output: o, protect: protect}
 	token := g.stampSignature(t, signature, p.TokenSize)
+	if err := o.ctx.Err(); err != nil {
+		return Result{}, err // nobody waits for the file any more
+	}
 	if g.Delayed != nil && p.TimestampNeeded {
 		return Result{}, &SeedValueError{"TimeStamp", "a timestamp is demanded, and there is none: " + g.Delayed.Error()}
 	}

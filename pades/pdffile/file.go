@@ -125,13 +125,16 @@ func (f *File) doubt(off int64, format string, args ...any) {
 	f.deviate(off, format, args...)
 }
 
-// readFull reads from the file, or from its copy where it is small.
-func (f *File) readFull(b []byte, off int64) error {
-	if f.whole != nil && off >= 0 && off+int64(len(b)) <= f.size {
-		copy(b, f.whole[off:])
-		return nil
+// bytes gives n bytes of the file, not to be changed: those of its copy where
+// it is small. room is used for what has to be read, if it is large enough.
+func (f *File) bytes(off int64, n int, room []byte) ([]byte, error) {
+	if f.whole != nil && off >= 0 && off+int64(n) <= f.size {
+		return f.whole[off : off+int64(n)], nil
 	}
-	return readFull(f.src, b, off)
+	if cap(room) < n {
+		room = make([]byte, n)
+	}
+	return room[:n], readFull(f.src, room[:n], off)
 }
 
 // Size is the length of the file in bytes.
@@ -150,11 +153,11 @@ func (f *File) Kind() Kind { return f.sections[0].Kind }
 func (f *File) Sections() []*Section { return f.sections }
 
 func (f *File) header() error {
-	var h [8]byte
-	if f.size < int64(len(h)) {
+	if f.size < 8 {
 		return damaged(0, "the file is too short for a PDF")
 	}
-	if err := f.readFull(h[:], 0); err != nil {
+	h, err := f.bytes(0, 8, nil)
+	if err != nil {
 		return err
 	}
 	if string(h[:5]) != "%PDF-" || !isDigit(h[5]) || h[6] != '.' || !isDigit(h[7]) {
@@ -166,8 +169,8 @@ func (f *File) header() error {
 // Version gives the version of the header, for example "1.7"; the catalog's
 // /Version overrides it where it is higher.
 func (f *File) Version() (string, error) {
-	var h [8]byte
-	if err := f.readFull(h[:], 0); err != nil {
+	h, err := f.bytes(0, 8, nil)
+	if err != nil {
 		return "", err
 	}
 	version := string(h[5:8])
@@ -184,8 +187,8 @@ func (f *File) Version() (string, error) {
 // startXRef finds the position that the end of the file gives (7.5.5).
 func (f *File) startXRef() (int64, error) {
 	n := min(f.size, 1024)
-	tail := make([]byte, n)
-	if err := f.readFull(tail, f.size-n); err != nil {
+	tail, err := f.bytes(f.size-n, int(n), nil)
+	if err != nil {
 		return 0, err
 	}
 	end := bytes.LastIndex(tail, []byte("%%EOF"))

@@ -182,8 +182,8 @@ func (u *Update) sealed(num uint32) (pending, error) {
 
 // separate puts a line end between the original's last byte and the update.
 func (u *Update) separate(out *appender) error {
-	var last [1]byte
-	if err := u.file.readFull(last[:], u.file.size-1); err != nil {
+	last, err := u.file.bytes(u.file.size-1, 1, nil)
+	if err != nil {
 		return err
 	}
 	if last[0] != '\n' && last[0] != '\r' {

@@ -208,10 +208,10 @@ func (f *File) readSubsection(p *parser, s *Section, first uint32, count int) er
 	}
 	at := p.pos()
 	const batch = 512
-	b := make([]byte, 20*min(count, batch))
+	var b []byte
 	for done := 0; done < count; done += batch {
-		b = b[:20*min(count-done, batch)]
-		if err := f.readFull(b, at); err != nil {
+		var err error
+		if b, err = f.bytes(at, 20*min(count-done, batch), b); err != nil {
 			return err
 		}
 		for i := 0; i < len(b); i += 20 {

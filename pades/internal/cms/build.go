@@ -75,20 +75,47 @@ func (t Template) MaxSignature() int {
 
 // SignedAttributes gives the DER of the attributes as a SET OF, which is what is signed.
 func (t Template) SignedAttributes(digest []byte) ([]byte, error) {
+	a, err := t.Attributes()
+	if err != nil {
+		return nil, err
+	}
+	return a.With(digest), nil
+}
+
+// Attributes are signed attributes that wait for the document's digest.
+type Attributes struct {
+	der []byte
+	at  int // of the digest
+}
+
+// Attributes makes the attributes, all but the digest.
+func (t Template) Attributes() (Attributes, error) {
 	contentType := derData
 	if t.ContentType != nil {
 		var err error
 		if contentType, err = asn1.Marshal(t.ContentType); err != nil {
-			return nil, err
+			return Attributes{}, err
 		}
 	}
-	attrs := [][]byte{
-		tlv(derSequence, derContentType, tlv(derSet, contentType)),
-		tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, digest))),
-		t.signingCertificate(),
+	digest := tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, make([]byte, t.Hash.Size()))))
+	attrs := [][]byte{tlv(derSequence, derContentType, tlv(derSet, contentType)), digest, t.signingCertificate()}
+	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6); the digest decides nothing there
+	a := Attributes{der: tlv(derSet, attrs...)}
+	a.at = len(a.der)
+	for i := len(attrs) - 1; i >= 0; i-- {
+		if &attrs[i][0] == &digest[0] {
+			a.at -= t.Hash.Size()
+			break
+		}
+		a.at -= len(attrs[i])
 	}
-	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6)
-	return tlv(derSet, attrs...), nil
+	return a, nil
+}
+
+// With puts the digest in, in place, and gives the DER.
+func (a Attributes) With(digest []byte) []byte {
+	copy(a.der[a.at:], digest)
+	return a.der
 }
 
 // signingCertificate is the attribute of that name, with one ESSCertIDv2 (RFC
@@ -170,19 +197,21 @@ func (t Template) signerInfo(digest, algorithm, attrs, signature, token []byte) 
 }
 
 // MaxSize is the size of the largest SignedData that Build can give.
-func (t Template) MaxSize() (int, error) { return t.MaxStamped(0) }
-
-// MaxStamped is the size of the largest SignedData with a timestamp token of at
-// most so many bytes; 0 is without one.
-func (t Template) MaxStamped(token int) (int, error) {
-	attrs, err := t.SignedAttributes(make([]byte, t.Hash.Size()))
+func (t Template) MaxSize() (int, error) {
+	a, err := t.Attributes()
 	if err != nil {
 		return 0, err
 	}
+	return t.MaxStamped(a, 0)
+}
+
+// MaxStamped is the size of the largest SignedData with these attributes and a
+// timestamp token of at most so many bytes; 0 is without one.
+func (t Template) MaxStamped(a Attributes, token int) (int, error) {
 	var room []byte
 	if token > 0 {
 		room = make([]byte, token)
 	}
-	p, err := t.signedData(attrs, make([]byte, t.MaxSignature()), room)
+	p, err := t.signedData(a.der, make([]byte, t.MaxSignature()), room)
 	return p.size(), err
 }
