@@ -206,3 +206,35 @@ func FuzzEncrypted(f *testing.F) {
 		}
 	})
 }
+
+// TestPlainStreams: metadata that is to stay readable, and streams with the
+// crypt filter Identity, are neither encrypted nor decrypted.
+func TestPlainStreams(t *testing.T) {
+	t.Parallel()
+	for name, plain := range map[string]bool{"R4 AES plain metadata": true, "R6 plain metadata": true, "R6": false, "R4 AES": false} {
+		in := encrypt(t, testpdf.Make(testpdf.Options{}), "disable", encryptions[name]...)
+		f := must(pdffile.OpenWith(bytes.NewReader(in), int64(len(in)), pdffile.OpenOptions{Password: "owner"}))
+		if f.Encryption().Metadata == plain {
+			t.Errorf("%s: %+v", name, f.Encryption())
+		}
+		u := pdffile.NewUpdate(f)
+		metadata := u.AddStream(pdffile.Dict{"Type": pdffile.Name("Metadata"), "Subtype": pdffile.Name("XML")}, []byte("<xmp>open</xmp>"))
+		identity := u.AddStream(pdffile.Dict{
+			"Filter":      pdffile.Array{pdffile.Name("Crypt")},
+			"DecodeParms": pdffile.Array{pdffile.Dict{"Type": pdffile.Name("CryptFilterDecodeParms"), "Name": pdffile.Name("Identity")}},
+		}, []byte("never encrypted"))
+		var out bytes.Buffer
+		if _, err := u.WriteTo(&out); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(out.Bytes(), []byte("<xmp>")) != plain || !bytes.Contains(out.Bytes(), []byte("never encrypted")) {
+			t.Errorf("%s: what should be plain is not, or the reverse", name)
+		}
+		again := must(pdffile.OpenWith(bytes.NewReader(out.Bytes()), int64(out.Len()), pdffile.OpenOptions{Password: "usér"}))
+		for ref, want := range map[pdffile.Ref]string{metadata: "<xmp>open</xmp>", identity: "never encrypted"} {
+			if b, err := again.Decoded(must(again.Object(ref)).(*pdffile.Stream)); err != nil || string(b) != want {
+				t.Errorf("%s: %q, %v", name, b, err)
+			}
+		}
+	}
+}

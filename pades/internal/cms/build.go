@@ -23,13 +23,6 @@ type Template struct {
 	Bare        bool                  // no certificates inside
 }
 
-func (t Template) contentType() asn1.ObjectIdentifier {
-	if t.ContentType == nil {
-		return oidData
-	}
-	return t.ContentType
-}
-
 // Check tells whether the key of the signer's certificate fits scheme and
 // digest. Ed25519 demands SHA-512 (RFC 8419, 3.1).
 func (t Template) Check() error {
