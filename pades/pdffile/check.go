@@ -39,12 +39,15 @@ func (f *File) Check() error {
 			continue
 		}
 		p.seek(at.offset)
-		if err := p.objectHeader(Ref{at.num, at.gen}); err != nil {
+		err := p.objectHeader(Ref{at.num, at.gen})
+		if IsRefusal(err) { // which matters if anything refers to the object
+			f.doubt(at.offset, "object %d does not stand where the cross-reference data says", at.num)
+		} else if err != nil {
 			return err
 		}
 	}
 	if f.doubted {
-		if err := f.agreesWithScan(view); err != nil {
+		if err := f.agreesWithScan(); err != nil {
 			return err
 		}
 	}
@@ -72,28 +75,68 @@ func (f *File) checkPages() error {
 	return err
 }
 
-// agreesWithScan compares the cross-reference data with what a reader finds
-// that searches the file for objects and takes the last of each number.
-func (f *File) agreesWithScan(view map[uint32]entry) error {
-	found := map[uint32]place{}
+// agreesWithScan compares the document with what a reader finds that searches
+// the file for objects and takes the last of each number: everything that the
+// document leads to must be the same, at the same place.
+func (f *File) agreesWithScan() error {
+	found := map[uint32]entry{}
 	err := scan(f.src, f.size, func(ref Ref, at int64) error {
 		if len(found) > f.lim.Objects {
 			return overLimit("the file has more than %d objects", f.lim.Objects)
 		}
-		found[ref.Num] = place{ref.Num, entry{kind: entryPlain, gen: ref.Gen, offset: at}}
+		found[ref.Num] = entry{kind: entryPlain, gen: ref.Gen, offset: at}
 		return nil
 	}, nil)
 	if err != nil {
 		return err
 	}
-	for num, e := range view {
-		if e.kind == entryPlain && found[num].entry != e {
-			return damaged(e.offset, "object %d stands in the file more than once, and the cross-reference data is not sound", num)
+	return f.walk(Array{f.Trailer()["Root"], f.Trailer()["Info"]}, func(num uint32) error {
+		e, _, ok := f.find(num)
+		other, seen := found[num]
+		if ok && e.kind == entryPacked {
+			if seen {
+				return damaged(other.offset, "object %d stands in the file and in an object stream too, and the cross-reference data is not sound", num)
+			}
+			num = uint32(e.offset)
+			e, _, ok = f.find(num)
+			other, seen = found[num]
 		}
-	}
-	for num, p := range found {
-		if e, ok := view[num]; !ok || e.kind != entryPlain {
-			return damaged(p.offset, "object %d stands in the file, but the cross-reference data, which is not sound, does not say so", num)
+		there := ok && e.kind == entryPlain
+		if there != seen || there && e != other {
+			return damaged(-1, "the cross-reference data is not sound, and a search of the file finds another object %d", num)
+		}
+		return nil
+	})
+}
+
+// walk visits the number of every object that o leads to, and reads each.
+func (f *File) walk(o Object, visit func(uint32) error) error {
+	seen := map[uint32]bool{}
+	for todo := []Object{o}; len(todo) > 0; {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		switch v := o.(type) {
+		case Ref:
+			if seen[v.Num] {
+				continue
+			}
+			seen[v.Num] = true
+			if err := visit(v.Num); err != nil {
+				return err
+			}
+			target, err := f.Object(v)
+			if err != nil {
+				return err
+			}
+			todo = append(todo, target)
+		case Array:
+			todo = append(todo, v...)
+		case Dict:
+			for _, e := range v {
+				todo = append(todo, e)
+			}
+		case *Stream:
+			todo = append(todo, v.Dict)
 		}
 	}
 	return nil

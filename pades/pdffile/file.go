@@ -362,8 +362,25 @@ func (f *File) plainObject(off int64, ref Ref, spans map[Name]Span) (Object, err
 		return o, nil
 	case string(w) == "stream" && isDict:
 		return f.stream(p, d, ref)
+	case p.nextObject(w):
+		f.deviate(at, "object %d does not end with endobj", ref.Num)
+		return o, nil
 	}
 	return nil, damaged(at, "object %d: endobj expected, %q found", ref.Num, w)
+}
+
+// nextObject tells whether a word that stands where endobj is missing begins
+// what may follow an object.
+func (p *parser) nextObject(w []byte) bool {
+	switch string(w) {
+	case "xref", "trailer", "startxref":
+		return true
+	}
+	if _, ok := digits(w); !ok {
+		return false
+	}
+	_, err := p.unsigned("a generation number")
+	return err == nil && p.keyword("obj") == nil
 }
 
 // borrow gives a parser at a place of the file. It takes the file's window,

@@ -46,9 +46,7 @@ func (p *parser) name() (Object, error) {
 		}
 		p.i++
 		if c == '#' {
-			if c, err = p.escapedByte(); err != nil {
-				return nil, err
-			}
+			c = p.escaped()
 		}
 		if n = append(n, c); len(n) > 4096 {
 			return nil, damaged(p.pos(), "a name is longer than 4096 bytes")
@@ -56,22 +54,19 @@ func (p *parser) name() (Object, error) {
 	}
 }
 
-func (p *parser) escapedByte() (byte, error) {
-	at := p.pos()
-	hi, err := p.next()
-	if err != nil {
-		return 0, p.fail(err, "a name")
-	}
-	lo, err := p.next()
-	if err != nil {
-		return 0, p.fail(err, "a name")
-	}
+// escaped reads the two digits behind a # in a name. Where they are missing the
+// # stands for itself, as it did before PDF 1.2.
+func (p *parser) escaped() byte {
+	back := p.pos()
+	hi, err1 := p.next()
+	lo, err2 := p.next()
 	h, ok1 := unhex(hi)
 	l, ok2 := unhex(lo)
-	if !ok1 || !ok2 {
-		return 0, damaged(at, "a name has a broken # escape")
+	if err1 != nil || err2 != nil || !ok1 || !ok2 {
+		p.seek(back)
+		return '#'
 	}
-	return h<<4 | l, nil
+	return h<<4 | l
 }
 
 func unhex(c byte) (byte, bool) {

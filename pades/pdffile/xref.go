@@ -84,6 +84,10 @@ func (f *File) readSections(at int64) error {
 			return nil
 		}
 		n, ok := prev.(Integer)
+		if ok && n == 0 {
+			f.doubt(at, "the trailer's /Prev is 0, where no section can be")
+			return nil
+		}
 		if !ok || n <= 0 || int64(n) >= f.size {
 			return damaged(at, "the trailer's /Prev is not a position in the file")
 		}
