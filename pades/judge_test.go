@@ -84,8 +84,8 @@ func TestWriteSamples(t *testing.T) {
 			write(name+"-then-approved", sign(t, certified, second, options(second)), expectation{Signatures: 2, Pages: 3})
 		}
 	}
-	foreign(t, dir, expected)
 	w := newWorld(t)
+	foreign(t, w, dir, expected)
 	levelSamples(t, w, dir, expected)
 	fieldSamples(t, write)
 	writeRoots(t, dir, w)
@@ -98,9 +98,10 @@ func TestWriteSamples(t *testing.T) {
 	}
 }
 
-// foreign signs the files of PARAPH_JUDGE_IN, whose earlier signature the judge
-// must still find intact and valid; it need not be trusted by our root.
-func foreign(t *testing.T, dir string, expected map[string]expectation) {
+// foreign signs the files of PARAPH_JUDGE_IN, and raises them to B-LTA. The judge
+// must still find their earlier signature intact and valid; it need not be trusted
+// by our root.
+func foreign(t *testing.T, w *world, dir string, expected map[string]expectation) {
 	in := os.Getenv("PARAPH_JUDGE_IN")
 	if in == "" {
 		return
@@ -124,6 +125,15 @@ func foreign(t *testing.T, dir string, expected map[string]expectation) {
 		name := "after-" + filepath.Base(file)
 		expected[name] = expectation{Signatures: 1, Trusted: true, Earlier: 1}
 		if err := os.WriteFile(filepath.Join(dir, name), sign(t, b, id, o), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		raised, r := w.upgrade(t, b, pades.BLTA, false)
+		if r.Level != pades.BLTA {
+			t.Errorf("%s reaches %v: %v", filepath.Base(file), r.Level, r.Delayed)
+		}
+		name = "raised-" + filepath.Base(file)
+		expected[name] = expectation{Trusted: true, Earlier: 1, Stamps: 2}
+		if err := os.WriteFile(filepath.Join(dir, name), raised, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -139,7 +139,7 @@ func read(f *pdffile.File, field pdffile.SignatureField, revisions []pdffile.Rev
 	if s.contents, err = contentsOf(f.Source(), br[1], br[2]); err != nil {
 		return nil, err
 	}
-	der, err := trimmed(s.contents)
+	der, _, err := cms.Definite(s.contents) // padding follows
 	if err != nil {
 		return nil, err
 	}
