@@ -264,8 +264,11 @@ func TestSeedValues(t *testing.T) {
 	o.Field = "Deed.Buyer"
 	stamped(&o)
 	w.fail = errors.New("out of order")
-	if _, err := pades.Sign(context.Background(), bytes.NewReader(in), int64(len(in)), discard{}, id.Key, o); !errors.Is(err, pades.ErrSeedValue) {
-		t.Errorf("%v", err)
+	for _, p := range []pades.Protect{o.Protect, {TokenSize: 2000}} {
+		o.Protect = p
+		if _, err := pades.Sign(context.Background(), bytes.NewReader(in), int64(len(in)), discard{}, id.Key, o); !errors.Is(err, pades.ErrSeedValue) {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

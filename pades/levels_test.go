@@ -361,6 +361,18 @@ func TestCompleteLater(t *testing.T) {
 	}
 	whole(t, in, out.Bytes(), r)
 	w.valid(t, out.Bytes())
+	o.Protect = pades.Protect{TokenSize: 2000} // all that a process without the network can know
+	if p, err = pades.Prepare(context.Background(), bytes.NewReader(in), int64(len(in)), o); err != nil || p.TokenSize != 2000 {
+		t.Fatal(err)
+	}
+	if value, err = id.Key.Sign(rand.Reader, p.Digest(), p.Hash); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if r, err = p.Complete(context.Background(), bytes.NewReader(in), &out, value, w.protect(t, pades.BT), ""); err != nil || r.Level != pades.BT {
+		t.Errorf("prepared with room only: %+v, %v", r, err)
+	}
+	w.valid(t, out.Bytes())
 	o.Protect = pades.Protect{}
 	if p, err = pades.Prepare(context.Background(), bytes.NewReader(in), int64(len(in)), o); err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func readLock(f *pdffile.File, o pdffile.Object) (*Lock, error) {
 	if p, ok := level.(pdffile.Integer); ok && p >= 1 && p <= 3 {
 		k.Level = int(p)
 	}
-	if k.check() != nil && !(k.Action == LockInclude || k.Action == LockExclude) {
+	if k.Action != LockAll && k.Action != LockInclude && k.Action != LockExclude {
 		return nil, &pdffile.Error{Kind: pdffile.ErrDamaged, Offset: -1, Reason: fmt.Sprintf("a signature field's lock has the action %q", name)}
 	}
 	return k, nil

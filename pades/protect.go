@@ -54,7 +54,8 @@ type Protect struct {
 	Evidence   EvidenceSource // needed from B-LT on
 
 	// TokenSize is the room for each timestamp token in bytes: the largest that
-	// the authority gives. Results tell what came. 0 is DefaultTokenSize.
+	// the authority gives. Results tell what came. 0 is DefaultTokenSize. Below
+	// B-T it makes room for a token all the same: Prepare needs nothing else.
 	TokenSize int
 
 	demanded bool // a seed value demands a timestamp
@@ -76,10 +77,7 @@ func (p *Protect) check() error {
 
 // room is the space that each token gets; 0 where none is asked for.
 func (p *Protect) room() int {
-	switch {
-	case p.Level < BT:
-		return 0
-	case p.TokenSize == 0:
+	if p.TokenSize == 0 && p.Level >= BT {
 		return DefaultTokenSize
 	}
 	return p.TokenSize

@@ -235,11 +235,14 @@ func (s *seed) timestamps() error {
 	if flag, _ := o.(pdffile.Integer); flag&1 == 0 {
 		return nil
 	}
-	if s.opts.Protect.Timestamps == nil {
+	p := &s.opts.Protect
+	if p.Timestamps == nil && p.TokenSize == 0 {
 		return unmet("TimeStamp", "a timestamp is demanded, and no authority is given")
 	}
-	s.opts.Protect.Level = max(s.opts.Protect.Level, BT)
-	s.opts.Protect.demanded = true
+	if p.Timestamps != nil {
+		p.Level = max(p.Level, BT)
+	}
+	p.demanded = true
 	return nil
 }
 

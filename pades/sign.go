@@ -53,7 +53,8 @@ func (p *Prepared) Digest() []byte {
 
 // Prepare builds the update for a signature and hashes the document. It
 // returns errors of this package, of pdffile and mark.ErrMark. Options.Protect
-// only makes room for a timestamp here; Complete gets what does the work.
+// only makes room for a timestamp here, and its TokenSize is enough for that;
+// Complete gets what does the work.
 func Prepare(ctx context.Context, in io.ReaderAt, size int64, opts Options) (*Prepared, error) {
 	p, t, attributes, err := arrange(in, size, &opts)
 	if err != nil {
@@ -251,8 +252,12 @@ func (p *Prepared) finish(o *output, t cms.Template, signature []byte, protect P
 	if err := o.ctx.Err(); err != nil {
 		return Result{}, err // nobody waits for the file any more
 	}
-	if g.Delayed != nil && p.TimestampNeeded {
-		return Result{}, &SeedValueError{"TimeStamp", "a timestamp is demanded, and there is none: " + g.Delayed.Error()}
+	if token == nil && p.TimestampNeeded {
+		why := g.Delayed
+		if why == nil {
+			why = errors.New("no authority was asked")
+		}
+		return Result{}, &SeedValueError{"TimeStamp", fmt.Sprintf("a timestamp is demanded, and there is none: %v", why)}
 	}
 	der, err := t.BuildStamped(p.SignedAttributes, signature, token)
 	if err != nil {

@@ -160,6 +160,7 @@ func (s *security) cryptFilters(r *dictReader, bits *int) error {
 	if err != nil {
 		return err
 	}
+	lengths := map[Name]int{}
 	for name := range list {
 		d, err := r.f.Dict(list[name])
 		if err != nil {
@@ -172,10 +173,8 @@ func (s *security) cryptFilters(r *dictReader, bits *int) error {
 		case "V2":
 			s.filters[name] = methodRC4
 			// The length stands in bytes, but some writers give bits.
-			if n := c.integer("Length", 16); n >= 40 {
-				*bits = n
-			} else {
-				*bits = 8 * n
+			if lengths[name] = c.integer("Length", 16); lengths[name] < 40 {
+				lengths[name] *= 8
 			}
 		case "AESV2":
 			s.filters[name] = methodAES128
@@ -204,6 +203,11 @@ func (s *security) cryptFilters(r *dictReader, bits *int) error {
 	}
 	if r.name("EFF") == "" {
 		s.embeddedFiles = s.streams
+	}
+	for _, name := range []Name{r.name("StrF"), r.name("StmF")} {
+		if n := lengths[name]; n > 0 {
+			*bits = n
+		}
 	}
 	return nil
 }
