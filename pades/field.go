@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
@@ -15,8 +16,7 @@ import (
 func (l *layout) signature(contentsDigits int) pdffile.Dict {
 	// Three numbers of ten digits after the leading zero, padded with blanks.
 	l.byteRange = &pdffile.Verbatim{Data: []byte("[0" + strings.Repeat(" ", 3*11) + "]")}
-	l.contents = &pdffile.Verbatim{Data: bytes.Repeat([]byte{'0'}, contentsDigits+2)}
-	l.contents.Data[0], l.contents.Data[contentsDigits+1] = '<', '>'
+	l.contents = &pdffile.Verbatim{Data: placeholder(contentsDigits)}
 	if l.timestamp {
 		return pdffile.Dict{
 			"Type": pdffile.Name("DocTimeStamp"), "Filter": pdffile.Name("Adobe.PPKLite"), "SubFilter": pdffile.Name("ETSI.RFC3161"),
@@ -39,6 +39,22 @@ func (l *layout) signature(contentsDigits int) pdffile.Dict {
 		d["Reference"] = refs
 	}
 	return d
+}
+
+// emptyContents is the placeholder that was made last; a server makes the same again and again.
+var emptyContents atomic.Pointer[[]byte]
+
+// placeholder is an empty hexadecimal string of so many digits. It is not changed.
+func placeholder(digits int) []byte {
+	if p := emptyContents.Load(); p != nil && len(*p) == digits+2 {
+		return *p
+	}
+	b := bytes.Repeat([]byte{'0'}, digits+2)
+	b[0], b[digits+1] = '<', '>'
+	if digits < 1<<16 {
+		emptyContents.Store(&b)
+	}
+	return b
 }
 
 // widget makes the field, merged with its one widget, and hangs it on its page.

@@ -190,8 +190,7 @@ func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template
 		if attributes, err = t.Attributes(); err != nil {
 			return 0, err
 		}
-		room, err := t.MaxStamped(attributes, o.Protect.room())
-		return 2 * (room + o.Reserve), err
+		return 2 * (t.MaxStamped(attributes, o.Protect.room()) + o.Reserve), nil
 	})
 	if err != nil {
 		return nil, t, attributes, err

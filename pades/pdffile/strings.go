@@ -82,7 +82,8 @@ func unhex(c byte) (byte, bool) {
 }
 
 func (p *parser) hexString() (Object, error) {
-	var s []byte
+	var room [64]byte
+	s := room[:0]
 	var high byte
 	half := false
 	for {

@@ -113,11 +113,37 @@ func (u *Update) WriteTo(w io.Writer) (int64, error) {
 
 // Bytes gives the bytes that the update appends.
 func (u *Update) Bytes() ([]byte, error) {
-	out := &appender{base: u.file.size, buf: make([]byte, 0, 8<<10)}
+	room := 1 << 10
+	for _, p := range u.objects {
+		room += roughSize(p.obj)
+	}
+	out := &appender{base: u.file.size, buf: make([]byte, 0, room)}
 	if err := u.write(out); err != nil {
 		return nil, err
 	}
 	return out.buf, nil
+}
+
+// roughSize guesses how long an object is when it is written, from the large
+// things in it.
+func roughSize(o Object) int {
+	switch v := o.(type) {
+	case *Stream:
+		return len(v.Data) + roughSize(v.Dict)
+	case *Verbatim:
+		return len(v.Data)
+	case Dict:
+		n := 32 * len(v)
+		for _, e := range v {
+			if v, ok := e.(*Verbatim); ok {
+				n += len(v.Data)
+			}
+		}
+		return n
+	case Array:
+		return 12 * len(v)
+	}
+	return 32
 }
 
 // AppendTo writes only the bytes that the update appends.

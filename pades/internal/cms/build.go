@@ -160,20 +160,24 @@ func (t Template) signedData(signedAttrs, signature, token []byte) (pieces, erro
 	return node(derSequence, pieces{derSignedData}, body), nil
 }
 
-// certificates includes the chain without its root: the verifier has to have
-// that already, and a copy that no signature protects could be changed.
 func (t Template) certificates() pieces {
 	if t.Bare {
 		return nil
 	}
-	var certs pieces
+	return node(derContext0, t.included())
+}
+
+// included is the chain without its root: the verifier has to have that already,
+// and a copy that no signature protects could be changed.
+func (t Template) included() pieces {
+	certs := make(pieces, 0, len(t.Chain))
 	for i, c := range t.Chain {
 		if i == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
 			certs = append(certs, c.Raw)
 		}
 	}
 	slices.SortFunc(certs, bytes.Compare)
-	return node(derContext0, slices.CompactFunc(certs, bytes.Equal))
+	return slices.CompactFunc(certs, bytes.Equal)
 }
 
 func (t Template) signerInfo(digest, algorithm, attrs, signature, token []byte) pieces {
@@ -195,16 +199,24 @@ func (t Template) MaxSize() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.MaxStamped(a, 0)
+	return t.MaxStamped(a, 0), nil
 }
 
-// MaxStamped is the size of the largest SignedData with these attributes and a
-// timestamp token of at most so many bytes; 0 is without one.
-func (t Template) MaxStamped(a Attributes, token int) (int, error) {
-	var room []byte
+// MaxStamped is the size of the largest detached SignedData over data, with
+// these attributes and a timestamp token of at most so many bytes; 0 is without
+// one. It counts what signedData writes.
+func (t Template) MaxStamped(a Attributes, token int) int {
+	unsigned := 0
 	if token > 0 {
-		room = make([]byte, token)
+		unsigned = derSize(derSize(len(derTimestamp) + derSize(token)))
 	}
-	p, err := t.signedData(a.der, make([]byte, t.MaxSignature()), room)
-	return p.size(), err
+	digest := len(derDigests[t.Hash])
+	signer := derSize(len(derVersion1) + derSize(len(t.Chain[0].RawIssuer)+len(integer(t.Chain[0].SerialNumber))) + digest + len(a.der) +
+		len(derSchemes[schemeHash{t.Scheme, t.Hash}]) + derSize(t.MaxSignature()) + unsigned)
+	certs := 0
+	for _, c := range t.included() {
+		certs += len(c)
+	}
+	body := derSize(len(derVersion1) + derSize(digest) + len(derDataContent) + derSize(certs) + derSize(signer))
+	return derSize(len(derSignedData) + derSize(body))
 }

@@ -107,3 +107,38 @@ func FuzzDefinite(f *testing.F) {
 		}
 	})
 }
+
+// TestMaxStamped: what is computed is what is written, to the byte.
+func TestMaxStamped(t *testing.T) {
+	t.Parallel()
+	ca, err := testca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"p256", "p384", "rsa", "ed25519"} {
+		id, err := ca.Issue("Ada", kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for chain := 1; chain <= len(id.Chain); chain++ {
+			tpl, err := NewTemplate(id.Chain[:chain], 0, kind == "rsa" && chain == 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, token := range []int{0, 1, 100, 120, 240, 5000, 70_000} {
+				a, err := tpl.Attributes()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var room []byte
+				if token > 0 {
+					room = make([]byte, token)
+				}
+				der, err := tpl.BuildStamped(a.With(make([]byte, tpl.Hash.Size())), make([]byte, tpl.MaxSignature()), room)
+				if most := tpl.MaxStamped(a, token); err != nil || most != len(der) {
+					t.Errorf("%s, %d certificates, token of %d: %d bytes computed, %d written, %v", kind, chain, token, most, len(der), err)
+				}
+			}
+		}
+	}
+}
