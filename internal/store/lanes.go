@@ -107,37 +107,37 @@ func (l *lanes) gather(first *offered) []*offered {
 	return group
 }
 
+// carryOut makes one transaction of a group, or one of each where that is undone.
 func (l *lanes) carryOut(group []*offered) {
 	err := l.transact(group)
-	if len(group) == 1 || err == nil {
-		for _, o := range group {
-			o.done <- err
-		}
-		return
-	}
+	again := len(group) > 1 && isLost(err)
 	for _, o := range group {
-		o.done <- l.transact([]*offered{o})
+		if again {
+			err = l.transact([]*offered{o})
+		}
+		o.done <- err
 	}
 }
 
-// transact makes one transaction of the group's proposals.
+// transact makes one transaction of the group's proposals. An error is lost where
+// it is certain that nothing of the group stays.
 func (l *lanes) transact(group []*offered) error {
 	ctx := context.Background()
 	c, err := l.e.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return lost{err}
 	}
 	defer c.Release()
 	if err := l.send(ctx, c, group); err != nil {
 		rollback(ctx, c)
-		return err
+		return lost{err}
 	}
 	if err := failpoint.Hit(failpoint.CommitBefore); err != nil {
 		rollback(ctx, c)
-		return err
+		return lost{err}
 	}
 	if _, err := c.Exec(ctx, "COMMIT"); err != nil {
-		return err
+		return err // it may be committed all the same
 	}
 	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
 		return err
