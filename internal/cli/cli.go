@@ -50,6 +50,7 @@ func commands() map[string]command {
 		"verify":  {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":   {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness": {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
+		"tsa":     {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
 		"keys":    {"Show and rotate the master keys that everything is encrypted under.", "list|stage|rotate|retire [flags] [KEY]", runKeys},
 		"backup":  {"Back up database, files and keys while the server runs.", "--to FOLDER [flags]", runBackup},
 		"restore": {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},

@@ -51,6 +51,7 @@ type Reader interface {
 	journalReader
 	auditReader
 	witnessReader
+	anchorReader
 	workReader
 	rotationReader
 	backlogReader
@@ -71,6 +72,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	witnessWriter
+	anchorWriter
 	workWriter
 	rotationWriter
 	backlogWriter
