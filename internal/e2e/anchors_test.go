@@ -113,6 +113,16 @@ func TestAnchoredDocument(t *testing.T) {
 			s.packageOf(first, 0, 0)
 			s.packageOf(draft.ID, 2, 2)
 			s.tampered()
+
+			dir := t.TempDir()
+			part := s.backup(dir).Name
+			s.stopNow()
+			other := map[string]string{"sqlite": "postgres", "postgres": "sqlite"}[name]
+			restored := s.restored(dir, part, databases(t)[other](t))
+			report, err := server.AuditStore(t.Context(), restored.conf, server.AuditOptions{})
+			if err != nil || !report.Sound || report.Anchors < 2 {
+				t.Errorf("restored from a backup: %+v, %v", report, err)
+			}
 		})
 	}
 }

@@ -211,8 +211,10 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
-	if s.stamper, err = newStamper(c); err != nil {
-		return err
+	if c.Has(config.RoleSequencer) {
+		if s.stamper, err = newStamper(c); err != nil {
+			return err
+		}
 	}
 	if s.objects, err = s.openObjects(ctx); err != nil {
 		return fmt.Errorf("where documents are kept: %w", err)

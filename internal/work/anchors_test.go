@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -340,6 +342,78 @@ func TestSecondAuthorityStepsIn(t *testing.T) {
 	})
 }
 
+// TestFailuresAreCountedOnce: an authority that is being left alone has not failed
+// again.
+func TestFailuresAreCountedOnce(t *testing.T) {
+	onBothStores(t, func(a *anchored) {
+		second := tsptest.New(a.t, tsptest.Options{Now: a.clock.Now})
+		a.tsas = append(a.tsas, tsp.Endpoint{URL: second.Serve(a.t), Chain: second.Chain()})
+		a.restart()
+		a.tsa.Misbehave(tsptest.Status500)
+		second.Misbehave(tsptest.RejectsRequest)
+		a.step()
+		a.clock.Advance(30 * time.Second)
+		a.step() // asked again, and rests for longer
+		a.clock.Advance(30 * time.Second)
+		a.step()
+		_, state, _ := a.all()
+		if a.failed["http"] != 2 || a.failed["rejected"] != 3 || state.Attempts != 3 || len(state.Authorities) != 2 || state.Authorities[0].Code != "timestamp_http" {
+			a.t.Errorf("counted: %v; the state is %+v", a.failed, state)
+		}
+	})
+}
+
+// TestFirstAnchorOfEachEntry: an entry's anchor is the first that covers it, with a
+// proof under the stamped checkpoint; what none covers is left out.
+func TestFirstAnchorOfEachEntry(t *testing.T) {
+	onBothStores(t, func(a *anchored) {
+		for range 8 {
+			a.grow()
+		}
+		var entries []journal.Entry
+		notes := map[int64]string{}
+		err := a.store.Write(a.t.Context(), func(ctx context.Context, tx service.Tx) (err error) {
+			for _, size := range []int64{2, 5, 6} {
+				head, err := journal.HeadAt(size, service.HashesOf(ctx, tx))
+				if err != nil {
+					return err
+				}
+				cp, err := a.signer.Sign(head)
+				if err != nil {
+					return err
+				}
+				notes[size] = string(cp.Note)
+				row := service.Anchor{ID: id.New("anc", a.clock.Now()), Size: size, Note: notes[size], TSA: "x", Token: []byte{1}, StampedAt: morning}
+				if err := a.svc.AddAnchor(ctx, tx, row, hex.EncodeToString(make([]byte, 32))); err != nil {
+					return err
+				}
+			}
+			entries, err = tx.EntriesFrom(ctx, 1, 7)
+			return err
+		})
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		found, err := a.svc.EntryAnchors(a.t.Context(), append(entries[:2:2], entries[3:]...)) // without that at 3
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		got := map[int64][]int64{}
+		for _, f := range found {
+			for _, p := range f.Proofs {
+				shown, err := journal.VerifyProof(p.Proof, a.signer.Verifier(), p.Entry.Leaf)
+				if err != nil || string(shown.Checkpoint.Note) != notes[f.Size] {
+					a.t.Errorf("entry %d under %d: %v", p.Entry.Index, f.Size, err)
+				}
+				got[f.Size] = append(got[f.Size], p.Entry.Index)
+			}
+		}
+		if want := map[int64][]int64{2: {1}, 5: {2, 4}, 6: {5}}; !maps.EqualFunc(got, want, slices.Equal) {
+			a.t.Errorf("the anchors cover %v, want %v", got, want)
+		}
+	})
+}
+
 // TestAskedFor: whoever asks for a time stamp gets one beside the schedule, also
 // from an authority that was being left alone.
 func TestAskedFor(t *testing.T) {
@@ -403,13 +477,15 @@ func TestUnsoundLogIsNotStamped(t *testing.T) {
 // TestNewLogName: after a restored backup was accepted, the log's new name is stamped.
 func TestNewLogName(t *testing.T) {
 	onBothStores(t, func(a *anchored) {
-		a.step()
+		if err := a.Step(a.t.Context()); err != nil {
+			a.t.Fatal(err)
+		}
 		other, err := journal.NewSigner("log.example/audit/2", ed25519.NewKeyFromSeed(make([]byte, 32)))
 		if err != nil {
 			a.t.Fatal(err)
 		}
 		a.signer, a.seq = other, NewSequencer(other, Holder{Name: "local", Alone: true}, slog.New(slog.DiscardHandler))
-		a.grow()
+		a.number() // only the anchor's own entry is new, and the name
 		a.restart()
 		a.to(0, "10:00:00")
 		rows, _, _ := a.all()

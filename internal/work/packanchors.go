@@ -22,7 +22,8 @@ func (a *Archiver) addAnchors(ctx context.Context, b *bag, entries []journal.Ent
 	}
 	for i := range anchors {
 		one := &anchors[i]
-		if _, err := anchor.Verify([]byte(one.Note), one.Token, verifier, nil); err != nil {
+		shown, err := anchor.Verify([]byte(one.Note), one.Token, verifier, nil)
+		if err != nil || shown.Checkpoint.Head.Size != one.Size {
 			a.Log.Error("a stored time stamp over the log is not good; it is left out of the archive package", "anchor", one.ID, "error", err)
 			continue
 		}
