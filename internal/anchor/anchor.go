@@ -16,7 +16,6 @@ package anchor
 import (
 	"crypto"
 	"crypto/sha256"
-	"fmt"
 	"strings"
 	"time"
 
@@ -49,7 +48,11 @@ func (v Verified) String() string {
 	if v.Trusted {
 		trust = ""
 	}
-	return fmt.Sprintf("%s by %s%s", v.At.UTC().Format("2 January 2006 15:04:05 UTC"), v.Authority, trust)
+	at := v.At.UTC().Format("2 January 2006 15:04:05 UTC")
+	if v.Accuracy > 0 {
+		at += " ± " + v.Accuracy.String()
+	}
+	return at + " by " + v.Authority + trust
 }
 
 // Verify checks that log has signed the checkpoint and that the token is a good

@@ -8,7 +8,6 @@
 package tsa
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -94,9 +93,6 @@ func (s *Server) Close() error { return s.lock.Close() }
 
 // RootPEM gives the root certificate that relying parties have to trust.
 func (s *Server) RootPEM() []byte { return s.keys.RootPEM() }
-
-// Root gives it parsed.
-func (s *Server) Root() *x509.Certificate { return s.keys.Root }
 
 // Handler serves the authority:
 //
