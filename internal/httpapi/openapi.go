@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"maps"
 	"slices"
 	"sort"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/paraph/paraph/internal/access"
 )
@@ -24,7 +26,7 @@ func humaConfig() huma.Config {
 	c := huma.DefaultConfig("Paraph", ContractVersion)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // docs.go serves them
 	c.CreateHooks = nil                                   // no $schema members and Link headers in answers
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.RejectUnknownQueryParameters = true
 	c.Info.Description = about
 	c.Info.Contact = &huma.Contact{Name: "The Paraph project", URL: "https://github.com/paraph/paraph"}
@@ -35,6 +37,16 @@ func humaConfig() huma.Config {
 		Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: scopeTexts()}},
 	}}
 	return c
+}
+
+// jsonFormat reads and writes bodies as encoding/json does, at several times its speed.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	},
+	Unmarshal: func(raw []byte, v any) error { return json.Unmarshal(raw, v) },
 }
 
 const about = `Paraph takes a document in, reads it, routes it for approval and signature, seals it and keeps it, with a record that anyone can check.

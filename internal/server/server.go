@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -338,6 +339,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 	if err := s.Tools.Warm(); err != nil {
 		s.log.Warn("the PDF engine could not be prepared; each child prepares it by itself, more slowly", "error", err)
 	}
+	debug.FreeOSMemory() // what only the start needed
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {

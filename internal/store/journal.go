@@ -14,14 +14,17 @@ var (
 		"doc_seq", "at", "actor_kind", "actor_id", "principal", "on_behalf_of", "peer", "forwarded", "user_agent",
 		"request_id", "digests", "data", "trace", "salt", "prev_leaf", "leaf"}
 	selectEntry = selectFrom("entry", "e", entryColumns)
-	insertEntry = insertInto("entry", entryColumns, 1, "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING")
+	insertEntry = insertInto("entry", entryColumns, 1, unlessInChain)
 )
+
+// unlessInChain: a document's chain has no two entries of one place.
+const unlessInChain = "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING"
 
 func scanEntry(s scanner) (e journal.Entry, err error) {
 	var idx *int64
 	err = s.Scan(&e.ID, &idx, &e.Org, &e.Unit, &e.Kind, &e.SubjectType, &e.SubjectID, &e.DocumentID, &e.DocVersion,
 		&e.DocSeq, stamp{&e.At}, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Principal, &e.Actor.OnBehalfOf, &e.Source.Peer,
-		&e.Source.Forwarded, &e.Source.UserAgent, &e.Source.RequestID, asJSON{&e.Digests}, rawJSON{&e.Data}, &e.Trace,
+		&e.Source.Forwarded, &e.Source.UserAgent, &e.Source.RequestID, asJSON{&e.Digests}, rawJSON{(*[]byte)(&e.Data)}, &e.Trace,
 		fixed{&e.Salt}, fixed{(*[32]byte)(&e.PrevLeaf)}, &e.Leaf)
 	e.Index = journal.Unsequenced
 	if idx != nil {
@@ -105,6 +108,15 @@ func (r *Reader) EntriesFrom(ctx context.Context, from int64, limit int) ([]jour
 	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", max(from, 0), limit)
 }
 
+// EntriesOf implements service.Reader.
+func (r *Reader) EntriesOf(ctx context.Context, from, to int64, kinds []journal.Kind) ([]journal.Entry, error) {
+	args := []any{from, to}
+	for _, k := range kinds {
+		args = append(args, string(k))
+	}
+	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(kinds))+") ORDER BY e.idx", args...)
+}
+
 func scanHead(s scanner) (h service.LogHead, err error) {
 	err = s.Scan(&h.Size, fixed{&h.Root}, &h.Epoch, &h.Checkpoint)
 	return
@@ -160,17 +172,28 @@ func (r *Reader) Leaves(ctx context.Context, from, to int64) ([][]byte, error) {
 // InsertEntry implements service.Tx. Fault Conflict "stale" where the document
 // has another entry of the same place in its chain.
 func (t *Tx) InsertEntry(ctx context.Context, e journal.Entry) error {
-	digests := e.Digests
-	if digests == nil {
-		digests = map[string]string{}
+	if t.proposal != nil {
+		fresh, err := newFresh(e)
+		t.proposal.entries = append(t.proposal.entries, fresh)
+		t.proposal.changes("entry")
+		return err
 	}
-	n, err := exec(ctx, t.c, insertEntry, e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
-		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
-		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
-		e.Salt[:], e.PrevLeaf[:], e.Leaf)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, insertEntry, entryRow(e)...)
+	if err == nil && !ok {
 		return stale()
 	}
 	t.entries = t.entries || err == nil
 	return err
+}
+
+// entryRow gives the values of entryColumns, without a number.
+func entryRow(e journal.Entry) []any {
+	digests := e.Digests
+	if digests == nil {
+		digests = map[string]string{}
+	}
+	return []any{e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
+		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
+		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
+		e.Salt[:], e.PrevLeaf[:], e.Leaf}
 }

@@ -23,6 +23,7 @@ type postgresEngine struct {
 	clock clock.Clock
 	log   *slog.Logger
 	bus   *notifier
+	lanes *lanes
 }
 
 // migrationLock is the advisory lock that migrations hold ("paraph" in ASCII).
@@ -53,12 +54,18 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 		pool.Close()
 		return nil, err
 	}
-	return &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log)}, nil
+	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log)}
+	e.lanes = newLanes(e)
+	return e, nil
 }
 
-func (e *postgresEngine) start(ctx context.Context) error { return e.bus.start(ctx) }
+func (e *postgresEngine) start(ctx context.Context) error {
+	e.lanes.start()
+	return e.bus.start(ctx)
+}
 
 func (e *postgresEngine) close() error {
+	e.lanes.stop()
 	e.bus.stop()
 	e.pool.Close()
 	return nil
@@ -96,6 +103,24 @@ func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx
 	}
 	e.bus.send(t.topics)
 	return nil
+}
+
+func (e *postgresEngine) propose(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	p, err := e.decide(ctx, fn)
+	if err != nil || p.empty() {
+		return err
+	}
+	return e.lanes.offer(ctx, p)
+}
+
+// decide runs fn on a connection that it lets go again: a lane needs one, too.
+func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
+	c, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Release()
+	return propose(context.WithoutCancel(ctx), pgConn{c}, Tx{now: e.clock.Now()}, fn)
 }
 
 // pause lets transactions that undo each other drift apart.
@@ -209,18 +234,27 @@ func (e *postgresEngine) current(ctx context.Context) error {
 	return e.read(ctx, func(ctx context.Context, r *Reader) error { return upToDate(ctx, r.c) })
 }
 
-// pgConn is a pgx transaction as a conn.
-type pgConn struct{ tx pgx.Tx }
+// pgConn is a transaction, or a connection without one, as a conn.
+type pgConn struct{ on pgQuerier }
+
+type pgQuerier interface {
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
 
 func (c pgConn) dialect() *dialect { return postgresDialect }
 
 func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, rebind(query), args...)
+	tag, err := c.on.Exec(ctx, rebind(query), args...)
 	return tag.RowsAffected(), err
 }
 
+func (c pgConn) change(ctx context.Context, query string, args []any, want int64) (bool, error) {
+	return counted(ctx, c, query, args, want)
+}
+
 func (c pgConn) query(ctx context.Context, query string, args []any) (rows, error) {
-	res, err := c.tx.Query(ctx, rebind(query), args...)
+	res, err := c.on.Query(ctx, rebind(query), args...)
 	if err != nil {
 		return nil, err
 	}

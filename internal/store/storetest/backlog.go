@@ -12,7 +12,6 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // waiting makes n rows of a flow, due one after the other.
@@ -45,7 +44,7 @@ func claim(t testing.TB, s *service.Service, kind string, n int) []service.Backl
 }
 
 // backlog: one row's way through hands that fail, stop and come too late.
-func backlog(t *testing.T, s *store.Store) {
+func backlog(t *testing.T, s service.Store) {
 	kind, svc := newID("kind"), commands(s, clock.NewFake(Start))
 	rows := waiting(kind, org, "t", "u", 3)
 	enqueue(t, s, rows)
@@ -115,7 +114,7 @@ func errorsOf(errs ...error) error {
 
 // shares: turns go by weight, a flood does not keep a newcomer out, a type's
 // limit holds, and no organisation has more by dividing itself.
-func shares(t *testing.T, s *store.Store) {
+func shares(t *testing.T, s service.Store) {
 	kind, svc := newID("kind"), commands(s, clock.NewFake(Start))
 	org, other := "org_one", "org_two" // whose units no other test counts
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
@@ -160,7 +159,7 @@ func shares(t *testing.T, s *store.Store) {
 
 // deaths: what its process took down with it waits again; after a few times it is
 // suspected, and kept apart from the turns of the others.
-func deaths(t *testing.T, s *store.Store) {
+func deaths(t *testing.T, s service.Store) {
 	now := clock.NewFake(Start)
 	kind, svc := newID("kind"), commands(s, now)
 	rows := waiting(kind, org, "t", "u", 1)

@@ -6,11 +6,10 @@ import (
 
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // witnesses keeps what outsiders say about the log.
-func witnesses(t *testing.T, s *store.Store) {
+func witnesses(t *testing.T, s service.Store) {
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
 		w, err := tx.Witnessed(ctx)
 		same(t, "before the first", w, service.Witnessed{})
