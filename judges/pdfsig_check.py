@@ -4,7 +4,8 @@
 
 It runs in an empty home folder, without anyone's certificates: pdfsig judges
 the signatures here, not whom to trust (pyHanko judges that). Debian 12's pdfsig knows no
-Ed25519, so those samples are told as not judged. One line a verdict.
+Ed25519, no document timestamps, and no value of a field whose widget is an object of its
+own; those are told as not judged. One line a verdict.
 """
 import json
 import os
@@ -17,10 +18,11 @@ from pathlib import Path
 
 def judge(path, home, want):
     run = subprocess.run(
-        ["pdfsig", "-nocert", str(path)],
+        ["pdfsig", "-nocert", *(["-upw", want["password"]] if "password" in want else []), str(path)],
         capture_output=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C", "HOME": home},
     )
-    verdicts = re.findall(r"- Signature Validation: (.*)", run.stdout)
+    signatures = [s for s in run.stdout.split("Signature #")[1:] if "Signature Type: unknown" not in s]
+    verdicts = re.findall(r"- Signature Validation: (.*)", "".join(signatures))
     total = want["signatures"] + want.get("earlier", 0)
     if len(verdicts) != total:
         return f"{len(verdicts)} signatures, not {total}: {run.stderr.strip()[-200:]}"
@@ -32,8 +34,8 @@ def main(folder):
     expected = json.loads((Path(folder) / "expected.json").read_text())
     with tempfile.TemporaryDirectory() as home:
         for name, want in sorted(expected.items()):
-            if "ed25519" in name:
-                print(f"(not judged by pdfsig: {name}, Ed25519)")
+            if "ed25519" in name or name.startswith("field-"):
+                print(f"(not judged by pdfsig: {name})")
                 continue
             wrong = judge(Path(folder) / name, home, want)
             print(f"not ok pdfsig {name}: {wrong}" if wrong else f"ok pdfsig {name}")

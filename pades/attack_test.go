@@ -3,6 +3,9 @@ package pades_test
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
@@ -214,6 +217,18 @@ func BenchmarkSign(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkFloor is what no signer can do without: one hash and one signature.
+func BenchmarkFloor(b *testing.B) {
+	id := identity(b, "Ada Signer", "p256")
+	in := testpdf.Make(testpdf.Options{})
+	for range b.N {
+		sum := sha256.Sum256(in)
+		if _, err := id.Key.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -245,6 +245,41 @@ func (c *comparison) filledFields() error {
 		if err := c.signatureValue(d); err != nil {
 			return err
 		}
+		if err := c.filledWidgets(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filledWidgets allows the widgets of a filled field to get their appearance.
+func (c *comparison) filledWidgets(field pdffile.Dict) error {
+	kids, err := c.old.Array(field["Kids"])
+	if err != nil {
+		return err
+	}
+	for _, kid := range kids {
+		ref, ok := kid.(pdffile.Ref)
+		if !ok || !c.changed[ref.Num] {
+			continue
+		}
+		before, err := c.old.Dict(ref)
+		if err != nil {
+			return err
+		}
+		after, err := c.new.Dict(ref)
+		if err != nil {
+			return err
+		}
+		if key, differs := otherKeys(before, after, "AP", "MK", "F"); differs {
+			return forbid("a signature widget's entry /%s was changed", key)
+		}
+		c.explained[ref.Num] = true
+		for _, key := range []pdffile.Name{"AP", "MK"} {
+			if err := c.explainNew(after[key], 0); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package pades
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
@@ -10,152 +12,49 @@ import (
 	"github.com/paraph/paraph/pades/pdffile"
 )
 
-// layout is the incremental update of one signature, before its value is known.
-type layout struct {
-	file      *pdffile.File
-	update    *pdffile.Update
-	opts      *Options
-	pen       *mark.Pen
-	catalog   pdffile.Dict // a copy, written when changed
-	changed   bool
-	field     string
-	byteRange *pdffile.Verbatim
-	contents  *pdffile.Verbatim
-}
-
-// newLayout reads the file, refuses what must not be signed, and builds the
-// objects. contentsDigits is the length of the placeholder in hex digits.
-func newLayout(f *pdffile.File, opts *Options, contentsDigits int) (*layout, error) {
-	// Nothing may be signed that two readers could mend differently.
-	if err := f.Check(); err != nil {
-		return nil, err
-	}
-	u := pdffile.NewUpdate(f)
-	l := &layout{file: f, update: u, opts: opts, pen: mark.NewPen(u, opts.Fonts)}
-	catalog, err := f.Catalog()
-	if err != nil {
-		return nil, err
-	}
-	l.catalog = catalog.Clone()
-	if err := l.permitted(); err != nil {
-		return nil, err
-	}
-	if err := l.nameField(); err != nil {
-		return nil, err
-	}
-	if err := l.pen.Stamp(opts.Marks); err != nil {
-		return nil, err
-	}
-	sig := u.Add(l.signature(contentsDigits))
-	widget, err := l.widget(sig)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.form(widget); err != nil {
-		return nil, err
-	}
-	if opts.Certify > 0 {
-		if err := l.certify(sig); err != nil {
-			return nil, err
-		}
-	}
-	if err := l.extensions(); err != nil {
-		return nil, err
-	}
-	if l.changed {
-		u.Set(u.Root(), l.catalog)
-	}
-	return l, l.pen.Close()
-}
-
-// permitted checks the options against the signatures that are already there.
-func (l *layout) permitted() error {
-	level, err := l.file.DocMDP()
-	if err != nil {
-		return err
-	}
-	if level == 1 {
-		return ErrNoChanges
-	}
-	signed, err := carriesSignature(l.file)
-	if err != nil {
-		return err
-	}
-	if signed && len(l.opts.Marks) > 0 {
-		return ErrSignedContent
-	}
-	if signed && l.opts.Certify > 0 {
-		return ErrCertifyLate
-	}
-	return nil
-}
-
-// carriesSignature tells whether a signature field of the file is filled.
-func carriesSignature(f *pdffile.File) (bool, error) {
-	fields, err := f.SignatureFields()
-	if err != nil {
-		return false, err
-	}
-	for _, s := range fields {
-		if s.Signed() {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// nameField finds a name that no field of the form has.
-func (l *layout) nameField() error {
-	names, err := l.file.FieldNames()
-	if err != nil {
-		return err
-	}
-	l.field = l.opts.Field
-	if l.field != "" {
-		if names[string(textString(l.field))] {
-			return fmt.Errorf("%w: %s", ErrFieldExists, l.field)
-		}
-		if strings.Contains(l.field, ".") {
-			return fmt.Errorf("%w: a field name must not contain a full stop", ErrOptions)
-		}
-		return nil
-	}
-	for i := 1; ; i++ {
-		if l.field = fmt.Sprintf("Signature%d", i); !names[l.field] {
-			return nil
-		}
-	}
-}
-
 // signature makes the signature dictionary (ISO 32000-1, 12.8.1; EN 319 142-1, 5.3).
 func (l *layout) signature(contentsDigits int) pdffile.Dict {
 	// Three numbers of ten digits after the leading zero, padded with blanks.
 	l.byteRange = &pdffile.Verbatim{Data: []byte("[0" + strings.Repeat(" ", 3*11) + "]")}
-	l.contents = &pdffile.Verbatim{Data: make([]byte, contentsDigits+2)}
-	for i := range l.contents.Data {
-		l.contents.Data[i] = '0'
+	l.contents = &pdffile.Verbatim{Data: placeholder(contentsDigits)}
+	if l.timestamp {
+		return pdffile.Dict{
+			"Type": pdffile.Name("DocTimeStamp"), "Filter": pdffile.Name("Adobe.PPKLite"), "SubFilter": pdffile.Name("ETSI.RFC3161"),
+			"ByteRange": l.byteRange, "Contents": l.contents,
+		}
 	}
-	l.contents.Data[0], l.contents.Data[contentsDigits+1] = '<', '>'
 	d := pdffile.Dict{
 		"Type": pdffile.Name("Sig"), "Filter": pdffile.Name("Adobe.PPKLite"), "SubFilter": pdffile.Name("ETSI.CAdES.detached"),
 		"ByteRange": l.byteRange, "Contents": l.contents, "M": pdffile.String(pdfDate(l.opts.Time)),
 	}
-	for key, text := range map[pdffile.Name]string{
-		"Name": l.opts.Name, "Reason": l.opts.Reason, "Location": l.opts.Location, "ContactInfo": l.opts.Contact,
-	} {
-		if text != "" {
-			d[key] = textString(text)
+	for _, e := range [...]struct {
+		key  pdffile.Name
+		text string
+	}{{"Name", l.opts.Name}, {"Reason", l.opts.Reason}, {"Location", l.opts.Location}, {"ContactInfo", l.opts.Contact}} {
+		if e.text != "" {
+			d[e.key] = textString(e.text)
 		}
 	}
-	if l.opts.Certify > 0 {
-		d["Reference"] = pdffile.Array{pdffile.Dict{
-			"Type": pdffile.Name("SigRef"), "TransformMethod": pdffile.Name("DocMDP"),
-			"TransformParams": pdffile.Dict{
-				"Type": pdffile.Name("TransformParams"), "V": pdffile.Name("1.2"), "P": pdffile.Integer(l.opts.Certify),
-			},
-		}}
+	if refs := l.references(); len(refs) > 0 {
+		d["Reference"] = refs
 	}
 	return d
+}
+
+// emptyContents is the placeholder that was made last; a server makes the same again and again.
+var emptyContents atomic.Pointer[[]byte]
+
+// placeholder is an empty hexadecimal string of so many digits. It is not changed.
+func placeholder(digits int) []byte {
+	if p := emptyContents.Load(); p != nil && len(*p) == digits+2 {
+		return *p
+	}
+	b := bytes.Repeat([]byte{'0'}, digits+2)
+	b[0], b[digits+1] = '<', '>'
+	if digits < 1<<16 {
+		emptyContents.Store(&b)
+	}
+	return b
 }
 
 // widget makes the field, merged with its one widget, and hangs it on its page.
@@ -192,6 +91,9 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 			d["MK"] = pdffile.Dict{"R": pdffile.Integer(page.Rotate)}
 		}
 	}
+	if l.lock != nil {
+		d["Lock"] = l.update.Add(l.lock.dict("SigFieldLock"))
+	}
 	ref := l.update.Add(d)
 	return ref, l.annotate(page, ref)
 }
@@ -224,8 +126,9 @@ func (l *layout) annotate(page *pdffile.Page, widget pdffile.Ref) error {
 	return nil
 }
 
-// form adds the field to the interactive form (12.7.2) and says that the file
-// has signatures and may only be appended to (SigFlags 3, Table 219).
+// form adds the field, where one is given, to the interactive form (12.7.2) and
+// says that the file has signatures and may only be appended to (SigFlags 3,
+// Table 219).
 func (l *layout) form(field pdffile.Ref) error {
 	form, err := l.file.Dict(l.catalog["AcroForm"])
 	if err != nil {
@@ -235,16 +138,19 @@ func (l *layout) form(field pdffile.Ref) error {
 		form = pdffile.Dict{}
 	}
 	form = form.Clone()
-	fields, err := l.file.Array(form["Fields"])
-	if err != nil {
-		return err
-	}
-	fields = append(fields.Clone(), field)
-	fieldsRef, indirect := form["Fields"].(pdffile.Ref)
-	if indirect {
-		l.update.Set(fieldsRef, fields)
-	} else {
-		form["Fields"] = fields
+	indirect := true
+	if !field.IsZero() {
+		fields, err := l.file.Array(form["Fields"])
+		if err != nil {
+			return err
+		}
+		fields = append(fields.Clone(), field)
+		var list pdffile.Ref
+		if list, indirect = form["Fields"].(pdffile.Ref); indirect {
+			l.update.Set(list, fields)
+		} else {
+			form["Fields"] = fields
+		}
 	}
 	flags, err := l.file.Resolve(form["SigFlags"])
 	if err != nil {

@@ -42,19 +42,19 @@ func TestPrepareElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value); err != nil {
+	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value, pades.Protect{}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if r := verify(t, out.Bytes(), pades.VerifyOptions{Policy: pades.Sealed}); r.Verdict != pades.Valid {
 		t.Error(explain(r))
 	}
 	value[len(value)-1] ^= 1
-	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value); !errors.Is(err, pades.ErrSignature) {
+	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value, pades.Protect{}, ""); !errors.Is(err, pades.ErrSignature) {
 		t.Errorf("a broken value gives %v", err)
 	}
 	value[len(value)-1] ^= 1
 	in[len(in)/2] ^= 1
-	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value); !errors.Is(err, pades.ErrSignature) {
+	if _, err := later.Complete(context.Background(), bytes.NewReader(in), &out, value, pades.Protect{}, ""); !errors.Is(err, pades.ErrSignature) {
 		t.Errorf("another document gives %v", err)
 	}
 }

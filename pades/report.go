@@ -121,6 +121,7 @@ type VerifyOptions struct {
 	Roots         *x509.CertPool // nil leaves the certificates unchecked: never valid
 	Intermediates []*x509.Certificate
 	Policy        Policy
+	Password      string // opens an encrypted file
 }
 
 // checks collects outcomes.

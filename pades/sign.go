@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"strconv"
 
 	"github.com/paraph/paraph/pades/internal/cms"
-	"github.com/paraph/paraph/pades/mark"
 	"github.com/paraph/paraph/pades/pdffile"
-	"github.com/paraph/paraph/pades/pdffont"
 )
 
 // Result tells what was written.
@@ -24,7 +21,8 @@ type Result struct {
 	Field     string   // name of the signature field
 	ByteRange [4]int64 // as in the file
 	Size      int64    // of the whole result in bytes
-	SHA256    [32]byte // of the whole result; only Sign and Complete to a writer fill it
+	SHA256    [32]byte // of the whole result
+	Protection
 }
 
 // Prepared is a document that waits for its signature. All fields are plain
@@ -41,6 +39,8 @@ type Prepared struct {
 	Chain            [][]byte // DER
 	DocumentDigest   []byte
 	SignedAttributes []byte // DER; this is what is signed
+	TokenSize        int    // room for a timestamp token in bytes; 0: none is to come
+	TimestampNeeded  bool   // the field demands one: without it there is to be no signature
 }
 
 // Digest gives the hash of the signed attributes, which remote signing services
@@ -52,24 +52,31 @@ func (p *Prepared) Digest() []byte {
 }
 
 // Prepare builds the update for a signature and hashes the document. It
-// returns errors of this package, of pdffile and mark.ErrMark.
+// returns errors of this package, of pdffile and mark.ErrMark. Options.Protect
+// only makes room for a timestamp here, and its TokenSize is enough for that;
+// Complete gets what does the work.
 func Prepare(ctx context.Context, in io.ReaderAt, size int64, opts Options) (*Prepared, error) {
-	p, t, err := arrange(in, size, &opts)
+	p, t, attributes, err := arrange(in, size, &opts)
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range t.Chain {
+		p.Chain = append(p.Chain, c.Raw)
 	}
 	h := t.Hash.New()
 	if err := copyTo(ctx, h, in, size); err != nil {
 		return nil, err
 	}
 	p.hashAppended(h)
-	p.SignedAttributes, err = t.SignedAttributes(p.DocumentDigest)
-	return p, err
+	p.SignedAttributes = attributes.With(p.DocumentDigest)
+	return p, nil
 }
 
-// Complete puts a signature over the prepared attributes into the document and
-// writes it. in must be the same file. A signature that does not fit gives ErrSignature.
-func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, signature []byte) (Result, error) {
+// Complete puts a signature over the prepared attributes into the document,
+// writes it, and protects it as far as protect says and can; the zero Protect
+// leaves it at B-B. in must be the same file, and password what opens it, if it
+// is encrypted. A signature that does not fit gives ErrSignature.
+func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, signature []byte, protect Protect, password string) (Result, error) {
 	t := cms.Template{Scheme: p.Scheme, Hash: p.Hash}
 	for _, der := range p.Chain {
 		c, err := x509.ParseCertificate(der)
@@ -81,11 +88,15 @@ func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, 
 	if err := t.Check(); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
+	if err := protect.check(); err != nil {
+		return Result{}, err
+	}
 	if err := cms.VerifyValue(t.Scheme, t.Hash, t.Hash.Size(), t.Chain[0].PublicKey, p.SignedAttributes, signature); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	h, whole := t.Hash.New(), sha256.New()
-	if err := copyTo(ctx, io.MultiWriter(h, whole, out), in, p.OriginalSize); err != nil {
+	o := newOutput(ctx, in, p.OriginalSize, out, password)
+	h, err := o.copy(p.Hash)
+	if err != nil {
 		return Result{}, err
 	}
 	digest := bytes.Clone(p.DocumentDigest)
@@ -93,138 +104,129 @@ func (p *Prepared) Complete(ctx context.Context, in io.ReaderAt, out io.Writer, 
 	if !bytes.Equal(digest, p.DocumentDigest) {
 		return Result{}, fmt.Errorf("%w: the document is not the one that was prepared", ErrSignature)
 	}
-	return p.finish(t, signature, out, whole)
+	q := *p // which can be completed again
+	q.Appended = bytes.Clone(p.Appended)
+	return q.finish(o, t, signature, protect)
 }
 
-// Sign signs the file with a key and writes the result to out, reading the
-// file once. It returns errors of this package, of pdffile and mark.ErrMark;
-// after an error what was written is worthless.
+// Sign signs the file with a key, protects the signature as Options.Protect
+// says, and writes the result to out, reading the file once. A timestamp
+// authority or a responder that fails does not make signing fail: the Result
+// says which level was reached and why not more. Sign returns errors of this
+// package, of pdffile and mark.ErrMark; after an error what was written is worthless.
 func Sign(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, key crypto.Signer, opts Options) (Result, error) {
-	p, t, err := arrange(in, size, &opts)
+	p, t, attributes, err := arrange(in, size, &opts)
 	if err != nil {
 		return Result{}, err
 	}
 	if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(t.Chain[0].PublicKey) {
 		return Result{}, fmt.Errorf("%w: the key is not that of the signer's certificate", ErrOptions)
 	}
-	h := t.Hash.New()
-	whole := h
-	target := io.MultiWriter(h, out)
-	if t.Hash != crypto.SHA256 {
-		whole = sha256.New()
-		target = io.MultiWriter(h, whole, out)
-	}
-	if err := copyTo(ctx, target, in, size); err != nil {
-		return Result{}, err
-	}
-	if whole, err = cloneHash(whole); err != nil {
+	o := newOutput(ctx, in, size, out, opts.Password)
+	h, err := o.copy(t.Hash)
+	if err != nil {
 		return Result{}, err
 	}
 	p.hashAppended(h)
-	if p.SignedAttributes, err = t.SignedAttributes(p.DocumentDigest); err != nil {
-		return Result{}, err
-	}
-	signature, err := signAttributes(key, t, p.SignedAttributes)
+	p.SignedAttributes = attributes.With(p.DocumentDigest)
+	signature, err := t.Sign(key, p.SignedAttributes)
 	if err != nil {
 		return Result{}, err
 	}
-	return p.finish(t, signature, out, whole)
+	return p.finish(o, t, signature, opts.Protect)
 }
 
-// cloneHash lets the digest of the document and that of the whole result share
-// the long common beginning.
-func cloneHash(h hash.Hash) (hash.Hash, error) {
-	c, ok := h.(hash.Cloner)
-	if !ok {
-		return nil, fmt.Errorf("the hash %T cannot be cloned", h)
-	}
-	return c.Clone()
+// DamagedError is a refusal of a damaged file that a program which rewrites
+// files could save; the result can then be signed. It unwraps to the reason.
+type DamagedError struct {
+	Err     error
+	Objects int // that were found in the file
 }
 
-// Stamp draws marks as page content in a revision of its own, without a
-// signature. A file that carries a signature gives ErrSignedContent.
-func Stamp(ctx context.Context, in io.ReaderAt, size int64, out io.Writer, marks []mark.Mark, fonts []*pdffont.Face) error {
-	f, err := pdffile.Open(in, size)
-	if err != nil {
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%v; %d objects can still be found in it: have it rewritten (normalised), then sign that", e.Err, e.Objects)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// open reads a file that is to be extended. Of a damaged one the error tells
+// whether it can be mended first.
+func open(in io.ReaderAt, size int64, password string) (*pdffile.File, error) {
+	f, err := pdffile.OpenWith(in, size, pdffile.OpenOptions{Password: password})
+	if err == nil {
+		err = f.Check()
+	}
+	return f, mendable(err, in, size)
+}
+
+func mendable(err error, in io.ReaderAt, size int64) error {
+	if !errors.Is(err, pdffile.ErrDamaged) {
 		return err
 	}
-	if err := f.Check(); err != nil {
-		return err
+	if d, _ := pdffile.Diagnose(in, size, pdffile.OpenOptions{}); d.Mendable {
+		return &DamagedError{err, d.Objects}
 	}
-	signed, err := carriesSignature(f)
-	if err != nil {
-		return err
-	}
-	if signed {
-		return ErrSignedContent
-	}
-	u := pdffile.NewUpdate(f)
-	pen := mark.NewPen(u, fonts)
-	if err := pen.Stamp(marks); err != nil {
-		return err
-	}
-	if err := pen.Close(); err != nil {
-		return err
-	}
-	if err := copyTo(ctx, out, in, size); err != nil {
-		return err
-	}
-	_, err = u.AppendTo(out)
 	return err
 }
 
-func signAttributes(key crypto.Signer, t cms.Template, attrs []byte) ([]byte, error) {
-	if t.Scheme == cms.Ed25519 {
-		return key.Sign(rand.Reader, attrs, crypto.Hash(0))
+// arrange builds the update with its byte range, all but the digest. It may
+// change the options as the signature field demands.
+func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template, cms.Attributes, error) {
+	var attributes cms.Attributes
+	t, err := opts.check()
+	if err != nil {
+		return nil, t, attributes, err
 	}
-	h := t.Hash.New()
-	h.Write(attrs)
-	var opts crypto.SignerOpts = t.Hash
-	if t.Scheme == cms.PSS {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: t.Hash}
+	f, err := open(in, size, opts.Password)
+	if err != nil {
+		return nil, t, attributes, err
 	}
-	return key.Sign(rand.Reader, h.Sum(nil), opts)
+	l, err := newLayout(f, opts, false, func(o *Options) (int, error) {
+		if *opts = *o; opts.Hash != 0 && opts.Hash != t.Hash { // the field's choice
+			if t, err = o.template(); err != nil {
+				return 0, err
+			}
+		}
+		if attributes, err = t.Attributes(); err != nil {
+			return 0, err
+		}
+		return 2 * (t.MaxStamped(attributes, o.Protect.room()) + o.Reserve), nil
+	})
+	if err != nil {
+		return nil, t, attributes, err
+	}
+	p, err := l.arrange()
+	if err != nil {
+		return nil, t, attributes, err
+	}
+	p.Hash, p.Scheme = t.Hash, t.Scheme
+	p.TokenSize, p.TimestampNeeded = opts.Protect.room(), opts.Protect.demanded
+	return p, t, attributes, nil
 }
 
-// arrange builds the update with its byte range, all but the digest.
-func arrange(in io.ReaderAt, size int64, opts *Options) (*Prepared, cms.Template, error) {
-	t, err := opts.template()
-	if err != nil {
-		return nil, t, err
-	}
-	room, err := t.MaxSize()
-	if err != nil {
-		return nil, t, err
-	}
-	f, err := pdffile.Open(in, size)
-	if err != nil {
-		return nil, t, err
-	}
-	digits := 2 * (room + opts.Reserve)
-	l, err := newLayout(f, opts, digits)
-	if err != nil {
-		return nil, t, err
-	}
+// arrange writes the update and puts its byte range into it.
+func (l *layout) arrange() (*Prepared, error) {
 	appended, err := l.update.Bytes()
 	if err != nil {
-		return nil, t, err
+		return nil, err
 	}
+	size := l.file.Size()
+	digits := len(l.contents.Data) - 2
 	p := &Prepared{
-		OriginalSize: size, Appended: appended, Field: l.field, Hash: t.Hash, Scheme: t.Scheme,
+		OriginalSize: size, Appended: appended, Field: l.field,
 		ContentsAt: l.contents.Offset - size, ContentsDigits: digits,
-	}
-	for _, c := range t.Chain {
-		p.Chain = append(p.Chain, c.Raw)
 	}
 	after := l.contents.Offset + int64(digits) + 2
 	p.ByteRange = [4]int64{0, l.contents.Offset, after, size + int64(len(appended)) - after}
-	at := l.byteRange.Offset - size
-	text := fmt.Sprintf("[0 %d %d %d", p.ByteRange[1], p.ByteRange[2], p.ByteRange[3])
-	if len(text) >= len(l.byteRange.Data) {
-		return nil, t, &pdffile.Error{Kind: pdffile.ErrLimit, Offset: -1, Reason: "the file is too large to be signed"}
+	text := append(make([]byte, 0, 48), "[0"...)
+	for _, n := range p.ByteRange[1:] {
+		text = strconv.AppendInt(append(text, ' '), n, 10)
 	}
-	copy(appended[at:], text)
-	return p, t, nil
+	if len(text) >= len(l.byteRange.Data) {
+		return nil, &pdffile.Error{Kind: pdffile.ErrLimit, Offset: -1, Reason: "the file is too large to be signed"}
+	}
+	copy(appended[l.byteRange.Offset-size:], text)
+	return p, nil
 }
 
 // hashAppended adds the update but its placeholder to the document's digest.
@@ -234,42 +236,48 @@ func (p *Prepared) hashAppended(h hash.Hash) {
 	p.DocumentDigest = h.Sum(nil)
 }
 
-// finish fills the placeholder and writes the update behind the copied file.
-func (p *Prepared) finish(t cms.Template, signature []byte, out io.Writer, whole hash.Hash) (Result, error) {
-	der, err := t.Build(p.SignedAttributes, signature)
+// fill puts a value into the placeholder and gives the update.
+func (p *Prepared) fill(der []byte) []byte {
+	hex.Encode(p.Appended[p.ContentsAt+1:], der)
+	return p.Appended
+}
+
+// finish fills the placeholder, writes the update behind the copied file, and
+// adds the revisions that protect it.
+func (p *Prepared) finish(o *output, t cms.Template, signature []byte, protect Protect) (Result, error) {
+	r := Result{Field: p.Field, ByteRange: p.ByteRange}
+	g := guard{output: o, protect: protect}
+	token := g.stampSignature(t, signature, p.TokenSize)
+	if err := o.ctx.Err(); err != nil {
+		return Result{}, err // nobody waits for the file any more
+	}
+	if token == nil && p.TimestampNeeded {
+		why := g.Delayed
+		if why == nil {
+			why = errors.New("no authority was asked")
+		}
+		return Result{}, &SeedValueError{"TimeStamp", fmt.Sprintf("a timestamp is demanded, and there is none: %v", why)}
+	}
+	der, err := t.BuildStamped(p.SignedAttributes, signature, token)
 	if err != nil {
 		return Result{}, err
 	}
 	if 2*len(der) > p.ContentsDigits {
 		return Result{}, fmt.Errorf("%w: it is longer than its key allows", ErrSignature)
 	}
-	update := bytes.Clone(p.Appended)
-	hex.Encode(update[p.ContentsAt+1:], der)
-	if _, err := out.Write(update); err != nil {
+	if err := o.append(p.fill(der)); err != nil {
 		return Result{}, err
 	}
-	whole.Write(update)
-	r := Result{Field: p.Field, ByteRange: p.ByteRange, Size: p.OriginalSize + int64(len(update))}
-	copy(r.SHA256[:], whole.Sum(nil))
-	return r, nil
-}
-
-// copyTo streams the first size bytes of in, stopping when ctx ends.
-func copyTo(ctx context.Context, w io.Writer, in io.ReaderAt, size int64) error {
-	const chunk = 256 << 10
-	b := make([]byte, min(size, chunk))
-	for at := int64(0); at < size; {
-		if err := ctx.Err(); err != nil {
-			return err
+	if len(g.subjects) > 0 { // the signer and the authority of its timestamp
+		contents := append(der, make([]byte, p.ContentsDigits/2-len(der))...)
+		for i := range g.subjects {
+			g.subjects[i].contents = contents
 		}
-		n, err := in.ReadAt(b[:min(int64(len(b)), size-at)], at)
-		if n == 0 && err != nil {
-			return fmt.Errorf("read the document at byte %d: %w", at, err)
-		}
-		if _, err := w.Write(b[:n]); err != nil {
-			return err
-		}
-		at += int64(n)
 	}
-	return nil
+	if err := g.preserve(); err != nil {
+		return Result{}, err
+	}
+	r.Protection = g.Protection
+	r.Size, r.SHA256 = o.total(), o.sum()
+	return r, nil
 }

@@ -117,7 +117,7 @@ func keep(t *testing.T, name string, b []byte) {
 	}
 }
 
-func temp(t *testing.T, b []byte) string {
+func temp(t testing.TB, b []byte) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file.pdf")
 	if err := os.WriteFile(name, b, 0o600); err != nil {

@@ -54,7 +54,7 @@ func (v *verifier) judge(c *checks, code Code, err error) error {
 
 func (v *verifier) run() error {
 	var err error
-	if v.file, err = pdffile.Open(v.in, v.size); err == nil {
+	if v.file, err = pdffile.OpenWith(v.in, v.size, pdffile.OpenOptions{Password: v.opts.Password}); err == nil {
 		err = v.file.Check()
 	}
 	if err != nil {
@@ -116,7 +116,7 @@ func (v *verifier) revisionChain() bool {
 // view opens the file as it was at the end of a revision.
 func (v *verifier) view(k int) (*pdffile.File, error) {
 	end := v.revisions[k].End
-	f, err := pdffile.Open(io.NewSectionReader(v.in, 0, end), end)
+	f, err := pdffile.OpenWith(io.NewSectionReader(v.in, 0, end), end, pdffile.OpenOptions{Password: v.opts.Password})
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func mutants() []mutant {
 			return rewriteRange(b, func(v []int64) []int64 { return []int64{1, v[1], v[2], v[3]} })
 		}},
 		{"cut file", pades.CheckStructure, "", func(_ *testing.T, b []byte) []byte { return b[:len(b)-20] }},
-		{"junk after the end", pades.CheckStructure, "%%EOF", func(_ *testing.T, b []byte) []byte {
+		{"junk after the end", pades.CheckEnd, "bytes", func(_ *testing.T, b []byte) []byte {
 			return append(slices.Clone(b), "more\n"...)
 		}},
 		{"blank lines after the end", pades.CheckEnd, "bytes", func(_ *testing.T, b []byte) []byte {

@@ -146,17 +146,25 @@ func (v *verifier) contents(s *SignatureReport, list *checks) ([]byte, error) {
 		list.fail(CheckContents, "the signature value mixes upper and lower case digits, which no signer writes")
 		return nil, nil
 	}
-	var value asn1.RawValue
-	rest, err := asn1.Unmarshal(raw, &value)
+	der, err := trimmed(raw)
 	if err != nil {
-		list.fail(CheckContents, "the signature value is no DER structure")
-		return nil, nil
-	}
-	if len(bytes.Trim(rest, "\x00")) > 0 {
-		list.fail(CheckContents, "something stands behind the signature value in its placeholder")
+		list.fail(CheckContents, err.Error())
 		return nil, nil
 	}
 	list.ok(CheckContents, "the placeholder holds one signature value and zeros")
+	return der, nil
+}
+
+// trimmed takes the padding from a signature value.
+func trimmed(raw []byte) ([]byte, error) {
+	var value asn1.RawValue
+	rest, err := asn1.Unmarshal(raw, &value)
+	if err != nil {
+		return nil, errors.New("the signature value is no DER structure")
+	}
+	if len(bytes.Trim(rest, "\x00")) > 0 {
+		return nil, errors.New("something stands behind the signature value in its placeholder")
+	}
 	return value.FullBytes, nil
 }
 

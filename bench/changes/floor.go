@@ -170,9 +170,8 @@ func newRow(tx service.Tx) *row {
 // remember writes the idempotency row with a result of size bytes.
 func (r *row) remember(ctx context.Context, tx service.Tx, size int) error {
 	digest := sha256.Sum256([]byte(r.doc.ID))
-	_, err := tx.ClaimIdempotency(ctx, service.IdempotencyRecord{Client: floorOrg + "/cli_01kb0q7m4b1s9v3d8r5x2c6e7f", Route: "POST /v1/documents/{id}/void",
+	return tx.KeepIdempotency(ctx, service.IdempotencyRecord{Client: floorOrg + "/cli_01kb0q7m4b1s9v3d8r5x2c6e7f", Route: "POST /v1/documents/{id}/void",
 		Key: id.New("key", tx.Now()), Digest: digest[:], Result: make([]byte, size), CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(7 * 24 * time.Hour)})
-	return err
 }
 
 func (r *row) log(ctx context.Context, tx service.Tx, kinds ...journal.Kind) error {

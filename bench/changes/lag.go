@@ -25,13 +25,13 @@ const (
 )
 
 func newWatch(ctx context.Context, at storePlace, address, token string) (*watch, error) {
-	w := &watch{query: "SELECT count(*) FROM entry WHERE document_id = ? AND idx IS NOT NULL"}
+	w := &watch{query: "SELECT count(*) FROM entry WHERE document_id = ? AND document_id <> '' AND idx IS NOT NULL"}
 	var err error
 	if at.database == "" {
 		w.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.Join(at.data, "paraph.db"), RawQuery: "mode=ro&_pragma=busy_timeout(5000)"}).String())
 	} else {
 		w.db, err = sql.Open("pgx", at.database)
-		w.query = "SELECT count(*) FROM entry WHERE document_id = $1 AND idx IS NOT NULL"
+		w.query = "SELECT count(*) FROM entry WHERE document_id = $1 AND document_id <> '' AND idx IS NOT NULL"
 	}
 	if err != nil {
 		return nil, err

@@ -3,11 +3,17 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/telemetry"
 )
+
+// gcPercent lets more garbage gather than Go's own 100: the server's live memory is
+// small, and under load collecting it took an eighth of the time. GOGC overrides it.
+const gcPercent = 200
 
 func runServe(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "serve")
@@ -15,6 +21,9 @@ func runServe(ctx context.Context, env *Env, args []string) int {
 	l, code, done := settings(env, fs, args)
 	if done {
 		return code
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	log := telemetry.NewLogger(env.Stderr, l.Config.LogFormat, l.Config.LogLevel)
 	s, err := server.New(ctx, &l.Config, server.Options{Version: env.Version, Log: log})

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -76,10 +75,12 @@ func appendPad(b []byte, key *Hash, pad byte) []byte {
 	return b
 }
 
-func mac(key, message []byte) Hash {
-	h := hmac.New(sha256.New, key)
-	h.Write(message)
-	return Hash(h.Sum(nil))
+func mac(key Hash, message []byte) Hash {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.keyed(&key)
+	s.hashed = append(s.hashed, message...)
+	return s.sum(&key)
 }
 
 // appendValue writes the bytes that a field's commitment is made over behind b.

@@ -28,12 +28,12 @@ type CursorCodec struct {
 // NewCursorCodec makes a codec from a secret key. Cursors live as long as the
 // key does.
 func NewCursorCodec(key [32]byte) (*CursorCodec, error) {
-	encKey := mac(key[:], []byte("paraph-cursor@v1/encrypt"))
+	encKey := mac(key, []byte("paraph-cursor@v1/encrypt"))
 	block, err := aes.NewCipher(encKey[:])
 	if err != nil {
 		return nil, err
 	}
-	return &CursorCodec{block, mac(key[:], []byte("paraph-cursor@v1/mac"))}, nil
+	return &CursorCodec{block, mac(key, []byte("paraph-cursor@v1/mac"))}, nil
 }
 
 // Encode makes the cursor that stands for index, at least Unsequenced, to a
@@ -69,6 +69,6 @@ func (c *CursorCodec) Decode(org, cursor string) (int64, error) {
 func (c *CursorCodec) mac(org string, index int64) []byte {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], uint64(index))
-	m := mac(c.macKey[:], append(n[:], org...))
+	m := mac(c.macKey, append(n[:], org...))
 	return m[:8]
 }

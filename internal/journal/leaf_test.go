@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -89,7 +90,7 @@ func TestOurHMACIsTheStandardLibrarys(t *testing.T) {
 		message := bytes.Repeat([]byte{byte(n)}, n)
 		s.keyed((*Hash)(&key))
 		s.hashed = append(s.hashed, message...)
-		if got := s.sum((*Hash)(&key)); got != mac(key[:], message) {
+		if got := s.sum((*Hash)(&key)); got != mac(key, message) {
 			t.Fatalf("%d bytes: %s", n, got)
 		}
 	}
@@ -192,5 +193,17 @@ func TestKindsAreWholeAndInOrder(t *testing.T) {
 	}
 	if ClientCreated.Public() || !DocumentSigned.Public() || Kind("x").Public() {
 		t.Error("Public is wrong")
+	}
+}
+
+func TestMACIsHMAC(t *testing.T) {
+	t.Parallel()
+	for n := range 3000 {
+		key, message := Hash(sha256.Sum256([]byte{byte(n)})), bytes.Repeat([]byte{byte(n)}, n)
+		h := hmac.New(sha256.New, key[:])
+		h.Write(message)
+		if got := mac(key, message); !hmac.Equal(got[:], h.Sum(nil)) {
+			t.Fatalf("a message of %d bytes", n)
+		}
 	}
 }

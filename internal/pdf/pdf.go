@@ -87,11 +87,12 @@ type Inspection struct {
 	EmbeddedFiles int    `json:"embedded_files,omitempty"` // attachments
 }
 
-// NeedsNormalising tells whether the file must be written anew before it can
-// be signed: it is encrypted, was repaired, or the strict reader refuses it.
-// Only unsigned files may be; a signed one in this state must be refused.
+// NeedsNormalising tells whether the file must be written anew before it is
+// signed: it is encrypted, was repaired, or the strict reader refuses it. Only
+// unsigned files may be; a signed one that was repaired or refused must not be
+// sealed, while one that is encrypted is sealed as it is.
 func (i *Inspection) NeedsNormalising() bool {
-	return i.Kind == KindPDF && (i.Encrypted || i.Repaired || !i.Strict)
+	return i.Kind == KindPDF && (i.Encrypted && i.Signatures == 0 || i.Repaired || !i.Strict)
 }
 
 // PageInfo describes one page.

@@ -2,9 +2,12 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"strings"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
@@ -45,31 +48,44 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 		}
 	}
 	var receipt Receipt
-	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		out, receipt = Result[R]{}, Receipt{Org: call.Actor.Org}
+	var earlier *IdempotencyRecord
+	again := false
+	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) (err error) {
+		out, receipt, earlier = Result[R]{}, Receipt{Org: call.Actor.Org}, nil
 		c := &change{Tx: tx, actor: call.Actor}
-		row, earlier, err := s.claim(ctx, c, call, secret)
-		if err != nil {
-			return err
+		// Most keys are new, and a known one cannot be kept once more. So it is asked
+		// for only when the command runs again, or has been refused.
+		if again {
+			if earlier, err = c.earlier(ctx, call); err != nil || earlier != nil {
+				return cmp.Or(err, errKnown)
+			}
 		}
-		if earlier != nil {
-			out.Replayed, receipt.Entry = true, earlier.Entry
-			return s.replay(earlier, call, &out.Value)
-		}
+		again = true
 		if out.Value, err = fn(ctx, c); err != nil {
+			if earlier, _ = c.earlier(ctx, call); earlier != nil {
+				return errKnown
+			}
 			return err
 		}
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
 		receipt.Entry = c.lastID
-		return s.remember(ctx, c, row, out.Value)
+		return s.remember(ctx, c, call, secret, out.Value)
 	})
+	if earlier != nil {
+		out, receipt.Entry = Result[R]{Replayed: true}, earlier.Entry
+		err = s.replay(earlier, call, &out.Value)
+	}
 	if err == nil && call.Receipt != nil {
 		*call.Receipt = receipt
 	}
 	return out, err
 }
+
+// errKnown undoes whatever a command has written whose key is known: its result
+// is the earlier one.
+var errKnown = errors.New("the key is known")
 
 // Uncertain tells whether a command that returned err may have taken effect all
 // the same: the connection broke, or the server stopped, while it committed.
@@ -78,19 +94,23 @@ func Uncertain(err error) bool {
 	return (kind == fault.Unavailable && fault.CodeOf(err) != "storage_full") || kind == fault.Internal
 }
 
-// claim takes the caller's key, or gives the record of whoever took it before.
-func (s *Service) claim(ctx context.Context, c *change, call Call, secret bool) (*IdempotencyRecord, *IdempotencyRecord, error) {
+// earlier gives the record of the call's key, nil where it is new.
+func (c *change) earlier(ctx context.Context, call Call) (*IdempotencyRecord, error) {
 	if call.Idem == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	row := &IdempotencyRecord{
-		Client: call.Actor.Org + "/" + call.Actor.ID, Route: call.Idem.Route, Key: call.Idem.Key,
-		Digest: call.Idem.Digest, Secret: secret,
-		CreatedAt: c.Now(), ExpiresAt: c.Now().Add(s.Limits.IdempotencyTTL),
+	r, err := c.Idempotency(ctx, call.idemClient(), call.Idem.Route, call.Idem.Key, c.Now())
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	earlier, err := c.ClaimIdempotency(ctx, *row)
-	return row, earlier, err
+	return &r, nil
 }
+
+// idemClient is whose key it is.
+func (c Call) idemClient() string { return c.Actor.Org + "/" + c.Actor.ID }
 
 // replay gives the stored result of an earlier call under the same key.
 func (s *Service) replay(r *IdempotencyRecord, call Call, into any) error {
@@ -107,22 +127,26 @@ func (s *Service) replay(r *IdempotencyRecord, call Call, into any) error {
 	return json.Unmarshal(plain, into)
 }
 
-func (s *Service) remember(ctx context.Context, c *change, row *IdempotencyRecord, value any) error {
-	if row == nil {
+// remember keeps the result under the call's key. A twin that ran at the same
+// time and was first makes this command run again, and find the twin's result.
+func (s *Service) remember(ctx context.Context, c *change, call Call, secret bool, value any) error {
+	if call.Idem == nil {
 		return nil
 	}
-	row.Entry = c.lastID
-	if !row.Secret {
+	row := IdempotencyRecord{
+		Client: call.idemClient(), Route: call.Idem.Route, Key: call.Idem.Key, Digest: call.Idem.Digest, Secret: secret,
+		CreatedAt: c.Now(), ExpiresAt: c.Now().Add(s.Limits.IdempotencyTTL), DocumentID: c.docID, Entry: c.lastID,
+	}
+	if !secret {
 		plain, err := json.Marshal(value)
 		if err != nil {
 			return err
 		}
-		if row.Result, err = s.Box.Seal(plain, idemContext(row)); err != nil {
+		if row.Result, err = s.Box.Seal(plain, idemContext(&row)); err != nil {
 			return err
 		}
 	}
-	row.DocumentID = c.docID
-	return c.FinishIdempotency(ctx, *row)
+	return c.KeepIdempotency(ctx, row)
 }
 
 func idemContext(r *IdempotencyRecord) []byte {

@@ -44,7 +44,14 @@ type flaky struct {
 }
 
 func (f *flaky) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
-	err := f.Store.Write(ctx, fn)
+	return f.broken(f.Store.Write(ctx, fn))
+}
+
+func (f *flaky) Propose(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	return f.broken(f.Store.Propose(ctx, fn))
+}
+
+func (f *flaky) broken(err error) error {
 	if err == nil && f.breaks {
 		return fault.New(fault.Unavailable, "store_unavailable", "The connection broke.")
 	}

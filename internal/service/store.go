@@ -23,6 +23,12 @@ type Store interface {
 	// caller's cancellation once it has begun. Fault Conflict "stale" (a
 	// compare-and-swap that lost) makes Write run fn again, a bounded number of times.
 	Write(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	// Propose does what Write does, but lets fn decide beside others instead of in
+	// turn: fn runs on a snapshot, and what it writes is carried out at its end, at
+	// one go, if each compare-and-swap still holds then. Otherwise, and where fn
+	// reads what it has written itself, fn runs once more, as in Write: so how a
+	// write within fn has ended is certain only once Propose has returned.
+	Propose(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
 	// Read runs fn on one consistent snapshot.
 	Read(ctx context.Context, fn func(ctx context.Context, tx Reader) error) error
 	// Subscribe gives a channel that receives (coalesced, never blocking the
@@ -51,6 +57,7 @@ type Reader interface {
 	journalReader
 	auditReader
 	witnessReader
+	anchorReader
 	workReader
 	rotationReader
 	backlogReader
@@ -71,6 +78,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	witnessWriter
+	anchorWriter
 	workWriter
 	rotationWriter
 	backlogWriter
@@ -208,6 +216,8 @@ type journalReader interface {
 	// index ≥ from, in order: for dispatchers and audits. Fault Internal
 	// "entry_unreadable" at a row that is no entry, with those before it.
 	EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error)
+	// EntriesOf gives the entries of the kinds with from ≤ index < to, in order.
+	EntriesOf(ctx context.Context, from, to int64, kinds []journal.Kind) ([]journal.Entry, error)
 	// LogHead gives size, epoch of the last sequencer and the newest checkpoint note ("" before the first).
 	LogHead(ctx context.Context) (LogHead, error)
 	// TreeHashes gives the stored hashes at the positions, in their order.
@@ -244,6 +254,9 @@ type workReader interface {
 	ArchiveRecords(ctx context.Context, f ArchiveFilter) ([]ArchiveRecord, error) // by id, newest first
 	// Cursor gives a dispatcher's place: the index of the next entry to read.
 	Cursor(ctx context.Context, name string) (int64, error)
+	// Idempotency gives what was kept under a key that has not run out by now. NotFound
+	// where nothing was.
+	Idempotency(ctx context.Context, client, route, key string, now time.Time) (IdempotencyRecord, error)
 	// Setting gives a value of the installation; NotFound where it was never set.
 	Setting(ctx context.Context, key string) (string, error)
 	// Processes lists the processes that were seen lately, the dead included.
@@ -269,11 +282,10 @@ type workWriter interface {
 	// SeeProcess notes that a process lives; ForgetProcess, that it ended in order.
 	SeeProcess(ctx context.Context, p Process) error
 	ForgetProcess(ctx context.Context, id string) error
-	// ClaimIdempotency writes the row if (client, route, key) is new and returns
-	// nil; otherwise it waits for the transaction that holds it and returns the
-	// row as that one left it.
-	ClaimIdempotency(ctx context.Context, r IdempotencyRecord) (*IdempotencyRecord, error)
-	FinishIdempotency(ctx context.Context, r IdempotencyRecord) error
+	// KeepIdempotency keeps a result under (client, route, key). Where another
+	// transaction holds that key, it waits for it. Conflict "stale" where the key has
+	// been taken: who runs again finds it by Idempotency.
+	KeepIdempotency(ctx context.Context, r IdempotencyRecord) error
 	// PurgeExpired removes idempotency rows that ended before keys, and links that
 	// ended before links.
 	PurgeExpired(ctx context.Context, keys, links time.Time) (int64, error)

@@ -29,8 +29,8 @@ var selectOrganisation = selectFrom("organisation", "o", organisationColumns)
 
 // InsertOrganisation implements service.Tx. Fault Conflict "exists".
 func (t *Tx) InsertOrganisation(ctx context.Context, o access.Organisation) error {
-	n, err := exec(ctx, t.c, insertInto("organisation", organisationColumns, 1, "ON CONFLICT DO NOTHING"), o.ID, o.Name, o.CreatedAt)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, insertInto("organisation", organisationColumns, 1, "ON CONFLICT DO NOTHING"), o.ID, o.Name, o.CreatedAt)
+	if err == nil && !ok {
 		return taken("an organisation of this id")
 	}
 	return err
@@ -58,9 +58,9 @@ func (r *Reader) Clients(ctx context.Context, org string) ([]access.OAuthClient,
 
 // InsertClient implements service.Tx. Fault Conflict "exists".
 func (t *Tx) InsertClient(ctx context.Context, c access.OAuthClient) error {
-	n, err := exec(ctx, t.c, insertInto("client", clientColumns, 1, "ON CONFLICT DO NOTHING"),
+	ok, err := change(ctx, t.c, 1, insertInto("client", clientColumns, 1, "ON CONFLICT DO NOTHING"),
 		c.ID, c.Org, c.Name, c.Principal, encode(c.Scopes), encode(c.Units), c.SecretHash, c.CreatedAt, c.RevokedAt)
-	if err == nil && n == 0 {
+	if err == nil && !ok {
 		return taken("a client of this id")
 	}
 	return err
@@ -68,8 +68,8 @@ func (t *Tx) InsertClient(ctx context.Context, c access.OAuthClient) error {
 
 // RevokeClient implements service.Tx.
 func (t *Tx) RevokeClient(ctx context.Context, org, id string, at time.Time) error {
-	n, err := exec(ctx, t.c, "UPDATE client SET revoked_at = COALESCE(revoked_at, ?) WHERE org = ? AND id = ?", at, org, id)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, "UPDATE client SET revoked_at = COALESCE(revoked_at, ?) WHERE org = ? AND id = ?", at, org, id)
+	if err == nil && !ok {
 		return access.NotFound()
 	}
 	return err

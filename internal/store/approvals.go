@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -108,12 +109,8 @@ func (r *Reader) Tasks(ctx context.Context, f service.TaskFilter) ([]approval.Ta
 // InsertApproval implements service.Tx. The document must be there. Fault
 // Conflict "stale" where it has an open approval already.
 func (t *Tx) InsertApproval(ctx context.Context, a approval.Approval) error {
-	n, err := exec(ctx, t.c, insertApproval, append([]any{a.Org, a.ID}, approvalRow(&a, a.Revision)...)...)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return stale()
+	if ok, err := change(ctx, t.c, 1, insertApproval, append([]any{a.Org, a.ID}, approvalRow(&a, a.Revision)...)...); err != nil || !ok {
+		return cmp.Or(err, stale())
 	}
 	return t.saveTasks(ctx, &a)
 }
@@ -121,8 +118,8 @@ func (t *Tx) InsertApproval(ctx context.Context, a approval.Approval) error {
 // UpdateApproval implements service.Tx.
 func (t *Tx) UpdateApproval(ctx context.Context, a *approval.Approval) error {
 	args := append(approvalRow(a, a.Revision+1), a.Org, a.ID, a.Revision)
-	n, err := exec(ctx, t.c, updateApproval, args...)
-	if err := swapped(ctx, t.c, n, err, &a.Revision, "approval", a.Org, a.ID); err != nil {
+	ok, err := change(ctx, t.c, 1, updateApproval, args...)
+	if err := swapped(ctx, t.c, ok, err, &a.Revision, "approval", a.Org, a.ID); err != nil {
 		return err
 	}
 	return t.saveTasks(ctx, a)
@@ -136,8 +133,8 @@ func (t *Tx) saveTasks(ctx context.Context, a *approval.Approval) error {
 		all[i] = []any{a.Org, k.ID, a.ID, a.DocumentID, k.Position, k.Assignee, string(k.State), k.Comment,
 			k.DecidedBy, k.OnBehalfOf, k.OpenedAt, k.DecidedAt}
 	}
-	n, err := insertRows(ctx, t.c, "task", taskColumns, saveTask+" WHERE task.approval_id = excluded.approval_id", all)
-	if err == nil && n != int64(len(all)) {
+	ok, err := insertRows(ctx, t.c, "task", taskColumns, saveTask+" WHERE task.approval_id = excluded.approval_id", all)
+	if err == nil && !ok {
 		return errors.New("a task belongs to another approval")
 	}
 	return err

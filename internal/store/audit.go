@@ -28,7 +28,7 @@ func (r *Reader) Chains(ctx context.Context, documents []string) ([]journal.Link
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	return readRows(ctx, r.c, &linkRow{}, 16*len(documents),
+	return readRows(ctx, r.c, &linkReading{}, 16*len(documents),
 		"WHERE e.document_id IN ("+marks(len(documents))+") AND e.document_id <> '' ORDER BY e.document_id, e.doc_seq", anys(documents))
 }
 

@@ -93,6 +93,9 @@ func (r *Reader) Parts(ctx context.Context, org, operationID string) (left, held
 
 // LockBacklogged implements service.Tx.
 func (t *Tx) LockBacklogged(ctx context.Context, org, operationID string) (service.Backlogged, error) {
+	if err := t.locks(); err != nil {
+		return service.Backlogged{}, err
+	}
 	return one(ctx, t.c, scanBacklogged, selectBacklog+"WHERE b.org = ? AND b.operation_id = ?"+t.c.dialect().lock, org, operationID)
 }
 

@@ -31,7 +31,7 @@ func (r *Reader) KnownBlob(ctx context.Context, id string) (bool, error) {
 
 // InsertBlob implements service.Tx.
 func (t *Tx) InsertBlob(ctx context.Context, b service.Blob) error {
-	_, err := exec(ctx, t.c, insertBlob, b.ID, b.Org, b.KeyID, b.DataKey, b.Size, b.SHA256, b.CreatedAt, b.DestroyedAt)
+	_, err := change(ctx, t.c, 1, insertBlob, b.ID, b.Org, b.KeyID, b.DataKey, b.Size, b.SHA256, b.CreatedAt, b.DestroyedAt)
 	return err
 }
 
@@ -57,8 +57,8 @@ func (r *Reader) KeyByID(ctx context.Context, id string) (service.Key, error) {
 
 // InsertKey implements service.Tx.
 func (t *Tx) InsertKey(ctx context.Context, k service.Key) error {
-	n, err := exec(ctx, t.c, insertInto("unit_key", keyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.Unit, k.Class, k.MasterID, k.Wrapped, k.CreatedAt, k.SupersededAt)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, insertInto("unit_key", keyColumns, 1, "ON CONFLICT DO NOTHING"), k.ID, k.Org, k.Unit, k.Class, k.MasterID, k.Wrapped, k.CreatedAt, k.SupersededAt)
+	if err == nil && !ok {
 		return taken("a key for this unit and class")
 	}
 	return err
@@ -67,6 +67,8 @@ func (t *Tx) InsertKey(ctx context.Context, k service.Key) error {
 var (
 	documentKeyColumns = []string{"id", "org", "document_id", "key_id", "wrapped", "created_at", "destroyed_at"}
 	selectDocumentKey  = selectFrom("document_key", "k", documentKeyColumns)
+	insertDocumentKey  = "INSERT INTO document_key (" + strings.Join(documentKeyColumns, ", ") + ") SELECT " + marks(len(documentKeyColumns)) +
+		" FROM unit_key u WHERE u.id = ? AND u.superseded_at IS NULL"
 )
 
 func scanDocumentKey(s scanner) (k service.DocumentKey, err error) {
@@ -101,10 +103,9 @@ func (r *Reader) BlobsOf(ctx context.Context, org, documentID string) ([]service
 
 // InsertDocumentKey implements service.Tx.
 func (t *Tx) InsertDocumentKey(ctx context.Context, k service.DocumentKey) error {
-	n, err := exec(ctx, t.c, "INSERT INTO document_key ("+strings.Join(documentKeyColumns, ", ")+") SELECT "+marks(len(documentKeyColumns))+
-		" FROM unit_key u WHERE u.id = ? AND u.superseded_at IS NULL"+t.c.dialect().share+" ON CONFLICT DO NOTHING",
+	ok, err := change(ctx, t.c, 1, insertDocumentKey+t.c.dialect().share+" ON CONFLICT DO NOTHING",
 		k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt, k.KeyID)
-	if err != nil || n > 0 {
+	if err != nil || ok {
 		return err
 	}
 	if err := t.HoldKey(ctx, k.KeyID); err != nil {

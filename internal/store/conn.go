@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/fault"
@@ -18,6 +20,8 @@ import (
 // database; arguments go through bind first.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (affected int64, err error)
+	// change runs a statement that is to change exactly want rows, and tells whether it did.
+	change(ctx context.Context, query string, args []any, want int64) (bool, error)
 	query(ctx context.Context, query string, args []any) (rows, error)
 	dialect() *dialect
 }
@@ -62,6 +66,23 @@ func exec(ctx context.Context, c conn, query string, args ...any) (int64, error)
 	}
 	n, err := c.exec(ctx, query, args)
 	return n, mapped(err)
+}
+
+// change runs a statement that is to change exactly want rows, and tells whether
+// it did. Unlike exec it can be proposed: see proposal.
+func change(ctx context.Context, c conn, want int, query string, args ...any) (bool, error) {
+	args, err := bind(args)
+	if err != nil {
+		return false, err
+	}
+	ok, err := c.change(ctx, query, args, int64(want))
+	return ok, mapped(err)
+}
+
+// counted is change for a conn that carries statements out at once.
+func counted(ctx context.Context, c conn, query string, args []any, want int64) (bool, error) {
+	n, err := c.exec(ctx, query, args)
+	return n == want, err
 }
 
 // list runs a query and reads every row with scan.
@@ -161,19 +182,19 @@ func chunks(n int, each func(from, to int) error) error {
 	return nil
 }
 
-// insertRows inserts many rows in few statements and gives how many were written.
-func insertRows(ctx context.Context, c conn, table string, columns []string, suffix string, all [][]any) (int64, error) {
-	var total int64
+// insertRows inserts many rows in few statements and tells whether all were written.
+func insertRows(ctx context.Context, c conn, table string, columns []string, suffix string, all [][]any) (bool, error) {
+	whole := true
 	err := chunks(len(all), func(from, to int) error {
 		args := make([]any, 0, (to-from)*len(columns))
 		for _, r := range all[from:to] {
 			args = append(args, r...)
 		}
-		n, err := exec(ctx, c, insertInto(table, columns, to-from, suffix), args...)
-		total += n
+		ok, err := change(ctx, c, to-from, insertInto(table, columns, to-from, suffix), args...)
+		whole = whole && ok
 		return err
 	})
-	return total, err
+	return whole, err
 }
 
 // stamp reads microseconds into a time; NULL is the zero time.
@@ -217,7 +238,7 @@ func (j asJSON) Scan(src any) error {
 }
 
 // rawJSON reads a JSON text byte for byte; NULL is nil.
-type rawJSON struct{ into *json.RawMessage }
+type rawJSON struct{ into *[]byte }
 
 // Scan implements sql.Scanner.
 func (j rawJSON) Scan(src any) error {
@@ -225,9 +246,9 @@ func (j rawJSON) Scan(src any) error {
 	case nil:
 		*j.into = nil
 	case string:
-		*j.into = json.RawMessage(v)
+		*j.into = []byte(v)
 	case []byte:
-		*j.into = append(json.RawMessage{}, v...)
+		*j.into = slices.Clone(v)
 	default:
 		return fmt.Errorf("JSON is stored as %T", src)
 	}
@@ -258,7 +279,7 @@ func encode(v any) string {
 }
 
 // raw gives a JSON value as it was sent, NULL where there is none.
-func raw(j json.RawMessage) any {
+func raw(j []byte) any {
 	if j == nil {
 		return nil
 	}

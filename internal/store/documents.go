@@ -41,7 +41,7 @@ func documentRow(d *document.Document, revision int64) []any {
 // documentTargets gives where a row of documentColumns is read into.
 func documentTargets(d *document.Document) []any {
 	p := &d.Processing
-	return []any{&d.Org, &d.ID, &d.Unit, &d.Type, &d.Title, &d.ExternalID, asJSON{&d.Labels}, rawJSON{&d.Metadata}, asJSON{&d.ApproverList},
+	return []any{&d.Org, &d.ID, &d.Unit, &d.Type, &d.Title, &d.ExternalID, asJSON{&d.Labels}, rawJSON{(*[]byte)(&d.Metadata)}, asJSON{&d.ApproverList},
 		&d.CreatedBy, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt}, &d.State, &d.Current, &d.Pages, &p.Status, &p.Step,
 		&p.Operation, &p.Code, &p.Reason, &d.Revision, &d.EntrySeq, &d.LastLeaf}
 }
@@ -91,8 +91,9 @@ func (t *Tx) InsertDocument(ctx context.Context, d document.Document) error {
 	if err := checkLabels(d.Labels); err != nil {
 		return err
 	}
-	n, err := exec(ctx, t.c, insertDocument, append([]any{d.Org, d.ID}, documentRow(&d, d.Revision)...)...)
-	if err == nil && n == 0 {
+	t.orderBy(d.ID)
+	ok, err := change(ctx, t.c, 1, insertDocument, append([]any{d.Org, d.ID}, documentRow(&d, d.Revision)...)...)
+	if err == nil && !ok {
 		return externalTaken(d.ExternalID)
 	}
 	return err
@@ -126,18 +127,19 @@ func (t *Tx) UpdateDocument(ctx context.Context, d *document.Document) error {
 			return externalTaken(d.ExternalID)
 		}
 	}
+	t.orderBy(d.ID)
 	args := append(documentRow(d, d.Revision+1), d.Org, d.ID, d.Revision)
-	n, err := exec(ctx, t.c, updateDocument, args...)
-	return swapped(ctx, t.c, n, err, &d.Revision, "document", d.Org, d.ID)
+	ok, err := change(ctx, t.c, 1, updateDocument, args...)
+	return swapped(ctx, t.c, ok, err, &d.Revision, "document", d.Org, d.ID)
 }
 
 // swapped ends a compare-and-swap: one row changed is a new revision, none is
 // fault Conflict "stale", or NotFound where there is no such row.
-func swapped(ctx context.Context, c conn, n int64, err error, revision *int64, table, org, id string) error {
+func swapped(ctx context.Context, c conn, ok bool, err error, revision *int64, table, org, id string) error {
 	if err != nil {
 		return err
 	}
-	if n == 1 {
+	if ok {
 		*revision++
 		return nil
 	}
@@ -177,9 +179,9 @@ func (r *Reader) Versions(ctx context.Context, org, documentID string) ([]docume
 // InsertVersion implements service.Tx. The document must be there. Fault Conflict
 // "stale" where another transaction made a version of the number first.
 func (t *Tx) InsertVersion(ctx context.Context, v document.Version) error {
-	n, err := exec(ctx, t.c, insertVersion, v.Org, v.DocumentID, v.No, string(v.Kind), v.DerivedFrom, v.MediaType, v.FileName, v.Blob,
+	ok, err := change(ctx, t.c, 1, insertVersion, v.Org, v.DocumentID, v.No, string(v.Kind), v.DerivedFrom, v.MediaType, v.FileName, v.Blob,
 		v.SHA256, v.Size, v.Pages, v.Signatures, v.CreatedAt)
-	if err == nil && n == 0 {
+	if err == nil && !ok {
 		return stale()
 	}
 	return err
@@ -187,9 +189,9 @@ func (t *Tx) InsertVersion(ctx context.Context, v document.Version) error {
 
 // DescribeVersion implements service.Tx.
 func (t *Tx) DescribeVersion(ctx context.Context, org, documentID string, no int, mediaType string, pages, signatures int) error {
-	n, err := exec(ctx, t.c, "UPDATE version SET media_type = ?, pages = ?, signatures = ? WHERE org = ? AND document_id = ? AND number = ?",
+	ok, err := change(ctx, t.c, 1, "UPDATE version SET media_type = ?, pages = ?, signatures = ? WHERE org = ? AND document_id = ? AND number = ?",
 		mediaType, pages, signatures, org, documentID, no)
-	if err == nil && n == 0 {
+	if err == nil && !ok {
 		return access.NotFound()
 	}
 	return err

@@ -110,7 +110,7 @@ func (r *Reader) CompletedSignature(ctx context.Context, org, documentID, email 
 
 // InsertEnvelope implements service.Tx. The document must be there.
 func (t *Tx) InsertEnvelope(ctx context.Context, e signing.Envelope) error {
-	if _, err := exec(ctx, t.c, insertEnvelope, append([]any{e.Org, e.ID}, envelopeRow(&e, e.Revision)...)...); err != nil {
+	if _, err := change(ctx, t.c, 1, insertEnvelope, append([]any{e.Org, e.ID}, envelopeRow(&e, e.Revision)...)...); err != nil {
 		return err
 	}
 	return t.saveRecipients(ctx, &e)
@@ -119,8 +119,8 @@ func (t *Tx) InsertEnvelope(ctx context.Context, e signing.Envelope) error {
 // UpdateEnvelope implements service.Tx.
 func (t *Tx) UpdateEnvelope(ctx context.Context, e *signing.Envelope) error {
 	args := append(envelopeRow(e, e.Revision+1), e.Org, e.ID, e.Revision)
-	n, err := exec(ctx, t.c, updateEnvelope, args...)
-	if err := swapped(ctx, t.c, n, err, &e.Revision, "envelope", e.Org, e.ID); err != nil {
+	ok, err := change(ctx, t.c, 1, updateEnvelope, args...)
+	if err := swapped(ctx, t.c, ok, err, &e.Revision, "envelope", e.Org, e.ID); err != nil {
 		return err
 	}
 	return t.saveRecipients(ctx, e)
@@ -133,8 +133,8 @@ func (t *Tx) saveRecipients(ctx context.Context, e *signing.Envelope) error {
 			r.SentAt, r.DeliveredAt, r.ViewedAt, r.ConsentedAt, r.SignedAt, r.DeclinedAt, r.Reason, r.Reminders,
 			r.RemindedAt, encode(r.Evidence), encode(r.Signature)}
 	}
-	n, err := insertRows(ctx, t.c, "recipient", recipientColumns, saveRecipient, all)
-	if err == nil && n != int64(len(all)) {
+	ok, err := insertRows(ctx, t.c, "recipient", recipientColumns, saveRecipient, all)
+	if err == nil && !ok {
 		return errors.New("a recipient belongs to another envelope")
 	}
 	return err
@@ -143,6 +143,7 @@ func (t *Tx) saveRecipients(ctx context.Context, e *signing.Envelope) error {
 var (
 	linkColumns = []string{"token_hash", "org", "envelope_id", "recipient_id", "channel", "created_at", "expires_at"}
 	selectLink  = selectFrom("link", "l", linkColumns)
+	insertLink  = insertInto("link", linkColumns, 1, "")
 )
 
 func scanLink(s scanner) (l signing.Link, err error) {
@@ -157,6 +158,6 @@ func (r *Reader) Link(ctx context.Context, tokenHash []byte) (signing.Link, erro
 
 // InsertLink implements service.Tx.
 func (t *Tx) InsertLink(ctx context.Context, l signing.Link) error {
-	_, err := exec(ctx, t.c, insertInto("link", linkColumns, 1, ""), l.TokenHash, l.Org, l.EnvelopeID, l.RecipientID, l.Channel, l.CreatedAt, l.ExpiresAt)
+	_, err := change(ctx, t.c, 1, insertLink, l.TokenHash, l.Org, l.EnvelopeID, l.RecipientID, l.Channel, l.CreatedAt, l.ExpiresAt)
 	return err
 }

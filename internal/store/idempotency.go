@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -13,7 +12,7 @@ var (
 	selectIdem  = selectFrom("idempotency", "i", idemColumns)
 	// A row that has run out is taken over as if it were not there. PostgreSQL
 	// waits here for a transaction that holds the same key and has not ended.
-	claimIdem = insertInto("idempotency", idemColumns, 1, `ON CONFLICT (client, route, name) DO UPDATE SET digest = excluded.digest,
+	keepIdem = insertInto("idempotency", idemColumns, 1, `ON CONFLICT (client, route, name) DO UPDATE SET digest = excluded.digest,
 		result = excluded.result, secret = excluded.secret, created_at = excluded.created_at, expires_at = excluded.expires_at,
 		document_id = excluded.document_id, entry = excluded.entry WHERE idempotency.expires_at <= excluded.created_at`)
 )
@@ -23,25 +22,16 @@ func scanIdem(s scanner) (r service.IdempotencyRecord, err error) {
 	return
 }
 
-// ClaimIdempotency implements service.Tx.
-func (t *Tx) ClaimIdempotency(ctx context.Context, r service.IdempotencyRecord) (*service.IdempotencyRecord, error) {
-	n, err := exec(ctx, t.c, claimIdem, r.Client, r.Route, r.Key, r.Digest, r.Result, r.Secret, r.CreatedAt, r.ExpiresAt, r.DocumentID, r.Entry)
-	if err != nil || n == 1 {
-		return nil, err
-	}
-	earlier, err := one(ctx, t.c, scanIdem, selectIdem+"WHERE i.client = ? AND i.route = ? AND i.name = ?", r.Client, r.Route, r.Key)
-	if err != nil {
-		return nil, err
-	}
-	return &earlier, nil
+// Idempotency implements service.Reader.
+func (r *Reader) Idempotency(ctx context.Context, client, route, key string, now time.Time) (service.IdempotencyRecord, error) {
+	return one(ctx, r.c, scanIdem, selectIdem+"WHERE i.client = ? AND i.route = ? AND i.name = ? AND i.expires_at > ?", client, route, key, now)
 }
 
-// FinishIdempotency implements service.Tx. Fault NotFound where the key was not claimed.
-func (t *Tx) FinishIdempotency(ctx context.Context, r service.IdempotencyRecord) error {
-	n, err := exec(ctx, t.c, "UPDATE idempotency SET result = ?, secret = ?, document_id = ?, entry = ? WHERE client = ? AND route = ? AND name = ?",
-		r.Result, r.Secret, r.DocumentID, r.Entry, r.Client, r.Route, r.Key)
-	if err == nil && n == 0 {
-		return access.NotFound()
+// KeepIdempotency implements service.Tx.
+func (t *Tx) KeepIdempotency(ctx context.Context, r service.IdempotencyRecord) error {
+	ok, err := change(ctx, t.c, 1, keepIdem, r.Client, r.Route, r.Key, r.Digest, r.Result, r.Secret, r.CreatedAt, r.ExpiresAt, r.DocumentID, r.Entry)
+	if err == nil && !ok {
+		return stale()
 	}
 	return err
 }

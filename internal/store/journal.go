@@ -13,12 +13,15 @@ var (
 	entryColumns = []string{"id", "idx", "org", "unit", "kind", "subject_type", "subject_id", "document_id", "doc_version",
 		"doc_seq", "at", "actor_kind", "actor_id", "principal", "on_behalf_of", "peer", "forwarded", "user_agent",
 		"request_id", "digests", "data", "trace", "salt", "prev_leaf", "leaf"}
-	insertEntry = insertInto("entry", entryColumns, 1, "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING")
+	insertEntry = insertInto("entry", entryColumns, 1, unlessInChain)
 )
+
+// unlessInChain: a document's chain has no two entries of one place.
+const unlessInChain = "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING"
 
 // Entry implements service.Reader.
 func (r *Reader) Entry(ctx context.Context, org, id string) (journal.Entry, error) {
-	found, err := readRows(ctx, r.c, &entryRow{}, 1, "WHERE e.id = ? AND e.org = ?", []any{id, org})
+	found, err := readRows(ctx, r.c, &entryReading{}, 1, "WHERE e.id = ? AND e.org = ?", []any{id, org})
 	if err == nil && len(found) == 0 {
 		err = access.NotFound()
 	}
@@ -55,7 +58,7 @@ func (r *Reader) Entries(ctx context.Context, f service.EntryFilter) ([]journal.
 	if f.PublicOnly {
 		w.in("e.kind", publicKinds)
 	}
-	return readRows(ctx, r.c, &entryRow{}, f.Limit, w.clause(idx, f.Limit), w.args)
+	return readRows(ctx, r.c, &entryReading{}, f.Limit, w.clause(idx, f.Limit), w.args)
 }
 
 var publicKinds = func() []string {
@@ -95,7 +98,16 @@ func kindArgs(kinds []string) []any {
 
 // EntriesFrom implements service.Reader.
 func (r *Reader) EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error) {
-	return readRows(ctx, r.c, &entryRow{}, limit, "WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", []any{max(from, 0), limit})
+	return readRows(ctx, r.c, &entryReading{}, limit, "WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", []any{max(from, 0), limit})
+}
+
+// EntriesOf implements service.Reader.
+func (r *Reader) EntriesOf(ctx context.Context, from, to int64, kinds []journal.Kind) ([]journal.Entry, error) {
+	args := []any{from, to}
+	for _, k := range kinds {
+		args = append(args, string(k))
+	}
+	return readRows(ctx, r.c, &entryReading{}, int(to-from), "WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(kinds))+") ORDER BY e.idx", args)
 }
 
 func scanHead(s scanner) (h service.LogHead, err error) {
@@ -117,17 +129,28 @@ func (r *Reader) Leaves(ctx context.Context, from, to int64) ([][]byte, error) {
 // InsertEntry implements service.Tx. Fault Conflict "stale" where the document
 // has another entry of the same place in its chain.
 func (t *Tx) InsertEntry(ctx context.Context, e journal.Entry) error {
-	digests := e.Digests
-	if digests == nil {
-		digests = map[string]string{}
+	if t.proposal != nil {
+		fresh, err := newFresh(e)
+		t.proposal.entries = append(t.proposal.entries, fresh)
+		t.proposal.changes("entry")
+		return err
 	}
-	n, err := exec(ctx, t.c, insertEntry, e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
-		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
-		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
-		e.Salt[:], e.PrevLeaf[:], e.Leaf)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, insertEntry, entryRow(e)...)
+	if err == nil && !ok {
 		return stale()
 	}
 	t.entries = t.entries || err == nil
 	return err
+}
+
+// entryRow gives the values of entryColumns, without a number.
+func entryRow(e journal.Entry) []any {
+	digests := e.Digests
+	if digests == nil {
+		digests = map[string]string{}
+	}
+	return []any{e.ID, nil, e.Org, e.Unit, string(e.Kind), e.SubjectType, e.SubjectID, e.DocumentID, e.DocVersion,
+		e.DocSeq, e.At, string(e.Actor.Kind), e.Actor.ID, e.Actor.Principal, e.Actor.OnBehalfOf, e.Source.Peer,
+		e.Source.Forwarded, e.Source.UserAgent, e.Source.RequestID, encode(digests), raw(e.Data), e.Trace,
+		e.Salt[:], e.PrevLeaf[:], e.Leaf}
 }

@@ -29,8 +29,8 @@ func (r *Reader) Units(ctx context.Context, org string) ([]document.Unit, error)
 
 // InsertUnit implements service.Tx.
 func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
-	n, err := exec(ctx, t.c, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, max(u.Weight, 1), u.CreatedAt)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, max(u.Weight, 1), u.CreatedAt)
+	if err == nil && !ok {
 		return taken("a business unit of this name")
 	}
 	return err
@@ -38,8 +38,8 @@ func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
 
 // UpdateUnit implements service.Tx.
 func (t *Tx) UpdateUnit(ctx context.Context, u document.Unit) error {
-	n, err := exec(ctx, t.c, "UPDATE unit SET title = ?, weight = ? WHERE org = ? AND name = ?", u.Title, max(u.Weight, 1), u.Org, u.Name)
-	if err == nil && n == 0 {
+	ok, err := change(ctx, t.c, 1, "UPDATE unit SET title = ?, weight = ? WHERE org = ? AND name = ?", u.Title, max(u.Weight, 1), u.Org, u.Name)
+	if err == nil && !ok {
 		return access.NotFound()
 	}
 	return err
@@ -51,7 +51,7 @@ var (
 )
 
 func scanType(s scanner) (d document.Type, err error) {
-	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{&d.Schema}, &d.Weight, &d.MaxRunning, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
+	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{(*[]byte)(&d.Schema)}, &d.Weight, &d.MaxRunning, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
 	return
 }
 
@@ -74,16 +74,16 @@ func (r *Reader) DocumentTypes(ctx context.Context, org string) ([]document.Type
 // yet; where another transaction made it first, that too is Conflict "stale", so
 // that Write lets the command look again.
 func (t *Tx) SaveDocumentType(ctx context.Context, d document.Type) error {
-	var n int64
+	var ok bool
 	var err error
 	if d.Revision == 0 {
-		n, err = exec(ctx, t.c, insertInto("document_type", typeColumns, 1, "ON CONFLICT DO NOTHING"),
+		ok, err = change(ctx, t.c, 1, insertInto("document_type", typeColumns, 1, "ON CONFLICT DO NOTHING"),
 			d.Org, d.Name, d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, 1, d.CreatedAt, d.UpdatedAt)
 	} else {
-		n, err = exec(ctx, t.c, "UPDATE document_type SET title = ?, schema = ?, weight = ?, max_running = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
+		ok, err = change(ctx, t.c, 1, "UPDATE document_type SET title = ?, schema = ?, weight = ?, max_running = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
 			d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, d.Revision+1, d.UpdatedAt, d.Org, d.Name, d.Revision)
 	}
-	if err == nil && n == 0 {
+	if err == nil && !ok {
 		return stale()
 	}
 	return err

@@ -109,8 +109,8 @@ func (t *texts) last() (field string, ok bool) {
 
 const noData = "CASE WHEN e.data IS NULL THEN 1 ELSE 0 END"
 
-// entryRow reads whole entries.
-type entryRow struct {
+// entryReading reads whole entries.
+type entryReading struct {
 	texts
 	e               journal.Entry
 	idx, at, noData int64
@@ -120,13 +120,13 @@ type entryRow struct {
 	leaf            []byte
 }
 
-func (*entryRow) columns(*dialect) (texts, bytes []string) {
+func (*entryReading) columns(*dialect) (texts, bytes []string) {
 	return []string{"COALESCE(e.idx, -1)", "e.id", "e.org", "e.unit", "e.kind", "e.subject_type", "e.subject_id", "e.document_id",
 		"e.doc_version", "e.doc_seq", "COALESCE(e.at, -1)", "e.actor_kind", "e.actor_id", "e.principal", "e.on_behalf_of", "e.peer",
 		"e.forwarded", "e.user_agent", "e.request_id", "e.digests", noData, "COALESCE(e.data, '')", "e.trace"}, []string{"e.salt", "e.prev_leaf", "e.leaf"}
 }
 
-func (r *entryRow) targets(joined bool) []any {
+func (r *entryReading) targets(joined bool) []any {
 	if r.joined = joined; joined {
 		return []any{&r.rest, &r.salt, &r.prev, &r.leaf}
 	}
@@ -136,7 +136,7 @@ func (r *entryRow) targets(joined bool) []any {
 		&e.Source.RequestID, &r.digests, &r.noData, &r.data, &e.Trace, (*[]byte)(&r.salt), (*[]byte)(&r.prev), &r.leaf}
 }
 
-func (r *entryRow) apart() (ok bool) {
+func (r *entryReading) apart() (ok bool) {
 	e := &r.e
 	r.idx, e.ID, e.Org, e.Unit, r.kind, e.SubjectType, e.SubjectID, e.DocumentID = r.number(), r.next(), r.next(), r.next(), r.next(), r.next(), r.next(), r.next()
 	e.DocVersion, e.DocSeq, r.at = r.number(), r.number(), r.number()
@@ -147,7 +147,7 @@ func (r *entryRow) apart() (ok bool) {
 	return ok
 }
 
-func (r *entryRow) row() (journal.Entry, error) {
+func (r *entryReading) row() (journal.Entry, error) {
 	if r.joined && !r.apart() {
 		return journal.Entry{}, errNotJoined
 	}
@@ -179,20 +179,20 @@ func digestsOf(text string) (digests map[string]string, err error) {
 	return digests, nil
 }
 
-// linkRow reads what a document's chain is checked by.
-type linkRow struct {
+// linkReading reads what a document's chain is checked by.
+type linkReading struct {
 	texts
 	l                   journal.Link
 	kind, digests, data string
 	noData, erased      int64
 }
 
-func (*linkRow) columns(d *dialect) (texts, bytes []string) {
+func (*linkReading) columns(d *dialect) (texts, bytes []string) {
 	return []string{"COALESCE(e.idx, -1)", "e.id", "e.org", "e.kind", "e.document_id", "e.doc_seq", "e.digests", noData, "COALESCE(e.data, '')",
 		"CASE WHEN e.salt = " + d.noSalt + " THEN 1 ELSE 0 END"}, []string{"e.leaf"}
 }
 
-func (r *linkRow) targets(joined bool) []any {
+func (r *linkReading) targets(joined bool) []any {
 	l := &r.l
 	if r.joined = joined; joined {
 		return []any{&r.rest, &l.Leaf}
@@ -200,7 +200,7 @@ func (r *linkRow) targets(joined bool) []any {
 	return []any{&l.Index, &l.ID, &l.Org, &r.kind, &l.DocumentID, &l.DocSeq, &r.digests, &r.noData, &r.data, &r.erased, &l.Leaf}
 }
 
-func (r *linkRow) apart() bool {
+func (r *linkReading) apart() bool {
 	l := &r.l
 	l.Index, l.ID, l.Org, r.kind, l.DocumentID, l.DocSeq = r.number(), r.next(), r.next(), r.next(), r.next(), r.number()
 	r.digests, r.noData, r.data = r.next(), r.number(), r.next()
@@ -211,7 +211,7 @@ func (r *linkRow) apart() bool {
 	return ok
 }
 
-func (r *linkRow) row() (journal.Link, error) {
+func (r *linkReading) row() (journal.Link, error) {
 	if r.joined && !r.apart() {
 		return journal.Link{}, errNotJoined
 	}

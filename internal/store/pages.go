@@ -88,8 +88,8 @@ func (t *Tx) InsertPages(ctx context.Context, pages []document.Page) error {
 		all[i] = []any{p.Org, p.DocumentID, p.Version, p.No, p.Width, p.Height, p.Turned, p.Blank, p.Source,
 			p.Engine, p.Confidence, p.Words, p.Blob, text, fold(text)}
 	}
-	n, err := insertRows(ctx, t.c, "page", pageColumns, "ON CONFLICT (org, document_id, version, number) DO NOTHING", all)
-	if err == nil && n != int64(len(all)) {
+	ok, err := insertRows(ctx, t.c, "page", pageColumns, "ON CONFLICT (org, document_id, version, number) DO NOTHING", all)
+	if err == nil && !ok {
 		return stale()
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,11 +20,17 @@ import (
 // postgresEngine is a PostgreSQL database, 15 or later. Writes run READ
 // COMMITTED and lean on compare-and-swap; reads run REPEATABLE READ.
 type postgresEngine struct {
-	pool  *pgxpool.Pool
-	clock clock.Clock
-	log   *slog.Logger
-	bus   *notifier
+	pool   *pgxpool.Pool
+	clock  clock.Clock
+	log    *slog.Logger
+	bus    *notifier
+	lanes  *lanes
+	places deciding
 }
+
+// placesPerCore is how many commands decide at once for each core of this
+// process: some wait for the database's answers while others work.
+const placesPerCore = 4
 
 // migrationLock is the advisory lock that migrations hold ("paraph" in ASCII).
 const migrationLock = 0x706172617068
@@ -53,12 +60,18 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 		pool.Close()
 		return nil, err
 	}
-	return &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log)}, nil
+	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log), places: make(deciding, placesPerCore*runtime.GOMAXPROCS(0))}
+	e.lanes = newLanes(e)
+	return e, nil
 }
 
-func (e *postgresEngine) start(ctx context.Context) error { return e.bus.start(ctx) }
+func (e *postgresEngine) start(ctx context.Context) error {
+	e.lanes.start()
+	return e.bus.start(ctx)
+}
 
 func (e *postgresEngine) close() error {
+	e.lanes.stop()
 	e.bus.stop()
 	e.pool.Close()
 	return nil
@@ -96,6 +109,33 @@ func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx
 	}
 	e.bus.send(t.topics)
 	return nil
+}
+
+func (e *postgresEngine) propose(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	p, err := e.decide(ctx, fn)
+	if err != nil || p.empty() {
+		return err
+	}
+	err = e.lanes.offer(ctx, p)
+	if impatient(err) || retryable(err) {
+		return errInTurn
+	}
+	return err
+}
+
+// decide runs fn on a connection that it lets go again: a lane needs one, too.
+func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
+	leave, err := e.places.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	c, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Release()
+	return propose(context.WithoutCancel(ctx), pgConn{c}, Tx{now: e.clock.Now()}, fn)
 }
 
 // pause lets transactions that undo each other drift apart.
@@ -209,18 +249,27 @@ func (e *postgresEngine) current(ctx context.Context) error {
 	return e.read(ctx, func(ctx context.Context, r *Reader) error { return upToDate(ctx, r.c) })
 }
 
-// pgConn is a pgx transaction as a conn.
-type pgConn struct{ tx pgx.Tx }
+// pgConn is a transaction, or a connection without one, as a conn.
+type pgConn struct{ on pgQuerier }
+
+type pgQuerier interface {
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
 
 func (c pgConn) dialect() *dialect { return postgresDialect }
 
 func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, rebind(query), args...)
+	tag, err := c.on.Exec(ctx, rebind(query), args...)
 	return tag.RowsAffected(), err
 }
 
+func (c pgConn) change(ctx context.Context, query string, args []any, want int64) (bool, error) {
+	return counted(ctx, c, query, args, want)
+}
+
 func (c pgConn) query(ctx context.Context, query string, args []any) (rows, error) {
-	res, err := c.tx.Query(ctx, rebind(query), args...)
+	res, err := c.on.Query(ctx, rebind(query), args...)
 	if err != nil {
 		return nil, err
 	}

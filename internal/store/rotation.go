@@ -31,6 +31,9 @@ func (r *Reader) CountDocumentKeysUnder(ctx context.Context, keyID string) (int,
 
 // HoldKey implements service.Tx.
 func (t *Tx) HoldKey(ctx context.Context, id string) error {
+	if err := t.locks(); err != nil {
+		return err
+	}
 	inForce, err := exists(ctx, t.c, "SELECT 1 FROM unit_key WHERE id = ? AND superseded_at IS NULL"+t.c.dialect().share, id)
 	if err == nil && !inForce {
 		err = fault.New(fault.Unavailable, service.CodeKeyRotated, "The key of the business unit was rotated a moment ago. Try again.")
@@ -40,6 +43,9 @@ func (t *Tx) HoldKey(ctx context.Context, id string) error {
 
 // LockKey implements service.Tx.
 func (t *Tx) LockKey(ctx context.Context, id string) error {
+	if err := t.locks(); err != nil {
+		return err
+	}
 	_, err := one(ctx, t.c, scanString, "SELECT id FROM unit_key WHERE id = ?"+t.c.dialect().lock, id)
 	return err
 }

@@ -28,6 +28,11 @@ func (t *Tx) Unnumbered(ctx context.Context, limit int) ([]service.PendingEntry,
 	if err != nil {
 		return nil, err
 	}
+	for _, e := range t.fresh {
+		if len(rows) < limit {
+			rows = append(rows, e.waiting)
+		}
+	}
 	inChain(rows)
 	var out []service.PendingEntry
 	for _, p := range rows {
@@ -91,15 +96,16 @@ func (t *Tx) Number(ctx context.Context, n service.Numbering) error {
 	return err
 }
 
+// giveIndexes numbers entries that stand in the table, and writes the fresh ones
+// with their numbers.
 func (t *Tx) giveIndexes(ctx context.Context, n service.Numbering) error {
+	if len(t.fresh) > 0 {
+		return t.numberFresh(ctx, n)
+	}
 	if !t.c.dialect().updateMany {
 		for i, id := range n.IDs {
-			done, err := exec(ctx, t.c, "UPDATE entry SET idx = ? WHERE id = ? AND idx IS NULL", n.First+int64(i), id)
-			if err != nil {
-				return err
-			}
-			if done != 1 {
-				return stale()
+			if ok, err := change(ctx, t.c, 1, giveIndex, n.First+int64(i), id); err != nil || !ok {
+				return cmp.Or(err, stale())
 			}
 		}
 		return nil
@@ -116,6 +122,56 @@ func (t *Tx) giveIndexes(ctx context.Context, n service.Numbering) error {
 		return err
 	})
 }
+
+// numberFresh is giveIndexes where some of the entries are not written yet.
+func (t *Tx) numberFresh(ctx context.Context, n service.Numbering) error {
+	place := make(map[string]int64, len(n.IDs))
+	for i, id := range n.IDs {
+		place[id] = n.First + int64(i)
+	}
+	var left []freshEntry
+	for _, e := range t.fresh {
+		index, ok := place[e.ID]
+		if !ok {
+			left = append(left, e)
+			continue
+		}
+		delete(place, e.ID)
+		if err := t.insertFresh(ctx, e, index); err != nil {
+			return err
+		}
+	}
+	t.fresh = left
+	for id, index := range place {
+		if ok, err := change(ctx, t.c, 1, giveIndex, index, id); err != nil || !ok {
+			return cmp.Or(err, stale())
+		}
+	}
+	return nil
+}
+
+// insertFresh writes a fresh entry with its number, nil for none.
+func (t *Tx) insertFresh(ctx context.Context, e freshEntry, index any) error {
+	e.row[entryIndex] = index
+	ok, err := t.c.change(ctx, insertEntry, e.row, 1)
+	if err == nil && !ok {
+		return stale()
+	}
+	return mapped(err)
+}
+
+// writeFresh writes the fresh entries that nobody has numbered.
+func (t *Tx) writeFresh(ctx context.Context) error {
+	for _, e := range t.fresh {
+		if err := t.insertFresh(ctx, e, nil); err != nil {
+			return err
+		}
+	}
+	t.fresh = nil
+	return nil
+}
+
+const giveIndex = "UPDATE entry SET idx = ? WHERE id = ? AND idx IS NULL"
 
 // numberEntries writes the UPDATE of n entries.
 func numberEntries(n int) string {

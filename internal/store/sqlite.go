@@ -22,6 +22,8 @@ type sqliteEngine struct {
 	stmts   *stmtCache // of db
 	reads   *stmtCache // of readers
 	writer  *writer
+	works   sync.WaitGroup
+	places  deciding
 }
 
 // sqliteURL opens the file with our settings; the driver sets busy_timeout
@@ -46,7 +48,7 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	}
 	// What a request's savepoint needs to undo it is kept in memory: in a file, a
 	// seventh of the time of a state change went into writing it.
-	db, err := sql.Open("sqlite", sqliteURL(path, "", "journal_mode(WAL)", "cache_size(-32768)", "temp_store(MEMORY)", "secure_delete(1)"))
+	db, err := sql.Open("sqlite", sqliteURL(path, "", "journal_mode(WAL)", "wal_autocheckpoint(0)", "cache_size(-32768)", "temp_store(MEMORY)", "secure_delete(1)"))
 	if err != nil {
 		return nil, err
 	}
@@ -67,19 +69,26 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	}
 	readers.SetMaxOpenConns(n)
 	readers.SetMaxIdleConns(n)
-	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers)}
+	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers),
+		places: make(deciding, max(1, runtime.GOMAXPROCS(0)-1))} // one core is the writer's
 	e.writer = newWriter(e, o, h)
 	return e, nil
 }
 
 func (e *sqliteEngine) start(context.Context) error {
+	c, err := newCheckpointer(e.writer, e.path)
+	if err != nil {
+		return err
+	}
 	e.writer.started.Store(true)
 	go e.writer.loop()
+	e.works.Go(c.run)
 	return nil
 }
 
 func (e *sqliteEngine) close() error {
 	e.writer.stop()
+	e.works.Wait()
 	e.stmts.close()
 	e.reads.close()
 	err := e.readers.Close()
@@ -101,6 +110,31 @@ func (e *sqliteEngine) read(ctx context.Context, fn func(context.Context, *Reade
 	defer e.reads.prepare()
 	defer tx.Rollback() // a reader has nothing to commit
 	return guard(func() error { return fn(ctx, &Reader{c: &sqlConn{tx: tx, stmts: e.reads}}) })
+}
+
+func (e *sqliteEngine) propose(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	p, err := e.decide(ctx, fn)
+	if err != nil || p.empty() {
+		return err
+	}
+	return e.writer.offer(ctx, p)
+}
+
+// decide runs fn on a snapshot.
+func (e *sqliteEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
+	leave, err := e.places.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	ctx = context.WithoutCancel(ctx) // or each question would have a goroutine that waits for its end
+	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer e.reads.prepare()
+	defer tx.Rollback() // a reader has nothing to commit
+	return propose(ctx, &sqlConn{tx: tx, stmts: e.reads}, Tx{now: e.writer.clock.Now()}, fn)
 }
 
 func (e *sqliteEngine) healthy(ctx context.Context) error { return e.writer.healthy(ctx) }
@@ -171,6 +205,10 @@ func (c *sqlConn) exec(ctx context.Context, query string, args []any) (int64, er
 		return 0, c.note(err)
 	}
 	return res.RowsAffected()
+}
+
+func (c *sqlConn) change(ctx context.Context, query string, args []any, want int64) (bool, error) {
+	return counted(ctx, c, query, args, want)
 }
 
 func (c *sqlConn) query(ctx context.Context, query string, args []any) (rows, error) {

@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -58,6 +59,9 @@ var _ service.Store = (*Store)(nil)
 type engine interface {
 	// write runs fn once in a transaction and commits it.
 	write(ctx context.Context, fn func(context.Context, *Tx) error) error
+	// propose runs fn once on a snapshot and commits what it proposes; errInTurn
+	// where that cannot be, or where something it relied on was changed meanwhile.
+	propose(ctx context.Context, fn func(context.Context, *Tx) error) error
 	read(ctx context.Context, fn func(context.Context, *Reader) error) error
 	migrate(ctx context.Context) ([]Migration, error)
 	current(ctx context.Context) error
@@ -179,9 +183,9 @@ type writing struct{}
 // wait for itself for ever.
 func (s *Store) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
 	if ctx.Value(writing{}) != nil {
-		return fault.New(fault.Internal, "internal", "A command called another inside its own transaction.")
+		return nested()
 	}
-	run := func(ctx context.Context, tx *Tx) error { return fn(context.WithValue(ctx, writing{}, true), tx) }
+	run := inside(fn)
 	var err error
 	for range attempts {
 		err = s.write(ctx, run)
@@ -190,6 +194,26 @@ func (s *Store) Write(ctx context.Context, fn func(context.Context, service.Tx) 
 		}
 	}
 	return mapped(err)
+}
+
+// inside marks the context of what runs in a transaction.
+func inside(fn func(context.Context, service.Tx) error) func(context.Context, *Tx) error {
+	return func(ctx context.Context, tx *Tx) error { return fn(context.WithValue(ctx, writing{}, true), tx) }
+}
+
+// Propose implements service.Store.
+func (s *Store) Propose(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	if ctx.Value(writing{}) != nil {
+		return nested()
+	}
+	if err := s.propose(ctx, inside(fn)); !errors.Is(err, errInTurn) && !isStale(err) {
+		return mapped(err)
+	}
+	return s.Write(ctx, fn)
+}
+
+func nested() error {
+	return fault.New(fault.Internal, "internal", "A command called another inside its own transaction.")
 }
 
 // Read implements service.Store.

@@ -10,3 +10,8 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, storetest.Run)
 }
+
+func TestProposing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.RunProposing)
+}

@@ -17,6 +17,10 @@ type Reader struct{ c conn }
 type Tx struct {
 	Reader
 	now time.Time
+	// proposal, where it is not nil, is what the transaction will be.
+	proposal *proposal
+	// fresh are entries of a group commit that are not written yet.
+	fresh []freshEntry
 	// sharedClock says that leases go by the database's clock.
 	sharedClock bool
 	entries     bool // InsertEntry was called
@@ -49,9 +53,27 @@ func (t *Tx) SQLTx() *sql.Tx { return t.sqlTx }
 // PgxTx is the transaction on PostgreSQL, nil on SQLite; as SQLTx.
 func (t *Tx) PgxTx() pgx.Tx { return t.pgTx }
 
+// orderBy says by what this proposal is put into an order with others. Those that
+// change the same document wait for each other in the same order everywhere.
+func (t *Tx) orderBy(document string) {
+	if t.proposal != nil {
+		t.proposal.order = document
+	}
+}
+
+// locks refuses to lock anything in a proposal, which has no transaction yet.
+func (t *Tx) locks() error {
+	if t.proposal == nil {
+		return nil
+	}
+	t.proposal.inTurn = true
+	return errInTurn
+}
+
 // absorb takes over what a transaction inside this one asked for.
 func (t *Tx) absorb(inner *Tx) {
 	t.entries = t.entries || inner.entries
+	t.fresh = append(t.fresh, inner.fresh...)
 	for topic := range inner.topics {
 		t.Notify(topic)
 	}

@@ -47,20 +47,23 @@ func (r *Reader) Operations(ctx context.Context, f service.OperationFilter) ([]s
 
 // InsertOperation implements service.Tx. The revision is written as given.
 func (t *Tx) InsertOperation(ctx context.Context, o service.Operation) error {
-	_, err := exec(ctx, t.c, insertOperation, append([]any{o.Org, o.ID}, operationRow(&o, o.Revision)...)...)
+	_, err := change(ctx, t.c, 1, insertOperation, append([]any{o.Org, o.ID}, operationRow(&o, o.Revision)...)...)
 	return err
 }
 
 // LockOperation implements service.Tx.
 func (t *Tx) LockOperation(ctx context.Context, org, id string) (service.Operation, error) {
+	if err := t.locks(); err != nil {
+		return service.Operation{}, err
+	}
 	return one(ctx, t.c, scanOperation, selectOperation+"WHERE o.org = ? AND o.id = ?"+t.c.dialect().lock, org, id)
 }
 
 // UpdateOperation implements service.Tx.
 func (t *Tx) UpdateOperation(ctx context.Context, o *service.Operation) error {
 	args := append(operationRow(o, o.Revision+1), o.Org, o.ID, o.Revision)
-	n, err := exec(ctx, t.c, updateOperation, args...)
-	return swapped(ctx, t.c, n, err, &o.Revision, "operation", o.Org, o.ID)
+	ok, err := change(ctx, t.c, 1, updateOperation, args...)
+	return swapped(ctx, t.c, ok, err, &o.Revision, "operation", o.Org, o.ID)
 }
 
 var (
@@ -71,7 +74,7 @@ var (
 
 func scanArchive(s scanner) (a service.ArchiveRecord, err error) {
 	err = s.Scan(&a.Org, &a.ID, &a.Unit, &a.DocumentID, &a.Version, &a.SHA256, &a.Package, &a.PackageSHA256,
-		&a.PackageSize, rawJSON{&a.Files}, &a.Rule, stamp{&a.ArchivedAt})
+		&a.PackageSize, rawJSON{(*[]byte)(&a.Files)}, &a.Rule, stamp{&a.ArchivedAt})
 	return
 }
 
@@ -92,9 +95,9 @@ func (r *Reader) ArchiveRecords(ctx context.Context, f service.ArchiveFilter) ([
 
 // InsertArchiveRecord implements service.Tx. The document must be there.
 func (t *Tx) InsertArchiveRecord(ctx context.Context, a service.ArchiveRecord) error {
-	n, err := exec(ctx, t.c, insertInto("archive_record", archiveColumns, 1, "ON CONFLICT (org, document_id) DO NOTHING"),
+	ok, err := change(ctx, t.c, 1, insertInto("archive_record", archiveColumns, 1, "ON CONFLICT (org, document_id) DO NOTHING"),
 		a.Org, a.ID, a.Unit, a.DocumentID, a.Version, a.SHA256, a.Package, a.PackageSHA256, a.PackageSize, raw(a.Files), a.Rule, a.ArchivedAt)
-	if err == nil && n == 0 {
+	if err == nil && !ok {
 		return taken("an archive record of this document")
 	}
 	return err
@@ -126,7 +129,7 @@ func (r *Reader) Setting(ctx context.Context, key string) (string, error) {
 
 // SetSetting implements service.Tx.
 func (t *Tx) SetSetting(ctx context.Context, key, value string) error {
-	_, err := exec(ctx, t.c, "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", key, value)
+	_, err := change(ctx, t.c, 1, "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", key, value)
 	return err
 }
 

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	maxGroup  = 128              // requests in one commit
-	maxGather = time.Millisecond // how long a commit waits for callers that are on their way back
-	probeGap  = time.Second      // between tries to write again after a failure
+	maxGroup = 128         // requests in one commit
+	probeGap = time.Second // between tries to write again after a failure
+	// guardedGroups is how many groups have savepoints after one in which a proposal
+	// failed: where one does, others are likely to.
+	guardedGroups = 32
 )
 
 // writer is the group commit of SQLite. One goroutine owns the transaction: it
@@ -36,11 +38,16 @@ type writer struct {
 	hook  func(context.Context, service.Tx) error
 
 	queue   chan *request
+	guarded int // groups that still have savepoints
+
+	committed atomic.Int64  // requests since the last checkpoint
+	enough    chan struct{} // wakes the checkpointer
+	catchUp   atomic.Bool   // the log is too long: the writer brings it in itself
+
 	quit    chan struct{}
 	ended   chan struct{}
 	started atomic.Bool
 	once    sync.Once
-	last    int // size of the last group
 
 	// broken is set after a write that the disk did not take; writes are then
 	// refused until a probe passes.
@@ -52,10 +59,11 @@ type writer struct {
 	commit func(*sqlConn) error // replaced by tests that let the disk fail
 }
 
-// request is one call of Write.
+// request is one call of Write, or one proposal.
 type request struct {
 	ctx   context.Context
 	fn    func(context.Context, *Tx) error
+	p     *proposal   // instead of fn
 	begun atomic.Bool // taken by the writer, or given up by the caller: whoever is first
 	gone  bool        // the caller's goroutine has ended
 	tx    *Tx
@@ -64,12 +72,15 @@ type request struct {
 	done  chan error // writer → caller: committed, or why not
 }
 
+// errUnguarded says that a proposal failed in a group without savepoints.
+var errUnguarded = errors.New("a proposal failed")
+
 // errGone says that the caller's goroutine ended inside its function.
 var errGone = errors.New("the caller's goroutine ended inside its transaction")
 
 func newWriter(e *sqliteEngine, o Options, h *hub) *writer {
 	w := &writer{e: e, clock: o.Clock, hub: h, log: o.Log, hook: o.BeforeCommit,
-		queue: make(chan *request, maxGroup), quit: make(chan struct{}), ended: make(chan struct{}),
+		queue: make(chan *request, maxGroup), enough: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		commit: func(c *sqlConn) error { return c.tx.Commit() }}
 	w.gap.Store(int64(probeGap))
 	return w
@@ -87,7 +98,16 @@ func (w *writer) stop() {
 
 // submit queues fn and runs it when its turn comes.
 func (w *writer) submit(ctx context.Context, fn func(context.Context, *Tx) error) error {
-	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)}
+	return w.wait(ctx, &request{ctx: context.WithoutCancel(ctx), fn: fn, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)})
+}
+
+// offer queues a proposal, which the writer carries out itself. errInTurn where
+// something that it relied on was changed meanwhile.
+func (w *writer) offer(ctx context.Context, p *proposal) error {
+	return w.wait(ctx, &request{p: p, done: make(chan error, 1)})
+}
+
+func (w *writer) wait(ctx context.Context, r *request) error {
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
@@ -137,48 +157,34 @@ func (w *writer) loop() {
 		case <-w.quit:
 			return
 		case r := <-w.queue:
-			group := w.gather(r)
-			w.last = len(group)
-			w.process(group)
+			if w.catchUp.Swap(false) {
+				if _, err := passive(w.e.db); err != nil {
+					w.log.Warn("SQLite's write-ahead log is too long, and could not be brought into the database file", "error", err)
+				}
+			}
+			w.process(w.gather(r))
 			w.e.stmts.prepare()
 		}
 	}
 }
 
-// gather takes the requests that wait. After a group of several it waits a
-// moment for as many to come again: their callers have just been answered.
+// gather takes the requests that wait. It waits for no more of them: while one
+// group is written, the callers of the next decide what they want written.
 func (w *writer) gather(first *request) []*request {
-	group := make([]*request, 0, max(w.last, 1))
-	var late <-chan time.Time
-	add := func(r *request) {
+	var group []*request
+	for r := first; ; {
 		if r.begun.CompareAndSwap(false, true) {
 			group = append(group, r)
 		}
-	}
-	add(first)
-	for len(group) < maxGroup {
+		if len(group) == maxGroup {
+			return group
+		}
 		select {
-		case r := <-w.queue:
-			add(r)
-			continue
+		case r = <-w.queue:
 		default:
-		}
-		if len(group) >= w.last {
-			break
-		}
-		if late == nil {
-			timer := time.NewTimer(maxGather)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case r := <-w.queue:
-			add(r)
-		case <-late:
 			return group
 		}
 	}
-	return group
 }
 
 // process commits a group and answers each of its requests.
@@ -190,7 +196,11 @@ func (w *writer) process(group []*request) {
 		answer(group, err)
 		return
 	}
-	outcomes, err := w.attempt(group)
+	outcomes, err := w.attempt(group, w.guarded > 0)
+	if w.guarded--; errors.Is(err, errUnguarded) {
+		w.guarded = guardedGroups
+		outcomes, err = w.attempt(group, true)
+	}
 	switch {
 	case err == nil:
 		for i, r := range group {
@@ -226,8 +236,9 @@ func isLost(err error) bool {
 }
 
 // attempt runs a group in one transaction. outcomes are those of the single
-// requests; err is the failure of all of them.
-func (w *writer) attempt(group []*request) (outcomes []error, err error) {
+// requests; err is the failure of all of them. Unless guarded, proposals go
+// without savepoints, and the first that fails is errUnguarded for all.
+func (w *writer) attempt(group []*request, guarded bool) (outcomes []error, err error) {
 	ctx := context.Background()
 	sqlTx, err := w.e.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -239,8 +250,11 @@ func (w *writer) attempt(group []*request) (outcomes []error, err error) {
 	outcomes = make([]error, len(group))
 	worked := false
 	for i, r := range group {
-		if outcomes[i], err = w.one(ctx, c, r); err != nil {
+		if outcomes[i], err = w.one(ctx, c, r, guarded); err != nil {
 			return nil, lost{w.suspect(err)}
+		}
+		if outcomes[i] != nil && r.p != nil && !guarded {
+			return nil, errUnguarded
 		}
 		if outcomes[i] == nil {
 			all.absorb(r.tx)
@@ -262,25 +276,36 @@ func (w *writer) attempt(group []*request) (outcomes []error, err error) {
 	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
 		return nil, unavailable(err) // as of a connection that broke: it is committed all the same
 	}
+	if w.committed.Add(int64(len(group))) >= checkpointAfter {
+		nudge(w.enough)
+	}
 	for topic := range all.topics {
 		w.hub.publish(topic)
 	}
 	return outcomes, nil
 }
 
-// one gives a request its turn inside a savepoint. err means that the whole
-// transaction is lost.
-func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err error) {
+// one gives a request its turn, inside a savepoint unless it is a proposal and not
+// guarded. err means that the whole transaction is lost.
+func (w *writer) one(ctx context.Context, c *sqlConn, r *request, guarded bool) (outcome, err error) {
 	if r.gone {
 		return errGone, nil
+	}
+	if r.p != nil && !guarded {
+		r.tx, outcome = r.p.carryOut(ctx, c)
+		return outcome, c.lost
 	}
 	if _, err := c.exec(ctx, "SAVEPOINT request", nil); err != nil {
 		return nil, err
 	}
-	r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
-	r.turn <- r.tx
-	outcome = <-r.ran
-	r.gone = errors.Is(outcome, errGone)
+	if r.p != nil {
+		r.tx, outcome = r.p.carryOut(ctx, c)
+	} else {
+		r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
+		r.turn <- r.tx
+		outcome = <-r.ran
+		r.gone = errors.Is(outcome, errGone)
+	}
 	if c.lost != nil {
 		return nil, c.lost
 	}
@@ -294,12 +319,21 @@ func (w *writer) one(ctx context.Context, c *sqlConn, r *request) (outcome, err 
 }
 
 func (w *writer) beforeCommit(ctx context.Context, all *Tx) error {
-	if w.hook == nil || !all.entries {
+	if !all.entries {
 		return nil
 	}
-	err := guard(func() error { return w.hook(ctx, all) })
+	var err error
+	if w.hook != nil {
+		err = guard(func() error { return w.hook(ctx, all) })
+	}
+	if err == nil {
+		err = all.writeFresh(ctx)
+	}
 	if err == nil {
 		return nil
+	}
+	if isStale(err) {
+		return lost{err} // one request's, and the others can do without it
 	}
 	w.log.Error("journal entries could not be numbered; their commands were undone", "error", err)
 	return unavailable(err)

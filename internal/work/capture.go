@@ -155,7 +155,7 @@ func (c *capture) normalise(ctx context.Context) error {
 		return nil
 	}
 	if c.found.Signatures > 0 {
-		return fault.New(fault.Invalid, "signed_and_damaged", "The PDF carries a signature and is damaged or encrypted (%s). Mending it would break the signature. Send a sound copy.", c.found.StrictReason)
+		return fault.New(fault.Invalid, "signed_and_damaged", "The PDF carries a signature and is damaged (%s). Mending it would break the signature. Send a sound copy.", c.found.StrictReason)
 	}
 	clean, err := c.files.spool()
 	if err != nil {

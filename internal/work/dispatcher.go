@@ -2,7 +2,7 @@ package work
 
 import (
 	"context"
-	"encoding/json"
+	json "github.com/go-json-experiment/json/v1"
 	"log/slog"
 	"time"
 
@@ -15,7 +15,10 @@ import (
 
 const (
 	dispatcherName  = "jobs"
-	dispatcherBatch = 500
+	dispatcherBatch = 500 // entries looked through at once
+	// dispatcherRest is how many entries that made no work may lie between the
+	// stored cursor and the place looked through: so many are read again after a start.
+	dispatcherRest = 5000
 )
 
 // Inserter puts jobs into the queue inside a transaction of the store.
@@ -31,6 +34,7 @@ type Dispatcher struct {
 	jobs  Inserter
 	rules Rules
 	lead  *leader
+	seen  int64 // no entry before it makes work that is not handed out
 }
 
 // NewDispatcher makes a Dispatcher.
@@ -46,43 +50,65 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // step dispatches one batch and tells whether there may be more.
 func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
-	behind := false
-	err = d.store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
-		next, err := tx.Cursor(ctx, dispatcherName)
-		if err != nil {
-			return err
-		}
-		head, err := tx.LogHead(ctx)
-		behind = next < head.Size
+	var seen part
+	err = d.store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
+		seen, err = d.look(ctx, tx, d.seen)
 		return err
 	})
-	if err != nil || !behind && !d.lead.due() {
+	if err != nil {
 		return false, err
 	}
+	d.seen = seen.to
+	if len(seen.entries) == 0 && seen.to-seen.cursor < dispatcherRest && !d.lead.due() {
+		return seen.more, nil
+	}
 	err = d.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-		more = false
 		// The lease keeps two dispatchers from reading the same cursor.
 		if _, held, err := d.lead.hold(ctx, tx); err != nil || !held {
 			return err
 		}
-		next, err := tx.Cursor(ctx, dispatcherName)
-		if err != nil {
+		now, err := d.look(ctx, tx, seen.from)
+		if err != nil || now.to == now.cursor {
 			return err
 		}
-		entries, err := tx.EntriesFrom(ctx, next, dispatcherBatch)
-		if err != nil || len(entries) == 0 {
+		if err := d.handOut(ctx, tx, now.entries); err != nil {
 			return err
 		}
-		if err := d.handOut(ctx, tx, entries); err != nil {
-			return err
-		}
-		more = len(entries) == dispatcherBatch
-		return tx.SetCursor(ctx, dispatcherName, entries[len(entries)-1].Index+1)
+		return tx.SetCursor(ctx, dispatcherName, now.to)
 	})
-	if err == nil && behind {
+	if err == nil && seen.to > seen.cursor {
 		err = failpoint.Hit(failpoint.DispatchDone)
 	}
-	return more, err
+	return seen.more, err
+}
+
+// part is a part of the journal that was looked through.
+type part struct {
+	cursor   int64           // where the stored cursor stands
+	from, to int64           // the indexes looked through
+	entries  []journal.Entry // of them, those that may make work
+	more     bool            // the journal goes on
+}
+
+// look looks through the next part of the journal: from the cursor, or from
+// where it is known that nothing lies between.
+func (d *Dispatcher) look(ctx context.Context, tx service.Reader, seen int64) (p part, err error) {
+	if p.cursor, err = tx.Cursor(ctx, dispatcherName); err != nil {
+		return p, err
+	}
+	head, err := tx.LogHead(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.from = max(p.cursor, seen)
+	p.to = min(p.from+dispatcherBatch, head.Size)
+	p.more = p.to < head.Size
+	if p.to <= p.from {
+		p.to = p.from
+		return p, nil
+	}
+	p.entries, err = tx.EntriesOf(ctx, p.from, p.to, d.rules.kinds())
+	return p, err
 }
 
 // handOut writes the work of the entries: operations into the backlog, from
@@ -127,6 +153,18 @@ type Rules struct {
 	// not made at all: they hold no link that the inbox does not show, and a job
 	// for each would cost more than the change that opens the task.
 	NoMail bool
+}
+
+// kinds are those of which an entry may make work.
+func (r Rules) kinds() []journal.Kind {
+	all := []journal.Kind{
+		journal.OperationStarted, journal.OperationRetried, journal.EnvelopeSent, journal.EnvelopeReminded, journal.EnvelopeCompleted,
+		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview, journal.TaskOpened,
+	}
+	if r.NoMail {
+		return all[:len(all)-1]
+	}
+	return all
 }
 
 // fact is what the rules need of an entry's public data.

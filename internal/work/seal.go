@@ -149,7 +149,7 @@ func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, marks []ch
 	if err != nil {
 		return nil, err
 	}
-	if _, err := prepared.Complete(ctx, in, out, signature); err != nil {
+	if _, err := prepared.Complete(ctx, in, out, signature, pades.Protect{}, ""); err != nil {
 		return nil, err
 	}
 	s.Meter.Step("sign", "", time.Since(started))

@@ -75,6 +75,8 @@ type drawing struct {
 	mark  Rect
 	out   bytes.Buffer
 	fonts map[int]bool
+
+	images pdffile.Dict
 }
 
 // Form draws a mark as a Form XObject and tells where it stands: matrix maps
@@ -113,10 +115,14 @@ func (d *drawing) resources() pdffile.Dict {
 	for i := range d.fonts {
 		fonts[fontName(i)] = d.pen.fonts[i].Ref
 	}
-	if len(fonts) == 0 {
-		return pdffile.Dict{}
+	res := pdffile.Dict{}
+	if len(fonts) > 0 {
+		res["Font"] = fonts
 	}
-	return pdffile.Dict{"Font": fonts}
+	if len(d.images) > 0 {
+		res["XObject"] = d.images
+	}
+	return res
 }
 
 func fontName(i int) pdffile.Name { return pdffile.Name(fmt.Sprintf("F%d", i)) }

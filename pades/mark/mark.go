@@ -38,7 +38,7 @@ type Mark struct {
 	Frame bool // draw a thin grey line around it
 }
 
-// Item is Strokes or Text.
+// Item is Strokes, Path, Text or Image.
 type Item interface{ draw(d *drawing) error }
 
 // Strokes is a drawing by pen: polylines on a canvas that is fitted into Box
@@ -116,4 +116,20 @@ func place(p *pdffile.Page, r Rect) (m [6]float64, box pdffile.Rect, err error) 
 	x0, y0 := m[4], m[5]
 	x1, y1 := m[0]*r.Width+m[2]*r.Height+m[4], m[1]*r.Width+m[3]*r.Height+m[5]
 	return m, pdffile.Rect{X0: min(x0, x1), Y0: min(y0, y1), X1: max(x0, x1), Y1: max(y0, y1)}, nil
+}
+
+// Place gives the place on the shown page of a rectangle in the page's user
+// space, such as that of a form field; it is the reverse of what a mark does.
+func Place(p *pdffile.Page, box pdffile.Rect) Rect {
+	c := p.CropBox
+	w, h := box.Width(), box.Height()
+	switch p.Rotate {
+	case 90:
+		return Rect{box.Y0 - c.Y0, box.X0 - c.X0, h, w}
+	case 180:
+		return Rect{c.X1 - box.X1, box.Y0 - c.Y0, w, h}
+	case 270:
+		return Rect{c.Y1 - box.Y1, c.X1 - box.X1, h, w}
+	}
+	return Rect{box.X0 - c.X0, c.Y1 - box.Y1, w, h}
 }

@@ -10,8 +10,10 @@ import (
 var (
 	// ErrDamaged: the file breaks ISO 32000 in a way that readers mend differently.
 	ErrDamaged = errors.New("damaged PDF")
-	// ErrEncrypted: the file has an encryption dictionary.
+	// ErrEncrypted: the file is encrypted in a way that this package does not read.
 	ErrEncrypted = errors.New("encrypted PDF")
+	// ErrPassword: the file is encrypted and the password is missing or wrong. It is an ErrEncrypted too.
+	ErrPassword = fmt.Errorf("%w that needs its password", ErrEncrypted)
 	// ErrUnsupported: the structure uses a feature this package does not read.
 	ErrUnsupported = errors.New("unsupported PDF feature")
 	// ErrLimit: reading on would pass one of the Limits.
@@ -34,6 +36,13 @@ func (e *Error) Error() string {
 
 // Unwrap gives the kind, so that errors.Is(err, ErrDamaged) works.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// Deviation is a breach of ISO 32000 that was accepted because all readers
+// take it alike. Offset is a byte position in the file, or -1.
+type Deviation struct {
+	Offset int64  `json:"offset"`
+	Reason string `json:"reason"`
+}
 
 func damaged(off int64, format string, args ...any) error {
 	return &Error{Kind: ErrDamaged, Offset: off, Reason: fmt.Sprintf(format, args...)}

@@ -3,7 +3,9 @@ package pdffile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 )
 
 // Limits bound what a hostile file can cost.
@@ -40,30 +42,49 @@ const (
 
 // File is an open PDF file.
 type File struct {
-	src      io.ReaderAt
-	size     int64
-	lim      Limits
-	sections []*Section // newest first
-	parser   parser
-	cache    map[Ref]Object
-	packed   map[uint32]*objectStream
-	loading  map[uint32]bool
+	src        io.ReaderAt
+	size       int64
+	lim        Limits
+	whole      []byte     // all of a small file
+	sections   []*Section // newest first
+	chunk      []byte     // a parser's window, kept between two parsers
+	cache      map[Ref]Object
+	packed     map[uint32]*objectStream
+	loading    []uint32 // objects that are being read, the outermost first
+	security   *security
+	deviations []Deviation
+	doubted    bool // some readers would build the cross-reference data anew
+}
+
+// OpenOptions are what Open may need beside the file.
+type OpenOptions struct {
+	Limits   Limits // the zero value is DefaultLimits
+	Password string // the user's or the owner's; "" opens what anybody may read
 }
 
 // Open reads the header and all cross-reference sections of a file of the
 // given size. It returns an *Error of kind ErrDamaged, ErrEncrypted,
 // ErrUnsupported or ErrLimit, or the fault of src itself.
 func Open(src io.ReaderAt, size int64) (*File, error) {
-	return OpenLimits(src, size, DefaultLimits)
+	return OpenWith(src, size, OpenOptions{})
 }
 
-// OpenLimits is Open with other limits.
-func OpenLimits(src io.ReaderAt, size int64, lim Limits) (*File, error) {
-	f := &File{
-		src: src, size: size, lim: lim,
-		cache: map[Ref]Object{}, packed: map[uint32]*objectStream{}, loading: map[uint32]bool{},
+// smallFile is read as a whole when it is opened.
+const smallFile = 64 << 10
+
+// OpenWith is Open with a password or other limits. A wrong or missing
+// password gives ErrPassword.
+func OpenWith(src io.ReaderAt, size int64, o OpenOptions) (*File, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits
 	}
-	f.parser = parser{src: src, size: size, lim: &f.lim}
+	f := &File{src: src, size: size, lim: o.Limits, cache: map[Ref]Object{}}
+	if size <= smallFile && size > 0 {
+		f.whole = make([]byte, size)
+		if err := readFull(src, f.whole, 0); err != nil {
+			return nil, err
+		}
+	}
 	if err := f.header(); err != nil {
 		return nil, err
 	}
@@ -74,15 +95,46 @@ func OpenLimits(src io.ReaderAt, size int64, lim Limits) (*File, error) {
 	if err := f.readSections(start); err != nil {
 		return nil, err
 	}
-	for _, s := range f.sections {
-		if !isNull(s.Trailer["Encrypt"]) {
-			return nil, &Error{Kind: ErrEncrypted, Offset: s.Offset, Reason: "the trailer has an encryption dictionary"}
-		}
+	if err := f.openSecurity(o.Password); err != nil {
+		return nil, err
 	}
 	if _, ok := f.Trailer()["Root"].(Ref); !ok {
 		return nil, damaged(f.sections[0].Offset, "the trailer names no /Root object")
 	}
 	return f, nil
+}
+
+// Deviations lists breaches of the standard that all readers take alike, so
+// that the file could be accepted with them. Check may add to the list.
+func (f *File) Deviations() []Deviation { return f.deviations }
+
+// maxDeviations bounds the list; what a file does a thousand times is told once.
+const maxDeviations = 100
+
+func (f *File) deviate(off int64, format string, args ...any) {
+	d := Deviation{off, fmt.Sprintf(format, args...)}
+	if len(f.deviations) < maxDeviations && !slices.Contains(f.deviations, d) {
+		f.deviations = append(f.deviations, d)
+	}
+}
+
+// doubt notes a breach for which some readers build the cross-reference data
+// anew; Check then demands that this gives the same document.
+func (f *File) doubt(off int64, format string, args ...any) {
+	f.doubted = true
+	f.deviate(off, format, args...)
+}
+
+// bytes gives n bytes of the file, not to be changed: those of its copy where
+// it is small. room is used for what has to be read, if it is large enough.
+func (f *File) bytes(off int64, n int, room []byte) ([]byte, error) {
+	if f.whole != nil && off >= 0 && off+int64(n) <= f.size {
+		return f.whole[off : off+int64(n)], nil
+	}
+	if cap(room) < n {
+		room = make([]byte, n)
+	}
+	return room[:n], readFull(f.src, room[:n], off)
 }
 
 // Size is the length of the file in bytes.
@@ -101,11 +153,11 @@ func (f *File) Kind() Kind { return f.sections[0].Kind }
 func (f *File) Sections() []*Section { return f.sections }
 
 func (f *File) header() error {
-	var h [8]byte
-	if f.size < int64(len(h)) {
+	if f.size < 8 {
 		return damaged(0, "the file is too short for a PDF")
 	}
-	if err := readFull(f.src, h[:], 0); err != nil {
+	h, err := f.bytes(0, 8, nil)
+	if err != nil {
 		return err
 	}
 	if string(h[:5]) != "%PDF-" || !isDigit(h[5]) || h[6] != '.' || !isDigit(h[7]) {
@@ -117,8 +169,8 @@ func (f *File) header() error {
 // Version gives the version of the header, for example "1.7"; the catalog's
 // /Version overrides it where it is higher.
 func (f *File) Version() (string, error) {
-	var h [8]byte
-	if err := readFull(f.src, h[:], 0); err != nil {
+	h, err := f.bytes(0, 8, nil)
+	if err != nil {
 		return "", err
 	}
 	version := string(h[5:8])
@@ -135,13 +187,20 @@ func (f *File) Version() (string, error) {
 // startXRef finds the position that the end of the file gives (7.5.5).
 func (f *File) startXRef() (int64, error) {
 	n := min(f.size, 1024)
-	tail := make([]byte, n)
-	if err := readFull(f.src, tail, f.size-n); err != nil {
+	tail, err := f.bytes(f.size-n, int(n), nil)
+	if err != nil {
 		return 0, err
 	}
-	body := bytes.TrimRight(tail, "\x00\t\n\f\r ")
-	if !bytes.HasSuffix(body, []byte("%%EOF")) {
+	end := bytes.LastIndex(tail, []byte("%%EOF"))
+	if end < 0 {
 		return 0, damaged(f.size, "the file does not end with %%%%EOF")
+	}
+	body := tail[:end+5]
+	if junk := bytes.Trim(tail[end+5:], "\x00\t\n\f\r "); len(junk) > 0 {
+		if bytes.Contains(junk, []byte("startxref")) {
+			return 0, damaged(f.size, "a second startxref stands behind the end of the file")
+		}
+		f.deviate(f.size-int64(len(tail)-end-5), "something stands behind the %%%%EOF at the end of the file")
 	}
 	i := bytes.LastIndex(body, []byte("startxref"))
 	if i < 0 {
@@ -234,11 +293,11 @@ func (f *File) Object(ref Ref) (Object, error) {
 	if !ok || e.kind == entryFree {
 		return Null{}, nil
 	}
-	if f.loading[ref.Num] {
+	if slices.Contains(f.loading, ref.Num) {
 		return nil, damaged(-1, "object %d needs itself to be read", ref.Num)
 	}
-	f.loading[ref.Num] = true
-	defer delete(f.loading, ref.Num)
+	f.loading = append(f.loading, ref.Num)
+	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	var o Object
 	var err error
 	switch {
@@ -293,25 +352,56 @@ func (f *File) plainObject(off int64, ref Ref, spans map[Name]Span) (Object, err
 	if err != nil {
 		return nil, err
 	}
+	if f.security != nil {
+		if o, err = f.security.open(o, ref); err != nil {
+			return nil, err
+		}
+	}
 	switch d, isDict := o.(Dict); {
-	case w == "endobj":
+	case string(w) == "endobj":
 		return o, nil
-	case w == "stream" && isDict:
-		return f.stream(p, d)
+	case string(w) == "stream" && isDict:
+		return f.stream(p, d, ref)
+	case p.nextObject(w):
+		f.deviate(at, "object %d does not end with endobj", ref.Num)
+		return o, nil
 	}
 	return nil, damaged(at, "object %d: endobj expected, %q found", ref.Num, w)
 }
 
-// borrow gives the file's parser, or a new one while that is in use.
+// nextObject tells whether a word that stands where endobj is missing begins
+// what may follow an object.
+func (p *parser) nextObject(w []byte) bool {
+	switch string(w) {
+	case "xref", "trailer", "startxref":
+		return true
+	}
+	if _, ok := digits(w); !ok {
+		return false
+	}
+	_, err := p.unsigned("a generation number")
+	return err == nil && p.keyword("obj") == nil
+}
+
+// borrow gives a parser at a place of the file. It takes the file's window,
+// so that only one that is needed meanwhile allocates another.
 func (f *File) borrow(off int64) *parser {
-	p := &parser{src: f.src, size: f.size, lim: &f.lim, chunk: f.parser.chunk}
-	f.parser.chunk = nil
-	p.room = f.lim.ObjectSize
+	p := &parser{size: f.size, lim: &f.lim, room: f.lim.ObjectSize}
+	if f.whole != nil {
+		p.buf, p.i = f.whole, int(min(max(off, 0), f.size))
+		return p
+	}
+	p.src, p.chunk = f.src, f.chunk
+	f.chunk = nil
 	p.seek(off)
 	return p
 }
 
-func (f *File) giveBack(p *parser) { f.parser.chunk = p.chunk }
+func (f *File) giveBack(p *parser) {
+	if p.src != nil {
+		f.chunk = p.chunk
+	}
+}
 
 func (p *parser) objectHeader(ref Ref) error {
 	at := p.pos()
@@ -333,7 +423,7 @@ func (p *parser) objectHeader(ref Ref) error {
 }
 
 // stream reads what follows the keyword "stream" (7.3.8).
-func (f *File) stream(p *parser, d Dict) (Object, error) {
+func (f *File) stream(p *parser, d Dict, ref Ref) (Object, error) {
 	c, err := p.next()
 	if err == nil && c == '\r' {
 		c, err = p.next()
@@ -363,42 +453,15 @@ func (f *File) stream(p *parser, d Dict) (Object, error) {
 	if err := p.keyword("endobj"); err != nil {
 		return nil, err
 	}
-	return &Stream{Dict: d, Offset: start, Length: int64(n)}, nil
-}
-
-// Check verifies that every object of the newest view stands where the
-// cross-reference data says; a file that passes was not damaged in its structure.
-func (f *File) Check() error {
-	for num, e := range f.view() {
-		switch e.kind {
-		case entryPlain:
-			p := f.borrow(e.offset)
-			err := p.objectHeader(Ref{num, e.gen})
-			f.giveBack(p)
-			if err != nil {
-				return err
-			}
-		case entryPacked:
-			s, err := f.objectStream(uint32(e.offset))
-			if err != nil {
-				return err
-			}
-			if int(e.index) >= len(s.nums) || s.nums[e.index] != num {
-				return damaged(-1, "object %d is not in object stream %d where the cross-reference says", num, e.offset)
-			}
+	s := &Stream{Dict: d, Offset: start, Length: int64(n)}
+	if f.security != nil {
+		m, err := f.security.streamMethod(f, d)
+		if err != nil {
+			return nil, err
 		}
+		s.seal = f.security.sealOf(m, ref)
 	}
-	return f.checkPages()
-}
-
-// checkPages reads the page tree, whose damage readers mend in many ways.
-func (f *File) checkPages() error {
-	n := 0
-	err := f.WalkPages(func(*Page) error { n++; return nil })
-	if err == nil && n == 0 {
-		err = damaged(-1, "the document has no pages")
-	}
-	return err
+	return s, nil
 }
 
 // IsRefusal tells whether err is this package's judgement of the file, not a

@@ -8,12 +8,12 @@ import (
 	"io"
 )
 
-// Raw gives the stream's data as it stands in the file, still encoded.
+// Raw gives the stream's data decrypted, but still encoded as its /Filter says.
 func (f *File) Raw(s *Stream) io.Reader {
 	if s.Data != nil {
 		return bytes.NewReader(s.Data)
 	}
-	return io.NewSectionReader(f.src, s.Offset, s.Length)
+	return s.seal.reader(io.NewSectionReader(f.src, s.Offset, s.Length))
 }
 
 // Decoded gives the stream's data with its filters undone. It reads FlateDecode
@@ -92,6 +92,8 @@ func (f *File) filter(r io.Reader, name Name, parms Dict) (io.Reader, error) {
 			return nil, damaged(-1, "a Flate stream is broken: %v", err)
 		}
 		return f.predictor(z, parms)
+	case "Crypt":
+		return r, nil // Raw has undone it
 	case "ASCIIHexDecode", "AHx":
 		return &hexReader{r: r}, nil
 	case "ASCII85Decode", "A85":
@@ -267,4 +269,20 @@ func (a *ascii85Trim) Read(b []byte) (int, error) {
 		return i, nil
 	}
 	return n, err
+}
+
+// Deflate encodes data for the filter FlateDecode.
+func Deflate(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(data); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }

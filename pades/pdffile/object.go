@@ -42,6 +42,8 @@ type Stream struct {
 	Offset int64  // of the raw data in the file; unused when Data is set
 	Length int64  // of the raw data in bytes
 	Data   []byte // raw (encoded) data of a stream that is to be written
+
+	seal seal // how the data in the file is encrypted
 }
 
 // Verbatim is written exactly as given; after writing, Offset tells at which

@@ -30,8 +30,8 @@ func (f *File) objectStream(num uint32) (*objectStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(f.packed) >= keptStreams {
-		clear(f.packed)
+	if f.packed == nil || len(f.packed) >= keptStreams {
+		f.packed = make(map[uint32]*objectStream, keptStreams)
 	}
 	f.packed[num] = s
 	return s, nil

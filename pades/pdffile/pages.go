@@ -184,7 +184,10 @@ func (w *pageWalk) node(o Object, in inherited, depth int) error {
 }
 
 func (w *pageWalk) leaf(ref Ref, d Dict, in inherited) error {
-	if t, ok := d["Type"].(Name); !ok || t != "Page" {
+	switch t, ok := d["Type"].(Name); {
+	case !ok && isNull(d["Type"]):
+		w.f.deviate(-1, "the page in object %d does not say that it is one", ref.Num)
+	case t != "Page":
 		return damaged(-1, "the page tree's object %d is no page", ref.Num)
 	}
 	index := w.next
@@ -211,6 +214,9 @@ func (w *pageWalk) leaf(ref Ref, d Dict, in inherited) error {
 	}
 	return w.visit(p)
 }
+
+// Rect reads a rectangle; null gives one without area.
+func (f *File) Rect(o Object) (Rect, error) { return f.rect(o, Rect{}) }
 
 // rect reads a rectangle with its corners in any order (7.9.5).
 func (f *File) rect(o Object, fallback Rect) (Rect, error) {

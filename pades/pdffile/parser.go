@@ -109,48 +109,56 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func (p *parser) skipSpace() error {
 	comment := false
 	for {
-		c, err := p.peek()
-		if errors.Is(err, errEnd) {
-			return nil
+		for ; p.i < len(p.buf); p.i++ {
+			c := p.buf[p.i]
+			switch {
+			case comment:
+				comment = c != '\n' && c != '\r'
+			case c == '%':
+				comment = true
+			case !isSpace(c):
+				return nil
+			}
 		}
-		if err != nil {
-			return err
+		if _, err := p.peek(); err != nil {
+			return ignoreEnd(err)
 		}
-		switch {
-		case comment:
-			comment = c != '\n' && c != '\r'
-		case c == '%':
-			comment = true
-		case !isSpace(c):
-			return nil
-		}
-		p.i++
 	}
 }
 
-// word reads regular characters up to the next delimiter or white space.
-func (p *parser) word() (string, error) {
-	var room [32]byte
-	w := room[:0]
+// word reads regular characters up to the next delimiter or white space. What
+// it gives holds until the parser reads on.
+func (p *parser) word() ([]byte, error) {
+	i := p.i
+	for i < len(p.buf) && !isSpace(p.buf[i]) && !isDelimiter(p.buf[i]) {
+		i++
+	}
+	if i < len(p.buf) && i-p.i <= maxWord {
+		w := p.buf[p.i:i]
+		p.i = i
+		return w, nil
+	}
+	var w []byte
 	for {
 		c, err := p.peek()
 		if errors.Is(err, errEnd) {
-			break
+			return w, nil
 		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if isSpace(c) || isDelimiter(c) {
-			break
+			return w, nil
 		}
-		if len(w) > 127 {
-			return "", damaged(p.pos(), "a word is longer than 127 characters")
+		if len(w) == maxWord {
+			return nil, damaged(p.pos(), "a word is longer than %d characters", maxWord)
 		}
 		w = append(w, c)
 		p.i++
 	}
-	return string(w), nil
 }
+
+const maxWord = 127
 
 // keyword reads the expected word after optional white space.
 func (p *parser) keyword(want string) error {
@@ -162,7 +170,7 @@ func (p *parser) keyword(want string) error {
 	if err != nil {
 		return err
 	}
-	if got != want {
+	if string(got) != want {
 		return damaged(at, "%q expected, %q found", want, got)
 	}
 	return nil
@@ -177,15 +185,16 @@ func (p *parser) unsigned(what string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := parseUnsigned(w)
+	n, ok := digits(w)
 	if !ok {
 		return 0, damaged(at, "%s expected, %q found", what, w)
 	}
 	return n, nil
 }
 
-func parseUnsigned(w string) (int64, bool) {
-	if w == "" || len(w) > 18 {
+// digits reads a number that is made of digits only.
+func digits(w []byte) (int64, bool) {
+	if len(w) == 0 || len(w) > 18 {
 		return 0, false
 	}
 	var n int64
@@ -247,7 +256,7 @@ func (p *parser) constant() (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch w {
+	switch string(w) {
 	case "true":
 		return Bool(true), nil
 	case "false":
@@ -264,11 +273,11 @@ func (p *parser) number() (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	digits, dots := 0, 0
-	for i := range len(w) {
+	figures, dots := 0, 0
+	for i := range w {
 		switch {
 		case isDigit(w[i]):
-			digits++
+			figures++
 		case w[i] == '.':
 			dots++
 		case i == 0 && (w[i] == '+' || w[i] == '-'):
@@ -276,17 +285,20 @@ func (p *parser) number() (Object, error) {
 			return nil, damaged(at, "%q is not a number", w)
 		}
 	}
-	if digits == 0 || dots > 1 {
+	if figures == 0 || dots > 1 {
 		return nil, damaged(at, "%q is not a number", w)
 	}
+	if n, ok := digits(w); ok {
+		return Integer(n), nil
+	}
 	if dots == 0 {
-		n, err := strconv.ParseInt(w, 10, 64)
+		n, err := strconv.ParseInt(string(w), 10, 64)
 		if err != nil {
 			return nil, damaged(at, "the number %q is too large", w)
 		}
 		return Integer(n), nil
 	}
-	f, err := strconv.ParseFloat(w, 64)
+	f, err := strconv.ParseFloat(string(w), 64)
 	if err != nil {
 		return nil, damaged(at, "%q is not a number", w)
 	}
@@ -322,7 +334,7 @@ func (p *parser) refTail(num Integer) (Object, bool, error) {
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // an overlong word is read again, as itself
 	}
-	gen, ok := parseUnsigned(w)
+	gen, ok := digits(w)
 	if !ok || gen > 65535 {
 		return nil, false, nil
 	}
@@ -332,7 +344,7 @@ func (p *parser) refTail(num Integer) (Object, bool, error) {
 	if c, err := p.peek(); err != nil || c != 'R' {
 		return nil, false, ignoreEnd(err)
 	}
-	if w, err = p.word(); err != nil || w != "R" {
+	if w, err = p.word(); err != nil || string(w) != "R" {
 		return nil, false, err
 	}
 	if num == 0 {

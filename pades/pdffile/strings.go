@@ -2,7 +2,38 @@ package pdffile
 
 import "errors"
 
+// common are names that are not worth an allocation each time.
+var common = func() map[string]Object {
+	m := map[string]Object{}
+	for _, n := range [...]Name{
+		"Type", "Page", "Pages", "Catalog", "Kids", "Count", "Parent", "MediaBox", "CropBox", "Rotate", "Resources", "Contents",
+		"Font", "XObject", "ProcSet", "ExtGState", "ColorSpace", "Annots", "Length", "Filter", "FlateDecode", "DecodeParms",
+		"Size", "Root", "Info", "ID", "Prev", "W", "Index", "XRef", "ObjStm", "N", "First", "Columns", "Predictor",
+		"AcroForm", "Fields", "FT", "Sig", "T", "V", "P", "F", "Rect", "Subtype", "Widget", "Annot", "Metadata", "Lang",
+		"StructTreeRoot", "StructParents", "MarkInfo", "Group", "Outlines", "PageLabels", "Names", "ViewerPreferences",
+	} {
+		m[string(n)] = n
+	}
+	return m
+}()
+
 func (p *parser) name() (Object, error) {
+	// Mostly the whole name is in the window and has no escapes.
+	for i := p.i; i < len(p.buf) && i-p.i <= 64; i++ {
+		c := p.buf[i]
+		if c == '#' {
+			break
+		}
+		if !isSpace(c) && !isDelimiter(c) {
+			continue
+		}
+		b := p.buf[p.i:i]
+		p.i = i
+		if n, ok := common[string(b)]; ok {
+			return n, p.spend(int64(len(b)))
+		}
+		return Name(b), p.spend(int64(len(b)))
+	}
 	var room [48]byte
 	n := room[:0]
 	for {
@@ -15,9 +46,7 @@ func (p *parser) name() (Object, error) {
 		}
 		p.i++
 		if c == '#' {
-			if c, err = p.escapedByte(); err != nil {
-				return nil, err
-			}
+			c = p.escaped()
 		}
 		if n = append(n, c); len(n) > 4096 {
 			return nil, damaged(p.pos(), "a name is longer than 4096 bytes")
@@ -25,22 +54,19 @@ func (p *parser) name() (Object, error) {
 	}
 }
 
-func (p *parser) escapedByte() (byte, error) {
-	at := p.pos()
-	hi, err := p.next()
-	if err != nil {
-		return 0, p.fail(err, "a name")
-	}
-	lo, err := p.next()
-	if err != nil {
-		return 0, p.fail(err, "a name")
-	}
+// escaped reads the two digits behind a # in a name. Where they are missing the
+// # stands for itself, as it did before PDF 1.2.
+func (p *parser) escaped() byte {
+	back := p.pos()
+	hi, err1 := p.next()
+	lo, err2 := p.next()
 	h, ok1 := unhex(hi)
 	l, ok2 := unhex(lo)
-	if !ok1 || !ok2 {
-		return 0, damaged(at, "a name has a broken # escape")
+	if err1 != nil || err2 != nil || !ok1 || !ok2 {
+		p.seek(back)
+		return '#'
 	}
-	return h<<4 | l, nil
+	return h<<4 | l
 }
 
 func unhex(c byte) (byte, bool) {
@@ -56,7 +82,8 @@ func unhex(c byte) (byte, bool) {
 }
 
 func (p *parser) hexString() (Object, error) {
-	var s []byte
+	var room [64]byte
+	s := room[:0]
 	var high byte
 	half := false
 	for {

@@ -1,9 +1,7 @@
 package pdffile
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -115,16 +113,52 @@ func (u *Update) WriteTo(w io.Writer) (int64, error) {
 
 // Bytes gives the bytes that the update appends.
 func (u *Update) Bytes() ([]byte, error) {
-	var b bytes.Buffer
-	_, err := u.AppendTo(&b)
-	return b.Bytes(), err
+	room := 1 << 10
+	for _, p := range u.objects {
+		room += roughSize(p.obj)
+	}
+	out := &appender{base: u.file.size, buf: make([]byte, 0, room)}
+	if err := u.write(out); err != nil {
+		return nil, err
+	}
+	return out.buf, nil
+}
+
+// roughSize guesses how long an object is when it is written, from the large
+// things in it.
+func roughSize(o Object) int {
+	switch v := o.(type) {
+	case *Stream:
+		return len(v.Data) + roughSize(v.Dict)
+	case *Verbatim:
+		return len(v.Data)
+	case Dict:
+		n := 32 * len(v)
+		for _, e := range v {
+			if v, ok := e.(*Verbatim); ok {
+				n += len(v.Data)
+			}
+		}
+		return n
+	case Array:
+		return 12 * len(v)
+	}
+	return 32
 }
 
 // AppendTo writes only the bytes that the update appends.
 func (u *Update) AppendTo(w io.Writer) (int64, error) {
 	out := &appender{w: w, base: u.file.size}
+	if err := u.write(out); err != nil {
+		return out.written, err
+	}
+	err := out.flush()
+	return out.written, err
+}
+
+func (u *Update) write(out *appender) error {
 	if err := u.separate(out); err != nil {
-		return 0, err
+		return err
 	}
 	nums := make([]uint32, 0, len(u.objects)+1)
 	for num := range u.objects {
@@ -133,10 +167,13 @@ func (u *Update) AppendTo(w io.Writer) (int64, error) {
 	slices.Sort(nums)
 	entries := make([]entry, 0, len(nums)+1)
 	for _, num := range nums {
-		p := u.objects[num]
+		p, err := u.sealed(num)
+		if err != nil {
+			return err
+		}
 		entries = append(entries, entry{kind: entryPlain, gen: p.gen, offset: out.pos()})
 		if err := out.object(num, p); err != nil {
-			return out.written, err
+			return err
 		}
 	}
 	start := out.pos()
@@ -150,17 +187,29 @@ func (u *Update) AppendTo(w io.Writer) (int64, error) {
 		err = u.writeTable(out, nums, entries)
 	}
 	if err != nil {
-		return out.written, err
+		return err
 	}
-	out.buf = fmt.Appendf(out.buf, "startxref\n%d\n%%%%EOF\n", start)
-	err = out.flush()
-	return out.written, err
+	out.buf = append(out.buf, "startxref\n"...)
+	out.buf = strconv.AppendInt(out.buf, start, 10)
+	out.buf = append(out.buf, "\n%%EOF\n"...)
+	return nil
+}
+
+// sealed encrypts an object where the file is encrypted.
+func (u *Update) sealed(num uint32) (pending, error) {
+	p := u.objects[num]
+	if s := u.file.security; s != nil {
+		var err error
+		p.obj, err = s.close(u.file, p.obj, Ref{num, p.gen})
+		return p, err
+	}
+	return p, nil
 }
 
 // separate puts a line end between the original's last byte and the update.
 func (u *Update) separate(out *appender) error {
-	var last [1]byte
-	if err := readFull(u.file.src, last[:], u.file.size-1); err != nil {
+	last, err := u.file.bytes(u.file.size-1, 1, nil)
+	if err != nil {
 		return err
 	}
 	if last[0] != '\n' && last[0] != '\r' {
@@ -179,6 +228,9 @@ func (u *Update) trailer() Dict {
 	if !isNull(old["Info"]) {
 		d["Info"] = old["Info"]
 	}
+	if !isNull(old["Encrypt"]) {
+		d["Encrypt"] = old["Encrypt"]
+	}
 	d["ID"] = u.identifier()
 	return d
 }
@@ -186,9 +238,9 @@ func (u *Update) trailer() Dict {
 // identifier keeps the permanent half of the file's /ID and changes the other (14.4).
 func (u *Update) identifier() Array {
 	id, _ := u.file.Resolve(u.file.Trailer()["ID"])
-	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %d %v", u.file.size, u.file.sections[0].Offset, u.next, id)
-	changed := String(h.Sum(nil)[:16])
+	numbers := Array{Integer(u.file.size), Integer(u.file.sections[0].Offset), Integer(u.next), id}
+	sum := sha256.Sum256(AppendObject(nil, numbers, 0))
+	changed := String(sum[:16])
 	if a, ok := id.(Array); ok && len(a) == 2 {
 		return Array{a[0], changed}
 	}
@@ -199,12 +251,16 @@ func (u *Update) writeTable(out *appender, nums []uint32, entries []entry) error
 	out.buf = append(out.buf, "xref\n"...)
 	for i := 0; i < len(nums); {
 		n := run(nums[i:])
-		out.buf = fmt.Appendf(out.buf, "%d %d\n", nums[i], n)
+		out.buf = strconv.AppendInt(out.buf, int64(nums[i]), 10)
+		out.buf = strconv.AppendInt(append(out.buf, ' '), int64(n), 10)
+		out.buf = append(out.buf, '\n')
 		for _, e := range entries[i : i+n] {
 			if e.offset > 9_999_999_999 {
 				return overLimit("the file is too large for a cross-reference table")
 			}
-			out.buf = fmt.Appendf(out.buf, "%010d %05d n\r\n", e.offset, e.gen)
+			out.buf = appendPadded(out.buf, e.offset, 10)
+			out.buf = appendPadded(append(out.buf, ' '), int64(e.gen), 5)
+			out.buf = append(out.buf, " n\r\n"...)
 		}
 		i += n
 	}
@@ -212,6 +268,19 @@ func (u *Update) writeTable(out *appender, nums []uint32, entries []entry) error
 	out.buf = AppendObject(out.buf, u.trailer(), 0)
 	out.buf = append(out.buf, '\n')
 	return nil
+}
+
+// appendPadded appends a number with leading zeros.
+func appendPadded(b []byte, n int64, digits int) []byte {
+	start := len(b)
+	for range digits {
+		b = append(b, '0')
+	}
+	for i := len(b) - 1; i >= start && n > 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
 }
 
 // run counts the consecutive numbers at the beginning of nums.
@@ -251,6 +320,7 @@ func (u *Update) writeXRefStream(out *appender, self Ref, nums []uint32, entries
 }
 
 // appender counts what it writes, so that objects know their place in the file.
+// Without a writer it keeps everything in buf.
 type appender struct {
 	w       io.Writer
 	base    int64
@@ -267,7 +337,7 @@ func (a *appender) object(num uint32, p pending) error {
 	a.buf = append(a.buf, " obj\n"...)
 	a.buf = AppendObject(a.buf, p.obj, a.base+a.written)
 	a.buf = append(a.buf, "\nendobj\n"...)
-	if len(a.buf) < 1<<16 {
+	if a.w == nil || len(a.buf) < 1<<16 {
 		return nil
 	}
 	return a.flush()

@@ -2,7 +2,6 @@ package pdffont
 
 import (
 	"bytes"
-	"compress/zlib"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -41,7 +40,7 @@ func (e *Embedded) Add(gid uint16, r rune) uint16 {
 // Close writes the font's objects into the update.
 func (e *Embedded) Close() error {
 	program := e.face.subset(e.used)
-	packed, err := deflate(program)
+	packed, err := pdffile.Deflate(program)
 	if err != nil {
 		return err
 	}
@@ -114,19 +113,4 @@ func (e *Embedded) toUnicode() []byte {
 	}
 	b.WriteString("endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend")
 	return b.Bytes()
-}
-
-func deflate(data []byte) ([]byte, error) {
-	var b bytes.Buffer
-	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := z.Write(data); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }

@@ -23,6 +23,7 @@ type CA struct {
 	Root, Issuer *x509.Certificate
 	rootKey, key crypto.Signer
 	serial       int64
+	now          time.Time
 }
 
 // Identity is a key with its chain: the certificate first, the root last.
@@ -32,8 +33,11 @@ type Identity struct {
 }
 
 // New makes a root and an intermediate authority with P-256 keys.
-func New() (*CA, error) {
-	ca := &CA{serial: 100}
+func New() (*CA, error) { return NewAt(Now) }
+
+// NewAt is New with certificates that are valid around another moment.
+func NewAt(now time.Time) (*CA, error) {
+	ca := &CA{serial: 100, now: now}
 	var err error
 	if ca.rootKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
@@ -45,7 +49,7 @@ func New() (*CA, error) {
 		c := ca.template(name)
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-		c.NotBefore, c.NotAfter = Now.AddDate(-5, 0, 0), Now.AddDate(10, 0, 0)
+		c.NotBefore, c.NotAfter = now.AddDate(-5, 0, 0), now.AddDate(10, 0, 0)
 		return c
 	}
 	root := authority("Test root")
@@ -61,7 +65,7 @@ func (ca *CA) template(name string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(ca.serial),
 		Subject:      pkix.Name{CommonName: name, Organization: []string{"Paraph tests"}},
-		NotBefore:    Now.AddDate(-1, 0, 0), NotAfter: Now.AddDate(2, 0, 0),
+		NotBefore:    ca.now.AddDate(-1, 0, 0), NotAfter: ca.now.AddDate(2, 0, 0),
 	}
 }
 
@@ -100,6 +104,11 @@ func (ca *CA) Issue(name, kind string, change ...func(*x509.Certificate)) (Ident
 	if err != nil {
 		return Identity{}, err
 	}
+	return ca.IssueFor(name, key, change...)
+}
+
+// IssueFor is Issue for a key that is there already.
+func (ca *CA) IssueFor(name string, key crypto.Signer, change ...func(*x509.Certificate)) (Identity, error) {
 	c := ca.template(name)
 	c.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 	for _, f := range change {

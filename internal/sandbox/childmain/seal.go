@@ -26,6 +26,8 @@ type Seal struct {
 	Name   string     `json:"name"`
 	Reason string     `json:"reason"`
 	Marks  []SealMark `json:"marks,omitempty"` // drawn into the pages; none where the file carries a signature
+
+	TokenSize int `json:"token_size,omitempty"` // room for a time stamp in bytes; 0: none is to come
 }
 
 // SealMark is one signer's visible mark. Lengths are points from the upper left
@@ -70,7 +72,7 @@ func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason}
+	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason, Protect: pades.Protect{TokenSize: seal.TokenSize}}
 	for _, der := range seal.Chain {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {

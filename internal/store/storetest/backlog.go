@@ -12,7 +12,6 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // waiting makes n rows of a flow, due one after the other.
@@ -45,7 +44,7 @@ func claim(t testing.TB, s *service.Service, kind string, n int) []service.Backl
 }
 
 // backlog: one row's way through hands that fail, stop and come too late.
-func backlog(t *testing.T, s *store.Store) {
+func backlog(t *testing.T, s service.Store) {
 	kind, svc := newID("kind"), commands(s, clock.NewFake(Start))
 	rows := waiting(kind, org, "t", "u", 3)
 	enqueue(t, s, rows)
@@ -115,7 +114,7 @@ func errorsOf(errs ...error) error {
 
 // shares: turns go by weight, a flood does not keep a newcomer out, a type's
 // limit holds, and no organisation has more by dividing itself.
-func shares(t *testing.T, s *store.Store) {
+func shares(t *testing.T, s service.Store) {
 	kind, svc := newID("kind"), commands(s, clock.NewFake(Start))
 	org, other := "org_one", "org_two" // whose units no other test counts
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
@@ -160,7 +159,7 @@ func shares(t *testing.T, s *store.Store) {
 
 // deaths: what its process took down with it waits again; after a few times it is
 // suspected, and kept apart from the turns of the others.
-func deaths(t *testing.T, s *store.Store) {
+func deaths(t *testing.T, s service.Store) {
 	now := clock.NewFake(Start)
 	kind, svc := newID("kind"), commands(s, now)
 	rows := waiting(kind, org, "t", "u", 1)
@@ -211,7 +210,7 @@ func deaths(t *testing.T, s *store.Store) {
 
 // parts: an operation lets go and waits until the last of its parts has ended,
 // whoever has them, and is then the first of its flow. Its document counts as one.
-func parts(t *testing.T, s *store.Store) {
+func parts(t *testing.T, s service.Store) {
 	const org = "org_parts"
 	now := clock.NewFake(Start)
 	kind, svc := newID("kind"), commands(s, now)
@@ -343,7 +342,7 @@ func (openBox) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // kept: many processes keep pages of one operation at once; none is refused, and
 // the operation says how many there are.
-func kept(t *testing.T, s *store.Store) {
+func kept(t *testing.T, s service.Store) {
 	const pages = 40
 	svc := service.New(service.Config{Store: s, Clock: clock.NewFake(Start), Log: slog.New(slog.DiscardHandler), Box: openBox{}})
 	op := service.Operation{ID: newID("op"), Org: org, Unit: "kept", Kind: service.OpCapture, State: service.OperationRunning, CreatedAt: at(1), Revision: 1}

@@ -13,11 +13,10 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // failures: what fails undoes itself and nothing else.
-func failures(t *testing.T, s *store.Store) {
+func failures(t *testing.T, s service.Store) {
 	setting := func(key string) (v string) {
 		read(t, s, func(ctx context.Context, tx service.Reader) (err error) {
 			if v, err = tx.Setting(ctx, key); fault.KindOf(err) == fault.NotFound {
@@ -72,7 +71,7 @@ func failures(t *testing.T, s *store.Store) {
 }
 
 // race: of many that change one row at once each wins exactly once.
-func race(t *testing.T, s *store.Store) {
+func race(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "race"))
 	const callers = 16
 	var start, done sync.WaitGroup
@@ -127,7 +126,7 @@ func race(t *testing.T, s *store.Store) {
 }
 
 // writers: 64 callers at once; some fail, some panic, and exactly the others stay.
-func writers(t *testing.T, s *store.Store) {
+func writers(t *testing.T, s service.Store) {
 	var done sync.WaitGroup
 	for caller := range 64 {
 		done.Go(func() {
@@ -183,7 +182,7 @@ func writers(t *testing.T, s *store.Store) {
 }
 
 // snapshot: a reader sees one moment, whatever is written meanwhile.
-func snapshot(t *testing.T, s *store.Store) {
+func snapshot(t *testing.T, s service.Store) {
 	set := func(v string) {
 		write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.SetSetting(ctx, "snap", v) })
 	}
@@ -205,7 +204,7 @@ func snapshot(t *testing.T, s *store.Store) {
 	})
 }
 
-func characters(t *testing.T, s *store.Store) {
+func characters(t *testing.T, s service.Store) {
 	for name, v := range map[string]string{"zero byte": "a\x00b", "not UTF-8": "a\xffb"} {
 		err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error { return tx.SetSetting(ctx, "c", v) })
 		refused(t, err, fault.Invalid, "bad_character")
@@ -229,7 +228,7 @@ func characters(t *testing.T, s *store.Store) {
 }
 
 // claims: of many requests under one key one works and the others get its result.
-func claims(t *testing.T, s *store.Store) {
+func claims(t *testing.T, s service.Store) {
 	r := service.IdempotencyRecord{Client: "c", Route: "r", Key: newID("k"), Digest: []byte{1}, CreatedAt: at(0), ExpiresAt: at(10)}
 	var done sync.WaitGroup
 	var first, replayed atomic.Int64
@@ -237,11 +236,11 @@ func claims(t *testing.T, s *store.Store) {
 		done.Go(func() {
 			var mine bool
 			err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
-				earlier, err := tx.ClaimIdempotency(ctx, r)
-				if err != nil {
-					return err
-				}
-				if mine = earlier == nil; !mine {
+				earlier, err := tx.Idempotency(ctx, r.Client, r.Route, r.Key, at(0))
+				if mine = fault.KindOf(err) == fault.NotFound; !mine {
+					if err != nil {
+						return err
+					}
 					if string(earlier.Result) != "result" {
 						t.Errorf("the twin's result is %q", earlier.Result)
 					}
@@ -249,7 +248,7 @@ func claims(t *testing.T, s *store.Store) {
 				}
 				d := r
 				d.Result = []byte("result")
-				return tx.FinishIdempotency(ctx, d)
+				return tx.KeepIdempotency(ctx, d)
 			})
 			switch {
 			case err != nil:

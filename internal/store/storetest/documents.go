@@ -13,7 +13,6 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 var errBoom = errors.New("boom")
@@ -25,7 +24,7 @@ func same(t testing.TB, what string, got, want any) {
 	}
 }
 
-func documents(t *testing.T, s *store.Store) {
+func documents(t *testing.T, s service.Store) {
 	full, empty := newDocument(org, "docs"), document.Document{ID: newID("doc"), Org: org, Unit: "docs", State: document.Draft}
 	full.ExternalID = "PO-7"
 	put(t, s, full)
@@ -94,7 +93,7 @@ func documents(t *testing.T, s *store.Store) {
 	refused(t, err, fault.Conflict, "external_id_taken")
 }
 
-func lists(t *testing.T, s *store.Store) {
+func lists(t *testing.T, s service.Store) {
 	var all []document.Document
 	for i := range 30 {
 		d := newDocument(org, []string{"l_buy", "l_sell", "l_fin"}[i%3])
@@ -184,7 +183,7 @@ func lists(t *testing.T, s *store.Store) {
 	})
 }
 
-func versions(t *testing.T, s *store.Store) {
+func versions(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "ver"))
 	want := []document.Version{
 		{DocumentID: d.ID, Org: org, No: 1, Kind: document.Original, MediaType: "image/png", FileName: "ä.png", Blob: newID("blb"), SHA256: "aa", Size: 1 << 40, CreatedAt: at(1)},
@@ -258,7 +257,7 @@ func versions(t *testing.T, s *store.Store) {
 	}
 }
 
-func search(t *testing.T, s *store.Store) {
+func search(t *testing.T, s service.Store) {
 	texts := map[string]string{
 		"a": "Rechnung Nr. 4711\nMüller & Söhne   Straße 5, 100% sicher a_b",
 		"b": "rechnung über Äpfel; eﬃzient C:\\temp it's \"quoted\"",
@@ -325,7 +324,7 @@ func search(t *testing.T, s *store.Store) {
 	same(t, "part", names(service.PageQuery{Org: org, Units: []string{}, Principal: "reader@example.org", Text: "rechnung", Limit: 20}), []string{"a1"})
 }
 
-func settings(t *testing.T, s *store.Store) {
+func settings(t *testing.T, s service.Store) {
 	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", Weight: 3, CreatedAt: at(1)}
 	kind := document.Type{Org: org, Name: "invoice", Title: "Invoice", Schema: json.RawMessage(`{"type":  "object"}`), Weight: 2, CreatedAt: at(1), UpdatedAt: at(2)}
 	key := service.Key{ID: newID("key"), Org: org, Unit: "buying", Class: "standard", MasterID: "m1", Wrapped: []byte{7}, CreatedAt: at(1)}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 // number gives all waiting entries their numbers, with hashes that are merely different.
@@ -39,7 +39,7 @@ func number(ctx context.Context, tx service.Tx, epoch int64) error {
 	return tx.Number(ctx, n)
 }
 
-func entries(t *testing.T, s *store.Store) {
+func entries(t *testing.T, s service.Store) {
 	docA, docB := newID("doc"), newID("doc")
 	kinds := []journal.Kind{journal.DocumentCreated, journal.TaskOpened, journal.ClientCreated}
 	var all []journal.Entry
@@ -214,7 +214,7 @@ func numbering(t *testing.T, open Open) {
 	write(t, s, func(ctx context.Context, tx service.Tx) error { return number(ctx, tx, 4) })
 }
 
-func operations(t *testing.T, s *store.Store) {
+func operations(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "ops"))
 	op := service.Operation{ID: newID("op"), Org: org, Unit: "ops", Kind: service.OpSeal, DocumentID: d.ID, EnvelopeID: "env_1", State: service.OperationPending,
 		Step: "s", Done: 1, Total: 2, Attempts: 3, Code: "c", Reason: "r", Retryable: true, CreatedAt: at(1), Revision: 1}
@@ -258,52 +258,50 @@ func operations(t *testing.T, s *store.Store) {
 	})
 }
 
-func idempotency(t *testing.T, s *store.Store) {
+func idempotency(t *testing.T, s service.Store) {
 	r := service.IdempotencyRecord{Client: "c", Route: "POST /v1/x", Key: newID("k"), Digest: []byte{1}, CreatedAt: at(0), ExpiresAt: at(10)}
-	claim := func(r service.IdempotencyRecord) (earlier *service.IdempotencyRecord) {
-		write(t, s, func(ctx context.Context, tx service.Tx) (err error) {
-			earlier, err = tx.ClaimIdempotency(ctx, r)
-			return err
-		})
-		return earlier
+	r.Result = []byte("result")
+	keep := func(r service.IdempotencyRecord) error {
+		return s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error { return tx.KeepIdempotency(ctx, r) })
 	}
-	write(t, s, func(ctx context.Context, tx service.Tx) error {
-		earlier, err := tx.ClaimIdempotency(ctx, r)
-		if earlier != nil || err != nil {
-			t.Errorf("first claim: %v, %v", earlier, err)
-		}
-		done := r
-		done.Result = []byte("result")
-		return tx.FinishIdempotency(ctx, done)
-	})
-	want := r
-	want.Result = []byte("result")
+	kept := func(r service.IdempotencyRecord, now time.Time) (found service.IdempotencyRecord, err error) {
+		read(t, s, func(ctx context.Context, tx service.Reader) error {
+			found, err = tx.Idempotency(ctx, r.Client, r.Route, r.Key, now)
+			return nil
+		})
+		return found, err
+	}
+	if err := keep(r); err != nil {
+		t.Errorf("a new key: %v", err)
+	}
+	found, err := kept(r, at(9))
+	if err != nil {
+		t.Error(err)
+	}
+	same(t, "kept", found, r)
+	_, err = kept(r, at(10))
+	gone(t, "a key that has run out", err)
 	again := r
 	again.Digest = []byte{2}
-	if got := claim(again); got == nil {
-		t.Error("a known key was claimed again")
-	} else {
-		same(t, "earlier", *got, want)
-	}
+	refused(t, keep(again), fault.Conflict, "stale")
 	elsewhere := r
 	elsewhere.Client = "d"
-	if claim(elsewhere) != nil {
-		t.Error("another client's key is in the way")
+	_, err = kept(elsewhere, at(0))
+	gone(t, "another client's key", err)
+	if err := keep(elsewhere); err != nil {
+		t.Errorf("another client's key is in the way: %v", err)
 	}
 	later := r
 	later.CreatedAt, later.ExpiresAt = at(11), at(20)
-	if claim(later) != nil {
-		t.Error("a key that has run out is in the way")
+	if err := keep(later); err != nil {
+		t.Errorf("a key that has run out is in the way: %v", err)
 	}
-	missing := r
-	missing.Key = "none"
-	gone(t, "finish of an unclaimed key", s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error { return tx.FinishIdempotency(ctx, missing) }))
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		_, err := tx.PurgeExpired(ctx, at(21), at(21))
 		return err
 	})
-	if claim(r) != nil {
-		t.Error("a purged key is in the way")
+	if err := keep(r); err != nil {
+		t.Errorf("a purged key is in the way: %v", err)
 	}
 }
 

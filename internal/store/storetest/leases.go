@@ -11,7 +11,6 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store"
 )
 
 func take(t *testing.T, s service.Store, name, holder string, ttl time.Duration) (epoch int64, held bool) {
@@ -23,7 +22,7 @@ func take(t *testing.T, s service.Store, name, holder string, ttl time.Duration)
 	return epoch, held
 }
 
-func leases(t *testing.T, s *store.Store) {
+func leases(t *testing.T, s service.Store) {
 	for i, step := range []struct {
 		holder string
 		ttl    time.Duration
@@ -42,7 +41,7 @@ func leases(t *testing.T, s *store.Store) {
 }
 
 // releases: who lets go of a lease is followed at once, under a higher epoch.
-func releases(t *testing.T, s *store.Store) {
+func releases(t *testing.T, s service.Store) {
 	release := func(holder string) {
 		write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.Release(ctx, "released", holder) })
 	}
@@ -72,7 +71,7 @@ func releases(t *testing.T, s *store.Store) {
 // heldToTheEnd: a lease that a transaction has taken changes hands only after
 // the transaction, though its time runs out within it; and what the transaction
 // says of the log is seen by nobody before its end.
-func heldToTheEnd(t *testing.T, s *store.Store) {
+func heldToTheEnd(t *testing.T, s service.Store) {
 	take(t, s, "paused", "one", 0)
 	head := func() (h service.LogHead) {
 		read(t, s, func(ctx context.Context, tx service.Reader) (err error) { h, err = tx.LogHead(ctx); return err })
@@ -136,7 +135,7 @@ func heldToTheEnd(t *testing.T, s *store.Store) {
 
 // fencing works on a database whose log only it writes to: nobody numbers who
 // does not hold the sequencer's lease at its present epoch.
-func fencing(t *testing.T, s *store.Store) {
+func fencing(t *testing.T, s service.Store) {
 	for range 5 { // beyond the epochs that the tests before it made up
 		take(t, s, service.LeaseSequencer, "zero", 0)
 		take(t, s, service.LeaseSequencer, "one", 0)
@@ -180,7 +179,7 @@ func fencing(t *testing.T, s *store.Store) {
 }
 
 // cursors move on only: what one dispatcher did, another does not do again.
-func cursors(t *testing.T, s *store.Store) {
+func cursors(t *testing.T, s service.Store) {
 	set := func(next int64) error {
 		return s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error { return tx.SetCursor(ctx, "moves", next) })
 	}
@@ -198,7 +197,7 @@ func cursors(t *testing.T, s *store.Store) {
 }
 
 // present: a process says that it is there, and what it leads.
-func present(t *testing.T, s *store.Store) {
+func present(t *testing.T, s service.Store) {
 	p := service.Process{ID: "host-1-x", Roles: []string{"api", "work"}, Version: "v1", StartedAt: at(3)}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return errors.Join(tx.SeeProcess(ctx, p), tx.SeeProcess(ctx, service.Process{ID: "host-2-y", Roles: []string{"sequencer"}, StartedAt: at(4)}))

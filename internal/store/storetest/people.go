@@ -10,10 +10,9 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
-	"github.com/paraph/paraph/internal/store"
 )
 
-func approvals(t *testing.T, s *store.Store) {
+func approvals(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "apr"))
 	a := newApproval(d, "apr1@example.org", "apr2@example.org")
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
@@ -86,7 +85,7 @@ func approvals(t *testing.T, s *store.Store) {
 	})
 }
 
-func envelopes(t *testing.T, s *store.Store) {
+func envelopes(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "env"))
 	e := newEnvelope(d, "env1@example.org", "env2@example.org", "env0@example.org")
 	link := signing.Link{TokenHash: signing.HashToken(e.ID), Org: org, EnvelopeID: e.ID, RecipientID: e.Recipients[0].ID, Channel: "email", CreatedAt: at(1), ExpiresAt: at(2)}
@@ -168,7 +167,7 @@ func envelopes(t *testing.T, s *store.Store) {
 	})
 }
 
-func tenants(t *testing.T, s *store.Store) {
+func tenants(t *testing.T, s service.Store) {
 	d := put(t, s, newDocument(org, "ten"))
 	a, e := newApproval(d, "ten@example.org"), newEnvelope(d, "ten@example.org")
 	op := service.Operation{ID: newID("op"), Org: org, Kind: service.OpCapture, DocumentID: d.ID, State: service.OperationPending, Revision: 1}

@@ -62,20 +62,43 @@ func With(c clock.Clock) func(*store.Options) {
 
 // Run holds a store to every promise of service.Store.
 func Run(t *testing.T, open Open) {
-	s := open()
+	run(t, open, func(s *store.Store) service.Store { return s })
+}
+
+func run(t *testing.T, open Open, as func(*store.Store) service.Store, without ...string) {
+	s := as(open())
 	seed(t, s)
-	for name, test := range map[string]func(*testing.T, *store.Store){
+	tests := map[string]func(*testing.T, service.Store){
 		"documents": documents, "lists": lists, "search": search, "versions": versions, "settings": settings,
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths, "parts": parts, "kept": kept,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses,
-	} {
+	}
+	for _, name := range without {
+		delete(tests, name)
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
+	t.Run("proposals", func(t *testing.T) { proposals(t, s) })
 	t.Run("processes", func(t *testing.T) { processes(t, open) })
 	t.Run("numbering", func(t *testing.T) { numbering(t, open) })
 	t.Run("held to the end", func(t *testing.T) { heldToTheEnd(t, open()) })
 	t.Run("fencing", func(t *testing.T) { fencing(t, open()) })
+}
+
+// RunProposing holds Propose to what Write promises. Left out are the tests that
+// ask, inside a command, how its own writes ended: a proposal learns that later.
+func RunProposing(t *testing.T, open Open) {
+	run(t, open, func(s *store.Store) service.Store { return proposing{s} }, "documents", "settings", "approvals", "envelopes", "operations", "failures")
+}
+
+// proposing proposes what it is to write.
+type proposing struct{ *store.Store }
+
+// Write implements service.Store.
+func (p proposing) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	return p.Propose(ctx, fn)
 }
 
 func write(t testing.TB, s service.Store, fn func(ctx context.Context, tx service.Tx) error) {

@@ -10,9 +10,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Template is all of a SignedData but the signature value.
@@ -20,6 +17,10 @@ type Template struct {
 	Scheme Scheme
 	Hash   crypto.Hash         // of the document and the signed attributes
 	Chain  []*x509.Certificate // the signer's certificate first
+
+	ContentType asn1.ObjectIdentifier // nil: data
+	Content     []byte                // carried inside; nil: the signature is detached
+	Bare        bool                  // no certificates inside
 }
 
 // Check tells whether the key of the signer's certificate fits scheme and
@@ -65,142 +66,157 @@ func (t Template) MaxSignature() int {
 	return ed25519.SignatureSize
 }
 
-// derSize is the size of a DER value with n bytes of content.
-func derSize(n int) int {
-	switch {
-	case n < 128:
-		return n + 2
-	case n < 256:
-		return n + 3
-	case n < 1<<16:
-		return n + 4
-	}
-	return n + 5
-}
-
 // SignedAttributes gives the DER of the attributes as a SET OF, which is what is signed.
 func (t Template) SignedAttributes(digest []byte) ([]byte, error) {
-	attrs := [][]byte{}
-	for _, a := range []struct {
-		oid   asn1.ObjectIdentifier
-		value func(*cryptobyte.Builder)
-	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) }},
-		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
-		{oidSigningCertV2, t.signingCertificate},
-	} {
-		var b cryptobyte.Builder
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(a.oid)
-			b.AddASN1(cbasn1.SET, a.value)
-		})
-		der, err := b.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		attrs = append(attrs, der)
+	a, err := t.Attributes()
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6)
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-		for _, a := range attrs {
-			b.AddBytes(a)
+	return a.With(digest), nil
+}
+
+// Attributes are signed attributes that wait for the document's digest.
+type Attributes struct {
+	der []byte
+	at  int // of the digest
+}
+
+// Attributes makes the attributes, all but the digest.
+func (t Template) Attributes() (Attributes, error) {
+	contentType := derData
+	if t.ContentType != nil {
+		var err error
+		if contentType, err = asn1.Marshal(t.ContentType); err != nil {
+			return Attributes{}, err
 		}
-	})
-	return b.Bytes()
+	}
+	digest := tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, make([]byte, t.Hash.Size()))))
+	attrs := [][]byte{tlv(derSequence, derContentType, tlv(derSet, contentType)), digest, t.signingCertificate()}
+	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6); the digest decides nothing there
+	a := Attributes{der: tlv(derSet, attrs...)}
+	a.at = len(a.der)
+	for i := len(attrs) - 1; i >= 0; i-- {
+		if &attrs[i][0] == &digest[0] {
+			a.at -= t.Hash.Size()
+			break
+		}
+		a.at -= len(attrs[i])
+	}
+	return a, nil
 }
 
-// signingCertificate writes SigningCertificateV2 with one ESSCertIDv2 (RFC 5035,
-// 4). SHA-256 is its default digest and therefore left out in DER.
-func (t Template) signingCertificate(b *cryptobyte.Builder) {
+// With puts the digest in, in place, and gives the DER.
+func (a Attributes) With(digest []byte) []byte {
+	copy(a.der[a.at:], digest)
+	return a.der
+}
+
+// signingCertificate is the attribute of that name, with one ESSCertIDv2 (RFC
+// 5035, 4). SHA-256 is its default digest and therefore left out in DER.
+func (t Template) signingCertificate() []byte {
 	cert := t.Chain[0]
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				if t.Hash != crypto.SHA256 {
-					addAlgorithm(b, hashOID(t.Hash))
-				}
-				h := t.Hash.New()
-				h.Write(cert.Raw)
-				b.AddASN1OctetString(h.Sum(nil))
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1(cbasn1.Tag(4).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-							b.AddBytes(cert.RawIssuer)
-						})
-					})
-					b.AddASN1BigInt(cert.SerialNumber)
-				})
-			})
-		})
-	})
-}
-
-func addAlgorithm(b *cryptobyte.Builder, oid asn1.ObjectIdentifier) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid) })
+	var algorithm []byte
+	if t.Hash != crypto.SHA256 {
+		algorithm = derDigests[t.Hash]
+	}
+	h := t.Hash.New()
+	h.Write(cert.Raw)
+	issuer := tlv(derSequence, tlv(derSequence, tlv(derContext4, cert.RawIssuer)), integer(cert.SerialNumber))
+	id := node(derSequence, pieces{algorithm, tlv(derOctets, h.Sum(nil)), issuer})
+	value := node(derSet, node(derSequence, node(derSequence, id)))
+	return slices.Concat(node(derSequence, pieces{derSigningCert}, value)...)
 }
 
 // Build assembles the SignedData from the signed attributes and their signature.
 func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
-	algorithm, err := signatureAlgorithm(t.Scheme, t.Hash)
-	if err != nil {
-		return nil, err
-	}
-	implicit := bytes.Clone(signedAttrs)
-	implicit[0] = 0xA0 // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oidSignedData)
-		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, hashOID(t.Hash)) })
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
-				b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), t.addCertificates)
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-					t.addSignerInfo(b, algorithm, implicit, signature)
-				})
-			})
-		})
-	})
-	return b.Bytes()
+	return t.BuildStamped(signedAttrs, signature, nil)
 }
 
-// addCertificates includes the chain without its root: the verifier has to
-// have that already, and a copy that no signature protects could be changed.
-func (t Template) addCertificates(b *cryptobyte.Builder) {
-	var certs [][]byte
+// BuildStamped is Build with a timestamp token over the signature, or nil.
+func (t Template) BuildStamped(signedAttrs, signature, token []byte) ([]byte, error) {
+	p, err := t.signedData(signedAttrs, signature, token)
+	return slices.Concat(p...), err
+}
+
+func (t Template) signedData(signedAttrs, signature, token []byte) (pieces, error) {
+	algorithm, digest := derSchemes[schemeHash{t.Scheme, t.Hash}], derDigests[t.Hash]
+	if algorithm == nil || len(signedAttrs) == 0 {
+		return nil, fmt.Errorf("%v with %v cannot be written", t.Scheme, t.Hash)
+	}
+	head := pieces{derVersion1, tlv(derSet, digest), derDataContent}
+	if t.ContentType != nil { // content that is not data (RFC 5652, 5.1)
+		contentType, err := asn1.Marshal(t.ContentType)
+		if err != nil {
+			return nil, err
+		}
+		var content []byte
+		if t.Content != nil {
+			content = tlv(derContext0, tlv(derOctets, t.Content))
+		}
+		head[0], head[2] = derVersion3, tlv(derSequence, contentType, content)
+	}
+	signer := node(derSet, t.signerInfo(digest, algorithm, signedAttrs, signature, token))
+	body := node(derContext0, node(derSequence, head, t.certificates(), signer))
+	return node(derSequence, pieces{derSignedData}, body), nil
+}
+
+func (t Template) certificates() pieces {
+	if t.Bare {
+		return nil
+	}
+	return node(derContext0, t.included())
+}
+
+// included is the chain without its root: the verifier has to have that already,
+// and a copy that no signature protects could be changed.
+func (t Template) included() pieces {
+	certs := make(pieces, 0, len(t.Chain))
 	for i, c := range t.Chain {
 		if i == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
 			certs = append(certs, c.Raw)
 		}
 	}
 	slices.SortFunc(certs, bytes.Compare)
-	for _, c := range slices.CompactFunc(certs, bytes.Equal) {
-		b.AddBytes(c)
-	}
+	return slices.CompactFunc(certs, bytes.Equal)
 }
 
-func (t Template) addSignerInfo(b *cryptobyte.Builder, algorithm, attrs, signature []byte) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(1)
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(t.Chain[0].RawIssuer)
-			b.AddASN1BigInt(t.Chain[0].SerialNumber)
-		})
-		addAlgorithm(b, hashOID(t.Hash))
-		b.AddBytes(attrs)
-		b.AddBytes(algorithm)
-		b.AddASN1OctetString(signature)
-	})
+func (t Template) signerInfo(digest, algorithm, attrs, signature, token []byte) pieces {
+	var unsigned pieces
+	if token != nil {
+		unsigned = node(derContext1, node(derSequence, pieces{derTimestamp}, node(derSet, pieces{token})))
+	}
+	return node(derSequence, pieces{
+		derVersion1,
+		tlv(derSequence, t.Chain[0].RawIssuer, integer(t.Chain[0].SerialNumber)),
+		digest, {derContext0}, attrs[1:], // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
+		algorithm, header(derOctets, len(signature)), signature,
+	}, unsigned)
 }
 
 // MaxSize is the size of the largest SignedData that Build can give.
 func (t Template) MaxSize() (int, error) {
-	attrs, err := t.SignedAttributes(make([]byte, t.Hash.Size()))
+	a, err := t.Attributes()
 	if err != nil {
 		return 0, err
 	}
-	der, err := t.Build(attrs, make([]byte, t.MaxSignature()))
-	return len(der), err
+	return t.MaxStamped(a, 0), nil
+}
+
+// MaxStamped is the size of the largest detached SignedData over data, with
+// these attributes and a timestamp token of at most so many bytes; 0 is without
+// one. It counts what signedData writes.
+func (t Template) MaxStamped(a Attributes, token int) int {
+	unsigned := 0
+	if token > 0 {
+		unsigned = derSize(derSize(len(derTimestamp) + derSize(token)))
+	}
+	digest := len(derDigests[t.Hash])
+	signer := derSize(len(derVersion1) + derSize(len(t.Chain[0].RawIssuer)+len(integer(t.Chain[0].SerialNumber))) + digest + len(a.der) +
+		len(derSchemes[schemeHash{t.Scheme, t.Hash}]) + derSize(t.MaxSignature()) + unsigned)
+	certs := 0
+	for _, c := range t.included() {
+		certs += len(c)
+	}
+	body := derSize(len(derVersion1) + derSize(digest) + len(derDataContent) + derSize(certs) + derSize(signer))
+	return derSize(len(derSignedData) + derSize(body))
 }

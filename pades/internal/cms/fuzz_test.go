@@ -1,6 +1,7 @@
 package cms
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"testing"
@@ -70,4 +71,74 @@ func FuzzParse(f *testing.F) {
 			_ = s.Verify(cert) // must not panic, whatever it says
 		}
 	})
+}
+
+// TestDefinite: indefinite lengths and strings in pieces become DER, and DER stays.
+func TestDefinite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want, rest []byte }{
+		{[]byte{0x30, 3, 2, 1, 5, 0, 0}, []byte{0x30, 3, 2, 1, 5}, []byte{0, 0}},
+		{[]byte{0x30, 0x80, 2, 1, 5, 0, 0, 9}, []byte{0x30, 3, 2, 1, 5}, []byte{9}},
+		{[]byte{0x30, 0x80, 0xA0, 0x80, 0x24, 0x80, 4, 1, 'a', 4, 2, 'b', 'c', 0, 0, 0, 0, 0, 0}, []byte{0x30, 7, 0xA0, 5, 4, 3, 'a', 'b', 'c'}, nil},
+		{[]byte{0x30, 0x81, 3, 2, 1, 5}, []byte{0x30, 0x81, 3, 2, 1, 5}, nil},
+	} {
+		der, rest, err := Definite(c.in)
+		if err != nil || !bytes.Equal(der, c.want) || !bytes.Equal(rest, c.rest) {
+			t.Errorf("%x becomes %x and %x, %v", c.in, der, rest, err)
+		}
+	}
+	for _, bad := range [][]byte{nil, {0x30}, {0x30, 5, 1}, {0x30, 0x80, 2, 1, 5}, {4, 0x80, 0, 0}, {0x24, 0x80, 2, 1, 5, 0, 0}, {0x1F, 1, 1}, {0x30, 0x85, 1, 1, 1, 1, 1}} {
+		if _, _, err := Definite(bad); err == nil {
+			t.Errorf("%x is taken", bad)
+		}
+	}
+}
+
+func FuzzDefinite(f *testing.F) {
+	f.Add([]byte{0x30, 0x80, 0x24, 0x80, 4, 1, 'a', 4, 2, 'b', 'c', 0, 0, 2, 1, 5, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		der, _, err := Definite(b)
+		if err != nil {
+			return
+		}
+		again, rest, err := Definite(der)
+		if err != nil || len(rest) > 0 || !bytes.Equal(again, der) {
+			t.Errorf("%x becomes %x, which becomes %x, %v", b, der, again, err)
+		}
+	})
+}
+
+// TestMaxStamped: what is computed is what is written, to the byte.
+func TestMaxStamped(t *testing.T) {
+	t.Parallel()
+	ca, err := testca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"p256", "p384", "rsa", "ed25519"} {
+		id, err := ca.Issue("Ada", kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for chain := 1; chain <= len(id.Chain); chain++ {
+			tpl, err := NewTemplate(id.Chain[:chain], 0, kind == "rsa" && chain == 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, token := range []int{0, 1, 100, 120, 240, 5000, 70_000} {
+				a, err := tpl.Attributes()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var room []byte
+				if token > 0 {
+					room = make([]byte, token)
+				}
+				der, err := tpl.BuildStamped(a.With(make([]byte, tpl.Hash.Size())), make([]byte, tpl.MaxSignature()), room)
+				if most := tpl.MaxStamped(a, token); err != nil || most != len(der) {
+					t.Errorf("%s, %d certificates, token of %d: %d bytes computed, %d written, %v", kind, chain, token, most, len(der), err)
+				}
+			}
+		}
+	}
 }

@@ -1,7 +1,8 @@
 // Package cms builds and reads the one form of CMS SignedData (RFC 5652) that
 // PAdES baseline signatures use (EN 319 142-1, 6.3): detached, one signer,
 // DER, with the attributes content-type, message-digest and
-// signing-certificate-v2 (RFC 5035), and no signing-time.
+// signing-certificate-v2 (RFC 5035), and no signing-time. Time stamp tokens (RFC
+// 3161) are the same with the content inside.
 package cms
 
 import (
@@ -20,7 +21,11 @@ var (
 	oidContentType   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
 	oidMessageDigest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
 	oidSigningTime   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 5}
+	oidSigningCert   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
 	oidSigningCertV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
+
+	// oidTimestamp is id-aa-signatureTimeStampToken (RFC 3161, Appendix A).
+	oidTimestamp = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
 
 	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}

@@ -35,18 +35,24 @@ type Signature struct {
 	SigningTime   bool // the attribute that PAdES forbids is there
 	UnsignedAttrs []byte
 	PSSSalt       int
+	Content       []byte // nil where the signature is detached
 
-	issuer  []byte
-	serial  *big.Int
-	keyID   []byte
-	certIDs []certID
-	digests []crypto.Hash
+	want      asn1.ObjectIdentifier // the content's type
+	attached  bool                  // the content has to be there
+	issuer    []byte
+	serial    *big.Int
+	keyID     []byte
+	certIDs   []certID // signing-certificate-v2
+	certIDsV1 []certID // signing-certificate
+	digests   []crypto.Hash
 }
 
-// certID is an ESSCertIDv2.
+// certID is an ESSCertIDv2, or an ESSCertID, whose digest is SHA-1.
 type certID struct {
 	hash   crypto.Hash
 	digest []byte
+	issuer []byte   // DER of the issuer's name; nil: not said
+	serial *big.Int // nil: not said
 }
 
 func malformed(what string) error { return fmt.Errorf("the CMS structure is malformed: %s", what) }
@@ -56,8 +62,12 @@ const (
 	tag1 = cbasn1.Tag(0x80 | 0x20 | 1)
 )
 
-// Parse reads a DER SignedData strictly. Trailing bytes are refused.
+// Parse reads a detached DER SignedData over data, strictly. Trailing bytes are refused.
 func Parse(der []byte) (*Signature, error) {
+	return parse(der, &Signature{want: oidData})
+}
+
+func parse(der []byte, s *Signature) (*Signature, error) {
 	in := cryptobyte.String(der)
 	var info, wrapped, sd cryptobyte.String
 	var oid asn1.ObjectIdentifier
@@ -67,7 +77,6 @@ func Parse(der []byte) (*Signature, error) {
 		!wrapped.ReadASN1(&sd, cbasn1.SEQUENCE) || !wrapped.Empty() {
 		return nil, malformed("no SignedData in DER")
 	}
-	s := &Signature{}
 	signer, err := s.signedData(sd)
 	if err != nil {
 		return nil, err
@@ -88,11 +97,11 @@ func (s *Signature) signedData(sd cryptobyte.String) (signer cryptobyte.String, 
 		!encap.ReadASN1ObjectIdentifier(&oid) {
 		return nil, malformed("the head of SignedData")
 	}
-	if !encap.Empty() {
-		return nil, ErrContent
+	if !oid.Equal(s.want) {
+		return nil, malformed("the content type is " + oid.String() + " instead of " + s.want.String())
 	}
-	if !oid.Equal(oidData) {
-		return nil, malformed("the content type is not data")
+	if err := s.content(encap, version); err != nil {
+		return nil, err
 	}
 	if !sd.ReadOptionalASN1(&certs, &hasCerts, tag0) || !sd.ReadOptionalASN1(&crls, &hasCRLs, tag1) ||
 		!sd.ReadASN1(&signers, cbasn1.SET) || !sd.Empty() {
@@ -241,7 +250,7 @@ func (s *Signature) attributes(der []byte) error {
 func (s *Signature) attribute(oid asn1.ObjectIdentifier, v cryptobyte.String) bool {
 	switch {
 	case oid.Equal(oidContentType):
-		return v.ReadASN1ObjectIdentifier(&s.ContentType) && v.Empty() && s.ContentType.Equal(oidData)
+		return v.ReadASN1ObjectIdentifier(&s.ContentType) && v.Empty() && s.ContentType.Equal(s.want)
 	case oid.Equal(oidMessageDigest):
 		var d cryptobyte.String
 		ok := v.ReadASN1(&d, cbasn1.OCTET_STRING) && v.Empty()
@@ -250,38 +259,46 @@ func (s *Signature) attribute(oid asn1.ObjectIdentifier, v cryptobyte.String) bo
 	case oid.Equal(oidSigningTime):
 		s.SigningTime = true
 	case oid.Equal(oidSigningCertV2):
-		return s.signingCertificate(v)
+		return signingCertificate(v, crypto.SHA256, &s.certIDs)
+	case oid.Equal(oidSigningCert):
+		return signingCertificate(v, crypto.SHA1, &s.certIDsV1)
 	}
 	return true
 }
 
-func (s *Signature) signingCertificate(v cryptobyte.String) bool {
+// signingCertificate reads SigningCertificate or SigningCertificateV2 (RFC 5035, 4
+// and 5), whose digest is natural unless the second names another.
+func signingCertificate(v cryptobyte.String, natural crypto.Hash, into *[]certID) bool {
 	var outer, ids cryptobyte.String
 	if !v.ReadASN1(&outer, cbasn1.SEQUENCE) || !v.Empty() || !outer.ReadASN1(&ids, cbasn1.SEQUENCE) {
 		return false
 	}
 	for !ids.Empty() {
 		var id, digest cryptobyte.String
-		h := crypto.SHA256
+		one := certID{hash: natural}
 		if !ids.ReadASN1(&id, cbasn1.SEQUENCE) {
 			return false
 		}
-		if id.PeekASN1Tag(cbasn1.SEQUENCE) {
+		if natural != crypto.SHA1 && id.PeekASN1Tag(cbasn1.SEQUENCE) {
 			oid, params, ok := readAlgorithm(&id)
-			if h = oidHash(oid); !ok || h == 0 || !nullOrAbsent(params) {
+			if one.hash = oidHash(oid); !ok || one.hash == 0 || !nullOrAbsent(params) {
 				return false
 			}
 		}
-		if !id.ReadASN1(&digest, cbasn1.OCTET_STRING) || len(digest) != h.Size() {
+		if !id.ReadASN1(&digest, cbasn1.OCTET_STRING) || len(digest) != one.hash.Size() || !one.issuerSerial(id) {
 			return false
 		}
-		s.certIDs = append(s.certIDs, certID{h, digest})
+		one.digest = digest
+		*into = append(*into, one)
 	}
-	return len(s.certIDs) > 0
+	return len(*into) > 0
 }
 
 func (s *Signature) scheme(oid asn1.ObjectIdentifier, params cryptobyte.String) error {
 	h := s.Hash
+	if !oid.Equal(oidRSAPSS) && !nullOrAbsent(params) {
+		return malformed("the parameters of the signature algorithm")
+	}
 	switch {
 	case oid.Equal(oidRSA):
 		s.Scheme = PKCS1v15
@@ -326,8 +343,11 @@ type pkixAlgorithm struct {
 }
 
 // Signer finds the signer's certificate among those in the signature.
-func (s *Signature) Signer() (*x509.Certificate, error) {
-	for _, c := range s.Certificates {
+func (s *Signature) Signer() (*x509.Certificate, error) { return s.SignerAmong(s.Certificates) }
+
+// SignerAmong finds the signer's certificate among others.
+func (s *Signature) SignerAmong(certificates []*x509.Certificate) (*x509.Certificate, error) {
+	for _, c := range certificates {
 		if s.keyID != nil {
 			if bytes.Equal(c.SubjectKeyId, s.keyID) {
 				return c, nil
