@@ -171,13 +171,13 @@ func lists(t *testing.T, s service.Store) {
 	})
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
 		for who, want := range map[string]bool{"PART@example.org": true, "nobody@example.org": false, "": false} {
-			got, err := tx.Related(ctx, org, fin.ID, who)
-			if got != want || err != nil {
-				t.Errorf("related %q: %v, %v", who, got, err)
+			got, err := tx.Part(ctx, org, fin.ID, who)
+			if (got != 0) != want || err != nil {
+				t.Errorf("part of %q: %v, %v", who, got, err)
 			}
 		}
-		if got, err := tx.Related(ctx, other, fin.ID, "part@example.org"); got || err != nil {
-			t.Errorf("related in another organisation: %v, %v", got, err)
+		if got, err := tx.Part(ctx, other, fin.ID, "part@example.org"); got != 0 || err != nil {
+			t.Errorf("part in another organisation: %v, %v", got, err)
 		}
 		return nil
 	})
