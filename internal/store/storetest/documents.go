@@ -301,6 +301,8 @@ func search(t *testing.T, s service.Store) {
 		same(t, "query "+query, names(service.PageQuery{Org: org, Text: query, Limit: 20}), want)
 	}
 	same(t, "another organisation", names(service.PageQuery{Org: other, Text: "rechnung", Limit: 20}), []string(nil))
+	same(t, "another organisation, too short for an index", names(service.PageQuery{Org: other, Text: "nr", Limit: 20}), []string(nil))
+	same(t, "another organisation, one document", names(service.PageQuery{Org: other, DocumentID: docs["a"].ID, Text: "rechnung", Limit: 20}), []string(nil))
 	same(t, "one document", names(service.PageQuery{Org: org, DocumentID: docs["a"].ID, Text: "rechnung", Limit: 20}), []string{"a1"})
 	same(t, "units", names(service.PageQuery{Org: org, Units: []string{"s_b"}, Text: "rechnung", Limit: 20}), []string{"b1"})
 	same(t, "first", names(service.PageQuery{Org: org, Text: "rechnung", Limit: 1}), []string{"b1"})
