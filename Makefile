@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
+.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-seal: ## measure signing PDF files beside pyHanko, LibPDF, @signpdf and PD
 
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
+
+mutants: ## drop each line of the access table and each condition that confines a list, and see a test turn red for every one
+	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
