@@ -6,10 +6,10 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/pdffont"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // maxPoints bounds a drawing; more than this no pen makes.
@@ -17,56 +17,22 @@ const maxPoints = 200_000
 
 // Pen draws marks into one update; fonts are shared by all of its marks.
 type Pen struct {
-	u         *pdffile.Update
-	fallbacks []*pdffont.Face
-	fonts     []*pdffont.Embedded
+	u     *pdffile.Update
+	text  *pdftext.Setter
+	fonts *pdftext.Fonts
 }
 
 // NewPen begins drawing. Characters that the built-in faces lack are taken from
-// the fallbacks, in order; what none has is shown as an empty box.
+// the fallbacks, in order; for what none has a sign is shown.
 func NewPen(u *pdffile.Update, fallbacks []*pdffont.Face) *Pen {
-	return &Pen{u: u, fallbacks: fallbacks}
+	return &Pen{u: u, text: pdftext.New("", fallbacks), fonts: pdftext.NewFonts(u)}
 }
 
 // Close writes the fonts that were used.
 func (p *Pen) Close() error {
-	for _, f := range p.fonts {
-		if err := f.Close(); err != nil {
-			return err
-		}
-	}
-	p.fonts = nil
-	return nil
-}
-
-// font finds the font for a character; known is false if no face has it.
-func (p *Pen) font(r rune, style Style) (index int, gid uint16) {
-	face := pdffont.Regular()
-	switch style {
-	case Italic:
-		face = pdffont.Italic()
-	case Bold:
-		face = pdffont.Bold()
-	}
-	if gid, ok := face.Glyph(r); ok {
-		return p.embedded(face), gid
-	}
-	for _, f := range p.fallbacks {
-		if gid, ok := f.Glyph(r); ok {
-			return p.embedded(f), gid
-		}
-	}
-	return p.embedded(face), 0
-}
-
-func (p *Pen) embedded(face *pdffont.Face) int {
-	for i, f := range p.fonts {
-		if f.Face() == face {
-			return i
-		}
-	}
-	p.fonts = append(p.fonts, pdffont.Embed(p.u, face))
-	return len(p.fonts) - 1
+	err := p.fonts.Close()
+	p.fonts = pdftext.NewFonts(p.u)
+	return err
 }
 
 // drawing is the content of one mark.
@@ -74,7 +40,7 @@ type drawing struct {
 	pen   *Pen
 	mark  Rect
 	out   bytes.Buffer
-	fonts map[int]bool
+	fonts pdffile.Dict
 
 	images pdffile.Dict
 }
@@ -87,7 +53,7 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 	if matrix, box, err = place(page, m.Rect); err != nil {
 		return form, matrix, box, err
 	}
-	d := &drawing{pen: p, mark: m.Rect, fonts: map[int]bool{}}
+	d := &drawing{pen: p, mark: m.Rect, fonts: pdffile.Dict{}}
 	if m.Frame {
 		fmt.Fprintf(&d.out, "q 0.6 G 0.5 w 0.25 0.25 %s %s re S Q\n", num(m.Rect.Width-0.5), num(m.Rect.Height-0.5))
 	}
@@ -111,21 +77,15 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 }
 
 func (d *drawing) resources() pdffile.Dict {
-	fonts := pdffile.Dict{}
-	for i := range d.fonts {
-		fonts[fontName(i)] = d.pen.fonts[i].Ref
-	}
 	res := pdffile.Dict{}
-	if len(fonts) > 0 {
-		res["Font"] = fonts
+	if len(d.fonts) > 0 {
+		res["Font"] = d.fonts
 	}
 	if len(d.images) > 0 {
 		res["XObject"] = d.images
 	}
 	return res
 }
-
-func fontName(i int) pdffile.Name { return pdffile.Name(fmt.Sprintf("F%d", i)) }
 
 // box gives an item's place in form space: left, top (from below), width, height.
 func (d *drawing) box(r Rect) (x, top, w, h float64, err error) {
@@ -203,12 +163,6 @@ func (s Strokes) draw(d *drawing) error {
 	return nil
 }
 
-// run is a piece of a line in one font.
-type run struct {
-	font  int
-	codes []byte // hexadecimal
-}
-
 func (t Text) draw(d *drawing) error {
 	x, top, w, h, err := d.box(t.Box)
 	if err != nil {
@@ -217,18 +171,15 @@ func (t Text) draw(d *drawing) error {
 	if !finite(t.Size) || t.Size < 0 {
 		return fault("a text has no usable size")
 	}
-	lines := strings.Split(strings.ToValidUTF8(t.Text, "\uFFFD"), "\n")
+	lines := d.pen.text.Lines(t.Style.face(), t.Text, 0)
 	const leading = 1.2
 	size := t.Size
 	if size == 0 {
 		size = h / (leading * float64(len(lines)))
 	}
-	runs := make([][]run, len(lines))
 	widest := 0.0
-	for i, line := range lines {
-		var width float64
-		runs[i], width = d.shape(line, t.Style)
-		widest = max(widest, width)
+	for i := range lines {
+		widest = max(widest, lines[i].Width)
 	}
 	if widest*size/1000 > w {
 		size = math.Floor(w/widest*1000*100) / 100
@@ -236,37 +187,19 @@ func (t Text) draw(d *drawing) error {
 	if size <= 0 {
 		return nil
 	}
-	d.out.WriteString("q BT\n")
+	d.out.WriteString("q\n")
 	d.color(t.Color, "rg")
 	baseline := top - size*0.95
-	for _, line := range runs {
-		fmt.Fprintf(&d.out, "1 0 0 1 %s %s Tm\n", num(x), num(baseline))
-		for _, r := range line {
-			fmt.Fprintf(&d.out, "/%s %s Tf <%s> Tj\n", fontName(r.font), num(size), r.codes)
+	for i := range lines {
+		for _, run := range lines[i].Runs {
+			d.pen.fonts.Into(d.fonts, run.Face)
 		}
+		left := x + (w-lines[i].Width*size/1000)*float64(t.Align)/2
+		d.out.Write(lines[i].Draw(nil, d.pen.fonts, left, baseline, size))
 		baseline -= size * leading
 	}
-	d.out.WriteString("ET Q\n")
+	d.out.WriteString("Q\n")
 	return nil
-}
-
-// shape turns a line into runs; the width is in thousandths of the type size.
-func (d *drawing) shape(line string, style Style) (runs []run, width float64) {
-	for _, r := range line {
-		if unicode.IsControl(r) {
-			r = ' '
-		}
-		i, gid := d.pen.font(r, style)
-		f := d.pen.fonts[i]
-		d.fonts[i] = true
-		width += f.Face().Advance(gid)
-		if n := len(runs); n == 0 || runs[n-1].font != i {
-			runs = append(runs, run{font: i})
-		}
-		last := &runs[len(runs)-1]
-		last.codes = fmt.Appendf(last.codes, "%04X", f.Add(gid, r))
-	}
-	return runs, width
 }
 
 // Stamp draws marks as content of their pages: in front of what is there,
