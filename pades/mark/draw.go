@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/pdffont"
@@ -26,6 +25,12 @@ type Pen struct {
 // the fallbacks, in order; for what none has a sign is shown.
 func NewPen(u *pdffile.Update, fallbacks []*pdffont.Face) *Pen {
 	return &Pen{u: u, text: pdftext.New("", fallbacks), fonts: pdftext.NewFonts(u)}
+}
+
+// NewSharedPen begins drawing with the fonts of pages that are being written;
+// whoever writes those closes them.
+func NewSharedPen(u *pdffile.Update, text *pdftext.Setter, fonts *pdftext.Fonts) *Pen {
+	return &Pen{u: u, text: text, fonts: fonts}
 }
 
 // Close writes the fonts that were used.
@@ -98,14 +103,16 @@ func (d *drawing) box(r Rect) (x, top, w, h float64, err error) {
 	return r.X, d.mark.Height - r.Y, r.Width, r.Height, nil
 }
 
-// num writes a number with two decimals at most, enough for 0.01 point.
+// num writes a number with three decimals at most.
 func num(v float64) string {
-	s := fmt.Sprintf("%.2f", v)
-	s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	if s == "-0" || s == "" {
-		return "0"
-	}
-	return s
+	var room [24]byte
+	return string(pdftext.AppendNumber(room[:0], v))
+}
+
+// point writes a place.
+func (d *drawing) point(x, y float64) {
+	b := append(pdftext.AppendNumber(d.out.AvailableBuffer(), x), ' ')
+	d.out.Write(append(pdftext.AppendNumber(b, y), ' '))
 }
 
 func (d *drawing) color(c Color, op string) {
@@ -145,14 +152,15 @@ func (s Strokes) draw(d *drawing) error {
 			if !finite(p.X, p.Y) {
 				return fault("a drawing has an impossible point")
 			}
-			op := "l"
+			op := "l\n"
 			if i == 0 {
-				op = "m"
+				op = "m\n"
 			}
-			at := num(x+p.X*scale) + " " + num(top-p.Y*scale)
-			fmt.Fprintf(&d.out, "%s %s\n", at, op)
-			if len(line) == 1 {
-				fmt.Fprintf(&d.out, "%s l\n", at) // a dot: a line of no length with round ends
+			d.point(x+p.X*scale, top-p.Y*scale)
+			d.out.WriteString(op)
+			if len(line) == 1 { // a dot: a line of no length with round ends
+				d.point(x+p.X*scale, top-p.Y*scale)
+				d.out.WriteString("l\n")
 			}
 		}
 		if len(line) > 0 {
