@@ -45,9 +45,9 @@ type Completed struct {
 	Pages int    `json:"pages"`           // of the certificate
 	Field string `json:"field,omitempty"` // name of the empty signature field for the seal
 
-	Level    string   `json:"level,omitempty"`    // "PDF/A-3b"; empty where the document does not keep to it
-	Reasons  []string `json:"reasons,omitempty"`  // why not
-	Attached int      `json:"attached,omitempty"` // files that were attached
+	Level    string `json:"level,omitempty"`    // "PDF/A-3b": what the document claims to be; empty for nothing
+	Attached int    `json:"attached,omitempty"` // files that were attached
+	Reason   string `json:"reason,omitempty"`   // why none were
 
 	Missing []MissingFont `json:"missing,omitempty"` // scripts that could not be written
 }
@@ -124,7 +124,7 @@ func (t *Tools) Certificate(ctx context.Context, out *os.File, certificate Certi
 
 // AppendCertificate writes the PDF to out with the certificate's pages after
 // its own and with the attachments, as an incremental update: the bytes of file
-// stay an identical prefix. Where the file's pages allow it, out is PDF/A-3.
+// stay an identical prefix. What claims to be PDF/A stays it.
 // Adds ErrSigned: a signed document gets its certificate as a file of its own;
 // ErrDamaged also when the file must be normalised first.
 func (t *Tools) AppendCertificate(ctx context.Context, file, out *os.File, certificate Certificate, attachments ...Attachment) (*Completed, error) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/paraph/paraph/pades/pdfcolor"
 	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/pdffont"
 	"github.com/paraph/paraph/pades/pdftext"
@@ -19,6 +20,9 @@ type Pen struct {
 	u     *pdffile.Update
 	text  *pdftext.Setter
 	fonts *pdftext.Fonts
+
+	rgb   pdffile.Object // what red, green and blue mean, once asked; nil where nothing needs to be said
+	asked bool
 }
 
 // NewPen begins drawing. Characters that the built-in faces lack are taken from
@@ -38,6 +42,18 @@ func (p *Pen) Close() error {
 	err := p.fonts.Close()
 	p.fonts = pdftext.NewFonts(p.u)
 	return err
+}
+
+// RGB gives what resources must name as /DefaultRGB for the marks' colours; nil
+// where nothing needs to be said.
+func (p *Pen) RGB() (pdffile.Object, error) {
+	if p.asked {
+		return p.rgb, nil
+	}
+	var err error
+	p.rgb, err = pdfcolor.Default(p.u)
+	p.asked = err == nil
+	return p.rgb, err
 }
 
 // drawing is the content of one mark.
@@ -67,10 +83,14 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 			return form, matrix, box, err
 		}
 	}
+	resources, err := d.resources()
+	if err != nil {
+		return form, matrix, box, err
+	}
 	dict := pdffile.Dict{
 		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "FormType": pdffile.Integer(1),
 		"BBox":      pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Real(m.Rect.Width), pdffile.Real(m.Rect.Height)},
-		"Resources": d.resources(),
+		"Resources": resources,
 	}
 	if turned && page.Rotate != 0 {
 		dict["Matrix"] = pdffile.Array{
@@ -81,15 +101,19 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 	return p.u.AddStream(dict, d.out.Bytes()), matrix, box, nil
 }
 
-func (d *drawing) resources() pdffile.Dict {
+func (d *drawing) resources() (pdffile.Dict, error) {
 	res := pdffile.Dict{}
+	rgb, err := d.pen.RGB()
+	if rgb != nil {
+		res["ColorSpace"] = pdffile.Dict{"DefaultRGB": rgb}
+	}
 	if len(d.fonts) > 0 {
 		res["Font"] = d.fonts
 	}
 	if len(d.images) > 0 {
 		res["XObject"] = d.images
 	}
-	return res
+	return res, err
 }
 
 // box gives an item's place in form space: left, top (from below), width, height.

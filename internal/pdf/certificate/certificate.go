@@ -49,18 +49,18 @@ func Build(c pdf.Certificate, files []pdfa.File, fonts *pdffont.Library, out io.
 	if err := pdfa.Declare(u, claim); err != nil {
 		return made, err
 	}
-	made.Level = claim.Level()
+	made.Level, made.Attached = claim.Level(), len(files)
 	_, err = u.WriteTo(out)
 	return made, err
 }
 
-// Append writes the file to out with the certificate's pages after its own, as
-// an incremental update. Where the file's own pages allow it, the result is
-// PDF/A-3; where not, Completed says why.
+// Append writes the file to out with the certificate's pages after its own and
+// with the files attached, as an incremental update. A document that claims to
+// be PDF/A stays it: one that may hold no files gets none, and Completed says so.
 func Append(file *pdffile.File, c pdf.Certificate, files []pdfa.File, fonts *pdffont.Library, out io.Writer) (made pdf.Completed, err error) {
 	bound(&c)
 	w := wordsFor(c.Language)
-	findings, err := pdfa.Check(file)
+	own, err := pdfa.Read(file)
 	if err != nil {
 		return made, err
 	}
@@ -68,24 +68,21 @@ func Append(file *pdffile.File, c pdf.Certificate, files []pdfa.File, fonts *pdf
 	if err != nil {
 		return made, err
 	}
+	holds, reason := own.MayHold()
+	if !holds && len(files) > 0 {
+		files, made.Reason = nil, reason
+	}
 	u := pdffile.NewUpdate(file)
+	if err := own.Keep(u, len(files) > 0); err != nil {
+		return made, err
+	}
 	if err := write(u, &c, w, fonts, o, &made); err != nil {
 		return made, err
 	}
-	if findings.Keeps() {
-		if err := pdfa.Raise(u, findings, pdfa.Claim{Title: c.Title, Producer: brand.Name, Created: c.CompletedAt}); err != nil {
-			return made, err
-		}
-		made.Level = findings.Level()
+	if err := pdfa.Attach(u, files); err != nil {
+		return made, err
 	}
-	made.Reasons = findings.Reasons
-	// What claims to be PDF/A-1 or -2 must not carry any file; it stays true to its word.
-	if findings.Keeps() || findings.Claimed.Part == 0 || findings.Claimed.Part == 3 {
-		if err := pdfa.Attach(u, files); err != nil {
-			return made, err
-		}
-		made.Attached = len(files)
-	}
+	made.Level, made.Attached = own.Level(), len(files)
 	_, err = u.WriteTo(out)
 	return made, err
 }

@@ -82,6 +82,13 @@ func (w *Writer) page(s *sheet, parent, fonts pdffile.Ref) error {
 	if len(s.objects) > 0 {
 		resources["XObject"] = s.objects
 	}
+	rgb, err := w.pen.RGB()
+	if err != nil {
+		return err
+	}
+	if rgb != nil {
+		resources["ColorSpace"] = pdffile.Dict{"DefaultRGB": rgb}
+	}
 	d := pdffile.Dict{
 		"Type": pdffile.Name("Page"), "Parent": parent, "MediaBox": pdffile.Rect{X1: w.o.Width, Y1: w.o.Height}.Array(),
 		"CropBox": pdffile.Rect{X1: w.o.Width, Y1: w.o.Height}.Array(), "Rotate": pdffile.Integer(0), // else inherited from the document's tree

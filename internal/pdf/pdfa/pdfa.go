@@ -1,6 +1,7 @@
-// Package pdfa makes documents fit for the archive: it tells whether a document
-// keeps to PDF/A-3 (ISO 19005-3), declares it with its metadata and its colour
-// profile, and attaches files with what they are to the document.
+// Package pdfa keeps documents fit for the archive: it reads what a document
+// claims to be, declares a document PDF/A-3 (ISO 19005-3) and PDF/UA-1 (ISO
+// 14289-1) with its metadata and its colour profile, and attaches files with what
+// they are to the document.
 package pdfa
 
 import (
@@ -36,29 +37,15 @@ func (c Claim) Level() string {
 // Declare writes the claim's metadata and, where the document has none, the
 // output intent that PDF/A asks for: sRGB.
 func Declare(u *pdffile.Update, c Claim) error {
-	return declare(u, c, packet(c))
-}
-
-func declare(u *pdffile.Update, c Claim, metadata []byte) error {
 	catalog, err := catalogOf(u)
 	if err != nil {
 		return err
 	}
-	catalog["Metadata"] = u.AddStream(pdffile.Dict{"Type": pdffile.Name("Metadata"), "Subtype": pdffile.Name("XML")}, metadata)
-	intents, err := u.File().Array(catalog["OutputIntents"])
-	if err != nil {
-		return err
-	}
-	if len(intents) == 0 && c.Part > 0 {
-		profile, err := pdffile.Deflate(sRGB())
-		if err != nil {
+	setMetadata(u, catalog, packet(c))
+	if c.Part > 0 {
+		if err := intend(u, catalog); err != nil {
 			return err
 		}
-		catalog["OutputIntents"] = pdffile.Array{u.Add(pdffile.Dict{
-			"Type": pdffile.Name("OutputIntent"), "S": pdffile.Name("GTS_PDFA1"), "OutputConditionIdentifier": pdffile.String("sRGB"),
-			"Info": pdffile.String("sRGB IEC61966-2.1"), "RegistryName": pdffile.String("http://www.color.org"),
-			"DestOutputProfile": u.AddStream(pdffile.Dict{"N": pdffile.Integer(3), "Filter": pdffile.Name("FlateDecode")}, profile),
-		})}
 	}
 	if c.Language != "" && catalog["Lang"] == nil {
 		catalog["Lang"] = pdffile.String(c.Language)

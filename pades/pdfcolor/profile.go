@@ -1,4 +1,4 @@
-package pdfa
+package pdfcolor
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// sRGB makes an ICC profile (ICC.1:2001-04, version 2.4) of the colours of
+// SRGB makes an ICC profile (ICC.1:2001-04, version 2.4) of the colours of
 // IEC 61966-2-1: three primaries adapted to D50, and one curve for all three.
-var sRGB = sync.OnceValue(func() []byte {
+var SRGB = sync.OnceValue(func() []byte {
 	type tag struct {
 		name string
 		data []byte
