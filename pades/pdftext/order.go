@@ -268,6 +268,35 @@ func reorder(runs []Run, levels []level) {
 	}
 }
 
+// Visual gives a line's characters in the order in which they stand, from left to
+// right. Marks come before the letter they stand on where it reads from right to
+// left: readers turn such letters around one by one.
+func Visual(line string) []rune {
+	text := []rune(line)
+	base := level(0)
+	if rightToLeft(text) {
+		base = 1
+	}
+	depth := levels(text, base)
+	for l := slices.Max(append(depth, 0)); l > 0; l-- {
+		for i := 0; i < len(text); i++ {
+			end := i
+			for end < len(text) && depth[end] >= l {
+				end++
+			}
+			if end > i {
+				slices.Reverse(text[i:end])
+				slices.Reverse(depth[i:end])
+				i = end
+			}
+		}
+	}
+	return text
+}
+
+// RightToLeft tells whether a text has letters that read from right to left.
+func RightToLeft(text string) bool { return !plain([]rune(text)) }
+
 // invisible tells a character that takes no part in choosing a font.
 func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
