@@ -37,7 +37,7 @@ soak: ## kill the server 500 times on each store, at every failpoint and at rand
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, veraPDF, Tessera, openssl, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 

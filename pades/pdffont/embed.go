@@ -61,7 +61,7 @@ func (e *Embedded) Close() error {
 	for code, m := range e.used {
 		shapes[code] = m.Shape
 	}
-	program, key, entries := e.face.program(shapes)
+	program, glyphs, key, entries := e.face.program(shapes)
 	packed, err := pdffile.Deflate(program)
 	if err != nil {
 		return err
@@ -74,13 +74,16 @@ func (e *Embedded) Close() error {
 		return err
 	}
 	toUnicode := e.u.AddStream(pdffile.Dict{"Filter": pdffile.Name("FlateDecode")}, cmap)
-	descriptor := e.u.Add(e.descriptor(name, key, file))
+	descriptor := e.descriptor(name, key, file)
+	if descriptor["CIDSet"], err = e.all(glyphs); err != nil {
+		return err
+	}
 	descendant := pdffile.Dict{
 		"Type": pdffile.Name("Font"), "Subtype": pdffile.Name("CIDFontType0"), "BaseFont": name,
 		"CIDSystemInfo": pdffile.Dict{
 			"Registry": pdffile.String("Adobe"), "Ordering": pdffile.String("Identity"), "Supplement": pdffile.Integer(0),
 		},
-		"FontDescriptor": descriptor, "W": pdffile.Array{pdffile.Integer(0), e.widths()},
+		"FontDescriptor": e.u.Add(descriptor), "W": pdffile.Array{pdffile.Integer(0), e.widths()},
 	}
 	if e.face.glyf != nil {
 		descendant["Subtype"], descendant["CIDToGIDMap"] = pdffile.Name("CIDFontType2"), pdffile.Name("Identity")
@@ -92,14 +95,15 @@ func (e *Embedded) Close() error {
 	return nil
 }
 
-// program gives the font program for shapes in the order of their codes, and
-// under which key and with which entries a descriptor holds it (Table 126).
-func (f *Face) program(shapes []Shape) (data []byte, key pdffile.Name, entries pdffile.Dict) {
+// program gives the font program for shapes in the order of their codes, how many
+// glyphs it has with those that are only parts of others, and under which key and
+// with which entries a descriptor holds it (Table 126).
+func (f *Face) program(shapes []Shape) (data []byte, glyphs int, key pdffile.Name, entries pdffile.Dict) {
 	if f.glyf != nil {
-		data = f.glyf.subset(shapes)
-		return data, "FontFile2", pdffile.Dict{"Length1": pdffile.Integer(len(data))}
+		data, glyphs = f.glyf.subset(shapes)
+		return data, glyphs, "FontFile2", pdffile.Dict{"Length1": pdffile.Integer(len(data))}
 	}
-	return f.compact(shapes), "FontFile3", pdffile.Dict{"Subtype": pdffile.Name("CIDFontType0C")}
+	return f.compact(shapes), len(shapes), "FontFile3", pdffile.Dict{"Subtype": pdffile.Name("CIDFontType0C")}
 }
 
 func (e *Embedded) descriptor(name, key pdffile.Name, file pdffile.Ref) pdffile.Dict {
@@ -117,6 +121,17 @@ func (e *Embedded) descriptor(name, key pdffile.Name, file pdffile.Ref) pdffile.
 		"ItalicAngle": pdffile.Real(f.angle), "Ascent": pdffile.Real(f.ascent), "Descent": pdffile.Real(f.descent),
 		"CapHeight": pdffile.Real(f.capHeight), "StemV": pdffile.Integer(80), key: file,
 	}
+}
+
+// all says in a bit for each that the font program has the glyphs with the first
+// numbers: PDF/A-1 asks for it (ISO 19005-1, 6.3.5), and later parts want it right.
+func (e *Embedded) all(glyphs int) (pdffile.Object, error) {
+	bits := bytes.Repeat([]byte{0xFF}, (glyphs+7)/8)
+	if rest := glyphs % 8; rest != 0 {
+		bits[len(bits)-1] <<= 8 - rest
+	}
+	packed, err := pdffile.Deflate(bits)
+	return e.u.AddStream(pdffile.Dict{"Filter": pdffile.Name("FlateDecode")}, packed), err
 }
 
 // tag makes the six letters that name a subset (9.6.4).

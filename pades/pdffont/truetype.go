@@ -86,7 +86,7 @@ func (t *trueType) bearing(gid uint32) (advance, left uint16) {
 
 // subset gives a font program with just these shapes, numbered as they come;
 // parts of composite glyphs follow behind.
-func (t *trueType) subset(shapes []Shape) []byte {
+func (t *trueType) subset(shapes []Shape) (program []byte, glyphs int) {
 	s := &subsetter{t: t, shapes: shapes, parts: map[uint32]uint16{}}
 	glyf, loca := []byte{}, []byte{}
 	var hmtx []byte
@@ -112,7 +112,7 @@ func (t *trueType) subset(shapes []Shape) []byte {
 	return assemble(map[string][]byte{
 		"cvt ": t.tables["cvt "], "fpgm": t.tables["fpgm"], "prep": t.tables["prep"],
 		"glyf": glyf, "head": head, "hhea": hhea, "hmtx": hmtx, "loca": loca, "maxp": maxp,
-	})
+	}), len(s.shapes)
 }
 
 func clone(b []byte) []byte { return append([]byte(nil), b...) }
