@@ -79,8 +79,7 @@ type writer struct {
 	b    []byte
 	size float64
 	off  float64 // how far right of its place the pen stands
-	open bool    // a TJ array, with a string in it where text is set
-	text bool
+	text bool    // a string in the TJ array is open
 }
 
 func (w *writer) run(run *Run, fonts *Fonts) {

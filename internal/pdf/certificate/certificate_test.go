@@ -19,10 +19,7 @@ import (
 	"github.com/paraph/paraph/pades/pdffont"
 )
 
-type (
-	pdfCertificate = pdf.Certificate
-	completed      = pdf.Completed
-)
+type completed = pdf.Completed
 
 var library = pdffont.NewLibrary(pdf.FontDir)
 

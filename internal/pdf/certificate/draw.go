@@ -64,9 +64,11 @@ func flourish(c page.Color) mark.Item {
 // section writes a part with its heading, and with room for its first lines.
 func (d *drawing) section(title string, room float64, write func()) {
 	d.Need(40 + room)
-	d.Move(14)
-	d.Rule(line)
-	d.Move(8)
+	if d.Y() > d.Margin() { // at the head of a page there is nothing to part from
+		d.Move(14)
+		d.Rule(line)
+		d.Move(8)
+	}
 	d.In("Sect", func() {
 		d.Heading(2, bold(title, 13), d.Inner())
 		write()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/pdf/certificate"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/mark"
@@ -77,7 +78,7 @@ func TestWriteArchiveSamples(t *testing.T) {
 	}
 }
 
-func appended(t *testing.T, in []byte, c pdfCertificate) ([]byte, completed) {
+func appended(t *testing.T, in []byte, c pdf.Certificate) ([]byte, completed) {
 	t.Helper()
 	f, err := pdffile.Open(bytes.NewReader(in), int64(len(in)))
 	if err != nil {

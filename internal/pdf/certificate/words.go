@@ -61,9 +61,9 @@ var english = Words{
 	TimeZone: "Time zone", Device: "Device", WasShown: "Was shown", ConsentDigest: "Consent SHA-256",
 	When: "When", What: "What", From: "From",
 	VerifyText: "This file carries a digital seal over all its bytes, which any PDF reader that checks signatures can verify. " +
-		"Whoever holds the file and the proof that came with it can also run “paraph verify” on both: it works offline, " +
-		"trusts no server, and says which step of the record it could not confirm.",
-	VerifyOnline: "Verify it in a browser:", CodeAlt: "QR code that leads to %s", MarkAlt: "Signature of %s", SealAlt: "Seal of %s",
+		"The evidence and the proofs from the log are attached to it, or stand in the archive package. “paraph verify” checks both: it works " +
+		"offline, trusts no server, and says which step of the record it could not confirm.",
+	VerifyOnline: "How it is done, and the certificates and keys for it:", CodeAlt: "QR code that leads to %s", MarkAlt: "Signature of %s", SealAlt: "Seal of %s",
 	Months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 	Date:   "%d %s %d, %s",
 	Authentication: map[string]string{
@@ -83,9 +83,9 @@ var german = Words{
 	TimeZone: "Zeitzone", Device: "Gerät", WasShown: "Gezeigt wurde", ConsentDigest: "SHA-256 Zustimmung",
 	When: "Wann", What: "Was", From: "Von wo",
 	VerifyText: "Diese Datei trägt ein digitales Siegel über alle ihre Bytes. Jedes PDF-Programm, das Signaturen prüft, kann es prüfen. " +
-		"Wer die Datei und den mitgelieferten Nachweis hat, kann beide auch „paraph verify“ vorlegen: Das geht ohne Netz, " +
-		"vertraut keinem Server und sagt, welcher Schritt der Aufzeichnung nicht bestätigt werden konnte.",
-	VerifyOnline: "Im Browser prüfen:", CodeAlt: "QR-Code, der zu %s führt", MarkAlt: "Unterschrift von %s", SealAlt: "Siegel von %s",
+		"Belege und Nachweise aus der Aufzeichnung sind angehängt oder liegen im Archivpaket. „paraph verify“ prüft beides: ohne Netz, " +
+		"ohne einem Server zu trauen, und sagt, welcher Schritt der Aufzeichnung nicht bestätigt werden konnte.",
+	VerifyOnline: "Wie das geht, mit den Zertifikaten und Schlüsseln dafür:", CodeAlt: "QR-Code, der zu %s führt", MarkAlt: "Unterschrift von %s", SealAlt: "Siegel von %s",
 	Months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 	Date:   "%d. %s %d, %s",
 	Authentication: map[string]string{
