@@ -3,16 +3,24 @@ package pades_test
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
+	"errors"
 	"fmt"
+	"image"
+	"io"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/paraph/paraph/internal/testneed"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/internal/testpdf"
 	"github.com/paraph/paraph/pades/mark"
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/testca"
+	"github.com/paraph/paraph/pades/trust"
 )
 
 // verify judges with the tests' own root as the only trusted one.
@@ -22,8 +30,14 @@ func verify(t testing.TB, b []byte, o pades.VerifyOptions) *pades.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Roots == nil {
-		o.Roots = ca.Roots()
+	if o.Trust == nil {
+		o.Trust = ca.Trust()
+	}
+	if o.Time.IsZero() {
+		o.Time = testca.Now.Add(10 * time.Minute)
+	}
+	if o.Renderer == nil {
+		o.Renderer = poppler{t}
 	}
 	r, err := pades.Verify(context.Background(), bytes.NewReader(b), int64(len(b)), o)
 	if err != nil {
@@ -36,10 +50,37 @@ func verify(t testing.TB, b []byte, o pades.VerifyOptions) *pades.Report {
 func explain(r *pades.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:", r.Verdict)
-	for _, c := range r.Failures() {
-		fmt.Fprintf(&b, " [%s: %s]", c.Code, c.Message)
+	for _, c := range append(r.Failures(), r.NotRun()...) {
+		fmt.Fprintf(&b, " [%s %s %s: %s]", c.Code, c.Status, c.Sub, c.Message)
 	}
 	return b.String()
+}
+
+// poppler draws pages with pdftoppm.
+type poppler struct{ t testing.TB }
+
+func (p poppler) Render(ctx context.Context, in io.ReaderAt, size int64, password string, page int) (*image.Gray, error) {
+	program := testneed.Command(p.t, "pdftoppm")
+	b := make([]byte, size)
+	if _, err := in.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	n := strconv.Itoa(page + 1)
+	args := []string{"-r", "72", "-gray", "-cropbox", "-f", n, "-l", n}
+	if password != "" {
+		args = append(args, "-upw", password)
+	}
+	cmd := exec.CommandContext(ctx, program, append(args, "-")...)
+	cmd.Stdin = bytes.NewReader(b)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	var w, h, most int
+	if _, err := fmt.Sscanf(string(out[:min(len(out), 40)]), "P5\n%d %d\n%d\n", &w, &h, &most); err != nil {
+		return nil, err
+	}
+	return &image.Gray{Pix: out[len(out)-w*h:], Stride: w, Rect: image.Rect(0, 0, w, h)}, nil
 }
 
 func TestVerifyOwnSignatures(t *testing.T) {
@@ -77,7 +118,7 @@ func TestVerifyCertificates(t *testing.T) {
 	}
 	for _, policy := range []pades.Policy{pades.AllowSignatures, pades.Sealed} {
 		want := map[pades.Policy]pades.Verdict{pades.AllowSignatures: pades.Indeterminate, pades.Sealed: pades.Invalid}[policy]
-		if r := verify(t, signed, pades.VerifyOptions{Roots: x509.NewCertPool(), Policy: policy}); r.Verdict != want {
+		if r := verify(t, signed, pades.VerifyOptions{Trust: &trust.Set{}, Policy: policy}); r.Verdict != want {
 			t.Errorf("a stranger's signature, policy %d: %s", policy, explain(r))
 		}
 		late := options(id)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/pades"
+	anchors "github.com/paraph/paraph/pades/trust"
 )
 
 // verdict is what verify found out about one file.
@@ -35,7 +35,7 @@ func (v *verdict) refuse(format string, args ...any) {
 
 // trust is what the verifier was told to believe in.
 type trust struct {
-	roots  *x509.CertPool // nil: none given
+	roots  anchors.Source // nil: none given
 	log    *journal.Verifier
 	strict bool
 }
@@ -81,14 +81,11 @@ func runVerify(ctx context.Context, env *Env, args []string) int {
 
 func (t *trust) load(ca, logKey string) error {
 	if ca != "" {
-		raw, err := os.ReadFile(ca)
+		set, err := anchors.Path(ca)
 		if err != nil {
 			return err
 		}
-		t.roots = x509.NewCertPool()
-		if !t.roots.AppendCertsFromPEM(raw) {
-			return fmt.Errorf("%s holds no certificate", ca)
-		}
+		t.roots = set
 	}
 	if logKey != "" {
 		text := logKey
@@ -141,7 +138,7 @@ func (t *trust) verify(ctx context.Context, f io.ReaderAt, size int64) (*verdict
 
 func (t *trust) verifyPDF(ctx context.Context, f io.ReaderAt, size int64) (*verdict, error) {
 	v := &verdict{Kind: "pdf"}
-	opts := pades.VerifyOptions{Roots: t.roots}
+	opts := pades.VerifyOptions{Trust: t.roots}
 	if t.strict {
 		opts.Policy = pades.Sealed
 	}
