@@ -80,7 +80,12 @@ func (s *search) extend(path []*x509.Certificate) bool {
 		s.longest = slices.Clone(path)
 	}
 	last := path[len(path)-1]
-	if a, ok := trust.Find(s.Trust, last); ok {
+	anchored := false
+	for _, a := range s.Trust.Named(last.RawSubject) { // a certificate may be an anchor for several reasons
+		if !a.Certificate.Equal(last) {
+			continue
+		}
+		anchored = true
 		if s.paths++; s.paths > maxPaths {
 			return true
 		}
@@ -88,7 +93,12 @@ func (s *search) extend(path []*x509.Certificate) bool {
 		if s.best == nil || r.Problem == nil || s.best.Problem != nil && rank(r.Problem) > rank(s.best.Problem) {
 			s.best = r
 		}
-		return r.Problem == nil
+		if r.Problem == nil {
+			return true
+		}
+	}
+	if anchored {
+		return false
 	}
 	if len(path) == maxPath || s.work <= 0 {
 		return false
