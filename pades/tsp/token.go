@@ -40,6 +40,7 @@ func parse(der []byte, read func([]byte, asn1.ObjectIdentifier) (*cms.Signature,
 	if len(der) > MaxToken {
 		return nil, refuse(ReasonTooLarge, "a token has at most %d bytes", MaxToken)
 	}
+	der = bytes.Clone(der) // what is read below refers to it
 	signed, err := read(der, oidTSTInfo)
 	if err != nil {
 		return nil, refuseWith(err, ReasonMalformed, "this is no time stamp token")
@@ -48,7 +49,7 @@ func parse(der []byte, read func([]byte, asn1.ObjectIdentifier) (*cms.Signature,
 	if err != nil {
 		return nil, err
 	}
-	return &Token{DER: bytes.Clone(der), Info: *info, Certificates: signed.Certificates, signed: signed, any: any}, nil
+	return &Token{DER: der, Info: *info, Certificates: signed.Certificates, signed: signed, any: any}, nil
 }
 
 // SignedWith gives the digest that the authority signed with; that of the stamped
