@@ -5,10 +5,12 @@ package trust
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +95,70 @@ func (s *Set) Len() (n int) {
 		n += len(list)
 	}
 	return n
+}
+
+// Certificates gives those of all anchors.
+func (s *Set) Certificates() (list []*x509.Certificate) {
+	for _, key := range slices.Sorted(maps.Keys(s.anchors)) {
+		for _, a := range s.anchors[key] {
+			list = append(list, a.Certificate)
+		}
+	}
+	return list
+}
+
+// Join adds the anchors of another set, with where they come from.
+func (s *Set) Join(o *Set) {
+	for _, from := range o.about {
+		s.describe(from)
+	}
+	for _, list := range o.anchors {
+		for _, a := range list {
+			s.Add(a)
+		}
+	}
+}
+
+// storedSet is a Set as it travels between processes.
+type storedSet struct {
+	About   []string       `json:"about"`
+	Anchors []storedAnchor `json:"anchors"`
+}
+
+type storedAnchor struct {
+	DER  []byte `json:"der"`
+	From string `json:"from"`
+}
+
+// MarshalJSON implements json.Marshaler. Anchors with conditions cannot travel.
+func (s *Set) MarshalJSON() ([]byte, error) {
+	out := storedSet{About: s.about}
+	for _, key := range slices.Sorted(maps.Keys(s.anchors)) {
+		for _, a := range s.anchors[key] {
+			if a.Allows != nil || a.About != nil {
+				return nil, errors.New("an anchor with conditions cannot be written down")
+			}
+			out.Anchors = append(out.Anchors, storedAnchor{a.Certificate.Raw, a.From})
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Set) UnmarshalJSON(b []byte) error {
+	var in storedSet
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*s = Set{about: in.About}
+	for _, a := range in.Anchors {
+		c, err := x509.ParseCertificate(a.DER)
+		if err != nil {
+			return err
+		}
+		s.Add(Anchor{Certificate: c, From: a.From})
+	}
+	return nil
 }
 
 // Merge gives a Source of several.

@@ -15,6 +15,7 @@ import (
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/revocation"
 	"github.com/paraph/paraph/pades/trust"
+	"github.com/paraph/paraph/pades/trust/tsl"
 	"github.com/paraph/paraph/pades/validation"
 )
 
@@ -23,8 +24,11 @@ const opVerify = "pades.verify"
 
 // Verification says how the signatures of a file are to be judged.
 type Verification struct {
-	Roots             [][]byte  `json:"roots"` // DER of the certificates that are trusted
-	From              string    `json:"from"`  // where those come from, for people
+	Roots [][]byte   `json:"roots,omitempty"` // DER of certificates that are trusted
+	From  string     `json:"from,omitempty"`  // where those come from, for people
+	Trust *trust.Set `json:"trust,omitempty"` // more of them
+	Lists *tsl.Set   `json:"lists,omitempty"` // services of trusted lists
+
 	Sealed            bool      `json:"sealed"`
 	Time              time.Time `json:"time,omitzero"` // zero: now
 	Password          string    `json:"password,omitempty"`
@@ -122,8 +126,18 @@ func verifyFile(documents *engine.Engine) sandbox.Op {
 			}
 			roots = append(roots, cert)
 		}
+		var sources []trust.Source
 		if len(roots) > 0 {
-			opts.Trust = trust.Of(order.From, roots...)
+			sources = append(sources, trust.Of(order.From, roots...))
+		}
+		if order.Trust != nil {
+			sources = append(sources, order.Trust)
+		}
+		if order.Lists != nil {
+			sources = append(sources, order.Lists)
+		}
+		if len(sources) > 0 {
+			opts.Trust = trust.Merge(sources...)
 		}
 		if order.Sealed {
 			opts.Policy = pades.Sealed
