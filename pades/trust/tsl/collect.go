@@ -103,7 +103,7 @@ func Collect(ctx context.Context, c Config) (*Collected, error) {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			l, fetched, err := c.list(ctx, p.Location, Signers(p.Signers...))
+			l, fetched, err := c.list(ctx, p.Location, Signers(p.Signers...), false)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil && l.Territory != p.Territory {
@@ -149,18 +149,18 @@ func age(d time.Duration) string {
 // listOfLists gets the list of the lists. Where it is signed by somebody who is not
 // known, the pivots that it names lead from those who are to those who signed it.
 func (c *Config) listOfLists(ctx context.Context) (*List, time.Time, error) {
-	l, fetched, err := c.list(ctx, c.Location, c.Signers)
+	l, fetched, err := c.list(ctx, c.Location, c.Signers, false)
 	if err == nil || !errors.Is(err, errOtherSigner) {
 		return l, fetched, err
 	}
-	unverified, _, perr := c.list(ctx, c.Location, anybody)
+	unverified, _, perr := c.list(ctx, c.Location, anybody, false)
 	if perr != nil {
 		return nil, fetched, perr
 	}
 	accept := c.Signers
 	pivots := pivotsOf(unverified.URIs)
 	for i := len(pivots) - 1; i >= 0; i-- { // the oldest first
-		p, _, err := c.list(ctx, pivots[i], accept)
+		p, _, err := c.list(ctx, pivots[i], accept, true)
 		if err != nil {
 			if errors.Is(err, errOtherSigner) {
 				continue // from before those who are known
@@ -173,7 +173,7 @@ func (c *Config) listOfLists(ctx context.Context) (*List, time.Time, error) {
 			}
 		}
 	}
-	return c.list(ctx, c.Location, accept)
+	return c.list(ctx, c.Location, accept, false)
 }
 
 // pivotsOf gives the pivots that a list of lists names, the newest first as it does.
@@ -187,14 +187,15 @@ func pivotsOf(uris []string) (list []string) {
 }
 
 // list gets one list, from the cache while it is fresh there; where it cannot be
-// fetched, an older copy serves until its own end.
-func (c *Config) list(ctx context.Context, address string, accept Accept) (*List, time.Time, error) {
+// fetched, an older copy serves until its own end. A pivot stays what it is after
+// its end, too: it only says who signed what followed.
+func (c *Config) list(ctx context.Context, address string, accept Accept, pivot bool) (*List, time.Time, error) {
 	now := c.Now()
 	var kept *List
 	var keptAt time.Time
 	if c.Cache != nil {
 		if body, fetched, ok := c.Cache.Get(address); ok {
-			if l, err := c.read(body, accept, now); err == nil {
+			if l, err := c.read(body, accept, now, pivot); err == nil {
 				if now.Sub(fetched) < c.Refresh && !fetched.After(now) {
 					return l, fetched, nil
 				}
@@ -205,7 +206,7 @@ func (c *Config) list(ctx context.Context, address string, accept Accept) (*List
 	body, err := c.get(ctx, address)
 	if err == nil {
 		var l *List
-		if l, err = c.read(body, accept, now); err == nil && kept != nil && l.Sequence < kept.Sequence {
+		if l, err = c.read(body, accept, now, pivot); err == nil && kept != nil && l.Sequence < kept.Sequence {
 			err = fmt.Errorf("no. %d came where no. %d was there before", l.Sequence, kept.Sequence)
 		}
 		if err == nil && c.Cache != nil {
@@ -222,12 +223,12 @@ func (c *Config) list(ctx context.Context, address string, accept Accept) (*List
 }
 
 // read parses a list and refuses one that was to be replaced already.
-func (c *Config) read(body []byte, accept Accept, now time.Time) (*List, error) {
+func (c *Config) read(body []byte, accept Accept, now time.Time, pivot bool) (*List, error) {
 	l, err := Parse(body, accept)
 	if err != nil {
 		return nil, err
 	}
-	if !l.Next.IsZero() && now.After(l.Next) {
+	if !pivot && !l.Next.IsZero() && now.After(l.Next) {
 		return nil, fmt.Errorf("it was to be replaced on %s", l.Next.Format("2 January 2006"))
 	}
 	return l, nil

@@ -100,11 +100,20 @@ func Parse(b []byte, accept Accept) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &List{Signer: signed.Signer}
-	if err := l.scheme(signed.Root.Child(listSpace, "SchemeInformation")); err != nil {
+	l, err := readList(signed.Root)
+	if err != nil {
 		return nil, err
 	}
-	for _, tsp := range signed.Root.Child(listSpace, "TrustServiceProviderList").Children(listSpace, "TrustServiceProvider") {
+	l.Signer = signed.Signer
+	return l, nil
+}
+
+func readList(root *xmlsig.Element) (*List, error) {
+	l := &List{}
+	if err := l.scheme(root.Child(listSpace, "SchemeInformation")); err != nil {
+		return nil, err
+	}
+	for _, tsp := range root.Child(listSpace, "TrustServiceProviderList").Children(listSpace, "TrustServiceProvider") {
 		provider := text(tsp.Path(listSpace, "TSPInformation", "TSPName"))
 		for _, e := range tsp.Child(listSpace, "TSPServices").Children(listSpace, "TSPService") {
 			s, err := readService(e)
