@@ -26,6 +26,7 @@ type additions struct {
 	filled, replaced                   []string // names of fields that had no value before, or another
 	annotations                        int      // added, changed or taken away
 	areas                              []area   // where something may be seen
+	unused                             int      // objects that nothing leads to
 }
 
 // comparison explains the changes between a revision and the one before. What
@@ -325,13 +326,28 @@ func (c *comparison) explain(o pdffile.Object) {
 	}
 }
 
-// rest refuses every change that nothing has explained.
+// rest refuses every change that nothing has explained. New objects that nothing
+// leads to are counted: programs leave such behind, and nobody is shown them.
 func (c *comparison) rest() error {
+	var used map[uint32]bool
 	for _, num := range slices.Sorted(maps.Keys(c.changed)) {
 		if c.explained[num] {
 			continue
 		}
-		return c.describe(num)
+		if !c.added[num] {
+			return c.describe(num)
+		}
+		if used == nil {
+			t := c.new.Trailer()
+			var err error
+			if used, err = reachable(c.new, pdffile.Array{t["Root"], t["Info"]}, nil); err != nil {
+				return err
+			}
+		}
+		if used[num] {
+			return c.describe(num)
+		}
+		c.found.unused++
 	}
 	return nil
 }

@@ -38,12 +38,17 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := testca.Serve()
+	return newWorldAt(t, testca.Now)
+}
+
+func newWorldAt(t testing.TB, at time.Time) *world {
+	t.Helper()
+	s, err := testca.ServeAt(func() time.Time { return at })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := &world{Served: s, chain: tsp.Roots(s.Roots()), at: testca.Now}
+	w := &world{Served: s, chain: tsp.Roots(s.Roots()), at: at}
 	s.Now = w.now
 	w.newAuthority(t)
 	return w

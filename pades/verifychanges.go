@@ -67,6 +67,9 @@ func (v *verifier) compare(k int, old, current *pdffile.File) error {
 			return nil
 		}
 	}
+	if found.unused > 0 {
+		v.notes[k] = append(v.notes[k], fmt.Sprintf("%d object(s) were added that nothing leads to", found.unused))
+	}
 	if found.metadata {
 		v.notes[k] = append(v.notes[k], "the document's metadata was written anew, which no page shows")
 	}
@@ -91,6 +94,8 @@ func (v *verifier) allowed(found additions, limits *restrictions) finding {
 		return no("the form field %s was changed, which the certification forbids", filled[0])
 	case found.fieldsOnly > 0:
 		return no("an empty signature field was added")
+	case v.opts.Policy == Sealed && found.unused > 0:
+		return no("%d object(s) were added that nothing allowed needs", found.unused)
 	case v.opts.Policy == Sealed && found.info:
 		return no("the document information was changed")
 	case v.opts.Policy == Sealed && found.metadata:

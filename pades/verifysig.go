@@ -251,7 +251,8 @@ func (v *verifier) signature(f *found) {
 	v.profile(f)
 }
 
-// profile checks the rules of EN 319 142-1, 6.3 that do not touch integrity.
+// profile checks the rules of EN 319 142-1, 6.3 that do not touch integrity. Who
+// breaks those of form has no baseline level; a seal has to keep them.
 func (v *verifier) profile(f *found) {
 	list, sig := &f.checks, f.cms
 	claimsPAdES := f.field.SubFilter() == "ETSI.CAdES.detached"
@@ -269,13 +270,20 @@ func (v *verifier) profile(f *found) {
 	m, _ := f.field.Dict["M"].(pdffile.String)
 	at, ok := parseDate(string(m))
 	f.report.Time = at
+	breach := func(why string) {
+		if v.opts.Policy == Sealed {
+			list.fail(CheckProfile, why)
+			return
+		}
+		list.note(CheckProfile, why+"; so it has no baseline level")
+	}
 	switch {
 	case !claimsPAdES:
 		list.note(CheckProfile, "the signature does not claim to be PAdES, so it has none of its levels")
 	case !ok:
-		list.fail(CheckProfile, "the signature dictionary has no readable time of signing (/M)")
+		breach("the signature dictionary has no readable time of signing (/M)")
 	case sig.SigningTime:
-		list.fail(CheckProfile, "the signature has the attribute signing-time, which PAdES forbids")
+		breach("the signature has the attribute signing-time, which PAdES forbids")
 	default:
 		list.ok(CheckProfile, "the rules of PAdES B-B are kept")
 	}

@@ -144,7 +144,7 @@ func VerifyValue(scheme Scheme, h crypto.Hash, salt int, key crypto.PublicKey, a
 		if scheme == PKCS1v15 && rsa.VerifyPKCS1v15(pub, h, digest, value) == nil {
 			return nil
 		}
-		if scheme == PSS && salt >= 0 && salt <= 64 &&
+		if scheme == PSS && salt >= 0 && salt <= pub.Size() && // some signers take as much salt as there is room for
 			rsa.VerifyPSS(pub, h, digest, value, &rsa.PSSOptions{SaltLength: saltOption(salt), Hash: h}) == nil {
 			return nil
 		}
