@@ -50,7 +50,7 @@ var rooms = []room{
 	// What a time stamp over the log is: the domain's checkpoint with pades' token.
 	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
 	// What Paraph hands out, judged offline: by the command line and in browsers.
-	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...)},
+	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
