@@ -74,8 +74,11 @@ func (v *verifier) judge(c *checks, code Code, err error) error {
 
 func (v *verifier) run() error {
 	fields, err := v.open()
-	if err != nil || fields == nil {
+	if err != nil {
 		return err
+	}
+	if fields == nil {
+		return v.hashFile()
 	}
 	for _, field := range fields {
 		if !field.Signed() {
@@ -226,6 +229,9 @@ func worse(a, b Verdict) Verdict {
 // sealPosition applies the strict profile: no signature but document
 // timestamps behind the seal. The seal is the signature of the highest revision.
 func (v *verifier) sealPosition() {
+	if len(v.found) == 0 {
+		return // which failed already
+	}
 	var seal *found
 	for _, f := range v.found {
 		if f.kind() == KindSignature && (seal == nil || f.revision > seal.revision) {
