@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
+.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR"
 bench-seal: ## measure signing PDF files beside pyHanko, LibPDF, @signpdf and PDFBox, in one run (ARGS="-quick")
 	@sh bench/seal/setup.sh
 	$(GO) run ./bench/seal $(ARGS)
+
+bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages at level B-LTA, beside hashing it
+	@$(GO) run ./bench/seal -verify bin/paraph
 
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)

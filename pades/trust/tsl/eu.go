@@ -11,9 +11,9 @@ import (
 const EULocation = "https://ec.europa.eu/tools/lotl/eu-lotl.xml"
 
 // EUSigners accepts those who may sign the European list of the lists, by the SHA-256
-// of their certificates, as they stood in 2025. The lists name their successors.
-// Whoever relies on it compares them with the Official Journal (C 276 of 16.8.2019,
-// p. 1, and its successors), or gives signers of their own.
+// of their certificates, as the Official Journal names them (C/2026/1944 of 15 April
+// 2026). The lists name their successors. Whoever relies on it compares them with
+// the Journal, or gives signers of their own.
 var EUSigners = Fingerprints(euSigners...)
 
 var euSigners = func() (list [][32]byte) {
