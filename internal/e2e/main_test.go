@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -24,6 +23,7 @@ import (
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/testneed"
 	"github.com/paraph/paraph/pades"
+	"github.com/paraph/paraph/pades/trust"
 )
 
 // wayOfAnOrder is everything the log says about a document that two people
@@ -141,11 +141,11 @@ func checkSealed(t *testing.T, s *stack, id string, ca []byte) {
 	if sum := sha256.Sum256(res.body); last.Kind != "sealed" || last.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("the current version is %+v", last)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		t.Fatal("ca.pem holds no certificate")
+	roots, err := trust.PEM("ca.pem", ca)
+	if err != nil {
+		t.Fatal(err)
 	}
-	opts := pades.VerifyOptions{Roots: roots, Policy: pades.Sealed}
+	opts := pades.VerifyOptions{Trust: roots, Policy: pades.Sealed}
 	report, err := pades.Verify(t.Context(), bytes.NewReader(res.body), int64(len(res.body)), opts)
 	if err != nil || report.Verdict != pades.Valid {
 		t.Fatalf("the sealed PDF is not valid: %v %+v", err, report)

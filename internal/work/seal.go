@@ -172,7 +172,7 @@ func (s *Sealer) check(ctx context.Context, sealed *os.File, pages int) error {
 	if len(found.Pages) != pages || !found.Strict || found.Signatures == 0 {
 		return fault.New(fault.Internal, "seal_unsound", "The sealed file has %d pages instead of %d, or is not sound: %s", len(found.Pages), pages, found.StrictReason)
 	}
-	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, [][]byte{s.Authority.Root.Raw}, true)
+	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, childmain.Verification{Roots: [][]byte{s.Authority.Root.Raw}, Sealed: true, Time: s.Service.Clock.Now()}, nil)
 	if err != nil {
 		return err
 	}

@@ -1,33 +1,33 @@
-package cli
+package verdict
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/paraph/paraph/internal/anchor"
 )
 
-// packedAnchors are the time stamps of an archive package, and what its own proofs
+// anchored are the time stamps of an archive package, and what its own proofs
 // have shown.
-type packedAnchors struct {
+type anchored struct {
 	all    map[string]*anchor.Packed
 	leaves map[string][]byte // of the entries that are proved, by id
 }
 
 // check verifies each time stamp and says which entries it vouches for. A package
 // without any is as good as before there were any.
-func (p *packedAnchors) check(t *trust, v *verdict) {
-	if t.log == nil || len(p.all) == 0 {
+func (p *anchored) check(j *Judge, v *Verdict) {
+	if j.Log == nil || len(p.all) == 0 {
 		return // what lacks the log's key was said of the proofs
 	}
 	var found []stampedEntries
 	for _, id := range slices.Sorted(maps.Keys(p.all)) {
 		one := p.all[id]
-		shown, err := one.Verify(t.log, t.stamps, p.leaves)
+		shown, err := one.Verify(j.Log, j.Stamps, p.leaves)
 		if err != nil {
-			v.refuse("time stamp %s: %s", id, plain(err))
+			v.refuse("time stamp %s: %s", id, strings.TrimSpace(err.Error()))
 			continue
 		}
 		found = append(found, stampedEntries{shown, len(one.Proofs)})
@@ -36,10 +36,11 @@ func (p *packedAnchors) check(t *trust, v *verdict) {
 	covered := 0
 	for _, f := range found {
 		covered += f.entries
-		v.Facts = append(v.Facts, fmt.Sprintf("%d of %d entries stood in the log by %s", covered, len(p.leaves), f.Verified))
+		v.fact("%d of %d entries stood in the log by %s", covered, len(p.leaves), f.Verified)
 	}
-	if t.stamps == nil && len(found) > 0 {
-		v.Facts = append(v.Facts, "who made the time stamps was not checked: use --tsa-ca")
+	if j.Stamps == nil && len(found) > 0 {
+		v.fact("who made the time stamps was not checked: no certificates of their authorities were given")
+		v.lack(LackStampRoots)
 	}
 }
 
