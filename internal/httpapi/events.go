@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -25,6 +26,7 @@ type Event struct {
 	Subject         string          `json:"subject" example:"document/doc_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"What it is about: kind and id."`
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype" enum:"application/json"`
+	DataSchema      string          `json:"dataschema" format:"uri-reference" example:"https://paraph.example.com/schemas/events/document.captured.json" doc:"JSON Schema of the data."`
 	Organisation    string          `json:"organisation"`
 	BusinessUnit    string          `json:"businessunit,omitempty"`
 	DocumentID      string          `json:"documentid,omitempty"`
@@ -43,7 +45,7 @@ type Event struct {
 func (a *api) eventOf(e *journal.Entry) Event {
 	return Event{
 		SpecVersion: "1.0", ID: e.ID, Source: a.eventSource(), Type: string(e.Kind), Subject: e.SubjectType + "/" + e.SubjectID,
-		Time: e.At.UTC(), DataContentType: "application/json", Organisation: e.Org, BusinessUnit: e.Unit,
+		Time: e.At.UTC(), DataContentType: "application/json", DataSchema: event.SchemaOf(e.Kind, a.eventSource()), Organisation: e.Org, BusinessUnit: e.Unit,
 		DocumentID: e.DocumentID, DocumentSeq: e.DocSeq, ActorKind: string(e.Actor.Kind), ActorID: e.Actor.ID,
 		ActorPrincipal: e.Actor.Principal, OnBehalfOf: e.Actor.OnBehalfOf, RequestID: e.Source.RequestID, TraceParent: e.Trace,
 		Cursor: a.Service.CursorAfter(*e), Erased: e.Erased(), Data: e.Data,
