@@ -91,6 +91,7 @@ func New(c Config) http.Handler {
 	a := build(c)
 	a.mountLog()
 	a.mountDocs()
+	a.mountEvents()
 	a.mountRest()
 	return a.reception(a.mux)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -277,27 +278,8 @@ func titleOf(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), document.MaxTitle)], "")
 }
 
-// documentData is the public event data of a document's entry.
-type documentData struct {
-	DocumentID string          `json:"document_id"`
-	Type       string          `json:"document_type"`
-	Unit       string          `json:"business_unit"`
-	State      document.State  `json:"state"`
-	Title      string          `json:"title,omitempty"`
-	ExternalID string          `json:"external_id,omitempty"`
-	Version    int             `json:"version,omitempty"`
-	Pages      int             `json:"pages,omitempty"`
-	Approvers  []string        `json:"approver_list,omitempty"`
-	Envelope   string          `json:"envelope_id,omitempty"`
-	Code       string          `json:"code,omitempty"`
-	Reason     string          `json:"reason,omitempty"`
-	Note       string          `json:"note,omitempty"`
-	DueAt      *time.Time      `json:"due_at,omitempty"`
-	Metadata   json.RawMessage `json:"metadata,omitempty"`
-}
-
-func dataOf(d *document.Document) documentData {
-	return documentData{DocumentID: d.ID, Type: d.Type, Unit: d.Unit, State: d.State, Title: d.Title, ExternalID: d.ExternalID}
+func dataOf(d *document.Document) event.Document {
+	return event.Document{DocumentID: d.ID, Type: d.Type, Unit: d.Unit, State: d.State, Title: d.Title, ExternalID: d.ExternalID}
 }
 
 // Edit is what may be changed of a document; nil fields stay.

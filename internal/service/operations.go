@@ -6,25 +6,14 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 )
 
-// operationData is the public event data of an operation's entry. A dispatcher
-// makes a job of every operation.started and operation.retried.
-type operationData struct {
-	OperationID  string `json:"operation_id"`
-	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id"`
-	DocumentType string `json:"document_type"`
-	EnvelopeID   string `json:"envelope_id,omitempty"`
-	Code         string `json:"code,omitempty"`
-	Reason       string `json:"reason,omitempty"`
-}
-
-func operationDataOf(o *Operation, d *document.Document) operationData {
-	return operationData{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, DocumentType: d.Type, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
+func operationDataOf(o *Operation, d *document.Document) event.Operation {
+	return event.Operation{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, DocumentType: d.Type, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
 }
 
 // startOperation makes an operation for a document, shows it there, and notes
