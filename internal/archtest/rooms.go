@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -49,6 +49,7 @@ var rooms = []room{
 	{name: "pades", folders: []string{"pades"}},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
+	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
 	{name: "crypt", folders: []string{"internal/blob/crypt"}, may: []string{"durable"}},
@@ -82,7 +83,7 @@ var rooms = []room{
 var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
-	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
+	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/mapping/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.
 	"internal/cli": {"internal/sandbox/childmain", "internal/store"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/signing"
 )
@@ -64,6 +65,12 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
 
+	journal.InboundReceived:    inbound(hook.Received, nil),
+	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined: inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:    inbound(hook.Received, nil),
+	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
+
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
 	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
 	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3}},
@@ -103,6 +110,14 @@ func recipient(reason string) func(*Envelope) {
 	return func(e *Envelope) {
 		e.RecipientID, e.Name, e.Email, e.Reason = sampleID("rcp"), "Mara Lind", "mara@example.com", reason
 	}
+}
+
+func inbound(state hook.State, more func(*Inbound)) line {
+	i := Inbound{InboundID: sampleID("inb"), Via: hook.ViaHook, SourceID: sampleID("hks"), Type: "envelope-completed", Trust: hook.TrustPayload, State: state}
+	if more != nil {
+		more(&i)
+	}
+	return line{"inbound_event", i}
 }
 
 func operation(code, reason string) line {

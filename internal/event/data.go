@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/signing"
 )
 
@@ -93,4 +94,18 @@ type DocumentType struct {
 type Unit struct {
 	Name   string `json:"business_unit"`
 	Weight int    `json:"weight,omitempty" doc:"Its share of the work beside other units."`
+}
+
+// Inbound is the data of what became of an event that came in. What came itself is
+// not in it: it may hold anything, and is read under /v1/inbound-events.
+type Inbound struct {
+	InboundID  string     `json:"inbound_event_id"`
+	Via        hook.Via   `json:"via" doc:"hook: a webhook; bus: a message of the event bus."`
+	SourceID   string     `json:"source_id" doc:"The source, or the client that sent the message."`
+	Type       string     `json:"type,omitempty" doc:"What happened, in the sender's words."`
+	Trust      hook.Trust `json:"trust" doc:"hint: the facts are fetched before anything acts on it."`
+	State      hook.State `json:"state"`
+	DocumentID string     `json:"document_id,omitempty" doc:"The document that it changed."`
+	Code       string     `json:"code,omitempty" doc:"Why it is in quarantine, for programs."`
+	Attempts   int        `json:"attempts,omitempty"`
 }

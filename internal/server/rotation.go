@@ -19,8 +19,13 @@ import (
 	"github.com/paraph/paraph/internal/store"
 )
 
-// keysEvery is how often a running server looks for a rotation.
-const keysEvery = 5 * time.Second
+const (
+	// keysEvery is how often a running server looks for a rotation.
+	keysEvery = 5 * time.Second
+	// resealGrace is how long, after a rotation, another process may still seal a value
+	// by the key before: it follows within keysEvery.
+	resealGrace = 10 * time.Minute
+)
 
 // keepKeys follows the key file and the database: whatever is wrapped by a key
 // that is out of force is wrapped anew. It asks what is left to do each time, so a
@@ -39,7 +44,7 @@ func (s *Server) keepKeys(ctx context.Context) error {
 			s.log.Warn("wrapping keys anew failed; it is tried again", "error", err)
 		}
 		if done != (Rewrapped{}) {
-			s.log.Info("keys were wrapped anew", "units", done.Units, "documents", done.Documents, "destroyed", done.Destroyed)
+			s.log.Info("keys were wrapped anew", "units", done.Units, "documents", done.Documents, "values", done.Values, "destroyed", done.Destroyed)
 		}
 	}
 }
@@ -62,6 +67,7 @@ type rotation struct {
 type Rewrapped struct {
 	Units     int `json:"unit_keys"`
 	Documents int `json:"document_keys"`
+	Values    int `json:"values"` // small ones that rest in rows
 	Destroyed int `json:"destroyed"`
 }
 
@@ -99,6 +105,9 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 		}
 	}
 	if done.Units, err = r.vault.RewrapUnits(ctx, inForce); err != nil {
+		return done, err
+	}
+	if done.Values, err = r.service.ResealValues(ctx, r.keys.sealer(), crypt.SealedBy(r.keys.sealer()), resealGrace); err != nil {
 		return done, err
 	}
 	for _, k := range superseded {
@@ -215,6 +224,8 @@ func (m MasterKey) Needed() string {
 		return ""
 	case m.Until.Equal(service.UntilCaptured):
 		return "until captures that are running have ended"
+	case m.Until.Equal(service.UntilResealed):
+		return "until what rests in rows is sealed anew, which a running server does within moments"
 	}
 	return "until " + m.Until.Format(time.RFC3339)
 }
