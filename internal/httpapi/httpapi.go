@@ -47,15 +47,15 @@ type Mount struct {
 
 // Config is what the API is made of. Zero limits mean the defaults.
 type Config struct {
-	Service   *service.Service
-	Verifier  Verifier
-	Clock     clock.Clock
-	Log       *slog.Logger
-	Observer  Observer // nil: nobody is told
+	Service  *service.Service
+	Verifier Verifier
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Observer Observer // nil: nobody is told
 	// HookObserver is told of webhooks that come in; nil: nobody is.
 	HookObserver HookObserver
-	Sources   Sources
-	PublicURL string // without a slash at the end; source of the events
+	Sources      Sources
+	PublicURL    string // without a slash at the end; source of the events
 
 	MaxUpload int64         // bytes of one uploaded file; default DefaultMaxUpload
 	MaxHook   int64         // bytes of one webhook; default DefaultMaxHook
@@ -116,6 +116,7 @@ func build(c Config) *api {
 	a.operations()
 	a.queues()
 	a.vouching()
+	a.anchors()
 	a.events()
 	a.logAudit()
 	a.archive()

@@ -57,6 +57,7 @@ type Reader interface {
 	journalReader
 	auditReader
 	witnessReader
+	anchorReader
 	workReader
 	rotationReader
 	backlogReader
@@ -79,6 +80,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	witnessWriter
+	anchorWriter
 	workWriter
 	rotationWriter
 	backlogWriter
