@@ -13,13 +13,18 @@ import (
 // not keep short ones out.
 const capturesPerChild = 2
 
-// buildRunner makes what takes operations out of the backlog.
-func (s *Server) buildRunner() {
+// buildRunner makes what takes operations and events out of the backlog.
+func (s *Server) buildRunner() error {
+	attempt, err := s.attempts()
+	if err != nil {
+		return err
+	}
 	n := s.Tools.Children()
-	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
+	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce},
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce, service.OpInbound: inboundAtOnce},
 	})
+	return nil
 }
 
 // startWork says that this process lives and begins to work. Alone on its

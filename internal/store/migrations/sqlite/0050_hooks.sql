@@ -26,3 +26,4 @@ CREATE INDEX inbound_state ON inbound (org, state, id);
 CREATE INDEX inbound_source ON inbound (org, source_id, id);
 CREATE INDEX inbound_document ON inbound (org, document_id) WHERE document_id <> '';
 CREATE INDEX inbound_kept ON inbound (ended_at) WHERE payload IS NOT NULL AND ended_at IS NOT NULL;
+CREATE INDEX inbound_quarantined ON inbound (received_at) WHERE state = 'quarantined';
