@@ -223,7 +223,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
-		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < time.Hour,
+		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
 		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {

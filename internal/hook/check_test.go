@@ -133,7 +133,8 @@ func TestInput(t *testing.T) {
 		{"text/plain", "hello", `"hello"`},
 		{"", "", `""`},
 	} {
-		raw, err := NewInput(e, "S", Content{Header: header(c.media), Body: []byte(c.body)}, []byte(`{"f":1}`))
+		content := Content{Header: header(c.media), Body: []byte(c.body)}
+		raw, err := NewInput(e, "S", content, nil)
 		var got struct {
 			Event, Fact json.RawMessage
 			Headers     map[string]string
@@ -141,8 +142,13 @@ func TestInput(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(raw, &got)
 		}
-		if err != nil || string(got.Event) != c.want || string(got.Fact) != `{"f":1}` || got.Headers["x-topic"] != "a, b" {
+		if err != nil || string(got.Event) != c.want || got.Fact != nil || got.Headers["x-topic"] != "a, b" {
 			t.Errorf("%s: %s %v", c.body, raw, err)
+		}
+		// Of a hint nothing is seen but the facts it led to.
+		raw, err = NewInput(e, "S", content, []byte(`{"f":1}`))
+		if want := `{"source":{"id":"hks_1","name":"S"},"id":"e1","type":"","received_at":"` + at.UTC().Format(time.RFC3339) + `","headers":{},"event":null,"fact":{"f":1}}`; err != nil || string(raw) != want {
+			t.Errorf("%s: %s %v, want %s", c.body, raw, err, want)
 		}
 	}
 	for _, bad := range []Content{{Body: []byte{0xff, 0xfe}}, {Header: header("multipart/form-data"), Body: []byte("x")}, {Header: header("application/x-www-form-urlencoded"), Body: []byte("%zz")}} {

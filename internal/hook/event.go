@@ -268,8 +268,10 @@ type Input struct {
 	Type       string            `json:"type"`
 	ReceivedAt time.Time         `json:"received_at"`
 	Headers    map[string]string `json:"headers"` // kept ones, by name in lower case
-	Event      any               `json:"event"`   // the body: JSON, the fields of a form, or else text
-	Fact       json.RawMessage   `json:"fact,omitempty"`
+	// Event is the body: JSON, the fields of a form, or else text. Of a hint it is null,
+	// and so are type and headers: what it says led to the facts, and that is all.
+	Event any             `json:"event"`
+	Fact  json.RawMessage `json:"fact,omitempty"`
 }
 
 // InputSource names the source of an Input.
@@ -278,10 +280,14 @@ type InputSource struct {
 	Name string `json:"name"`
 }
 
-// NewInput makes a mapping's input of an event. Fault Invalid "bad_event" where its
-// body is nothing that can be read.
+// NewInput makes a mapping's input of an event, or, for a hint, of its facts. Fault
+// Invalid "bad_event" where its body is nothing that can be read.
 func NewInput(e *Event, name string, content Content, fact []byte) ([]byte, error) {
 	in := Input{Source: InputSource{e.SourceID, name}, ID: e.EventID, Type: e.Type, ReceivedAt: e.ReceivedAt.UTC(), Headers: map[string]string{}, Fact: fact}
+	if fact != nil {
+		in.Type = ""
+		return json.Marshal(in)
+	}
 	for n, values := range content.Header {
 		in.Headers[strings.ToLower(n)] = strings.Join(values, ", ")
 	}

@@ -139,6 +139,16 @@ func (s *Source) checkTrust(l *fault.List) {
 	}
 }
 
+// Host is where facts are fetched from: scheme and host. "" for nil.
+func (f *Fetch) Host() string {
+	if f == nil {
+		return ""
+	}
+	scheme, rest, _ := strings.Cut(f.URL, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
 func (f *Fetch) check(l *fault.List) {
 	if f == nil {
 		return

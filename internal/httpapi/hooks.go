@@ -58,7 +58,7 @@ type HookSource struct {
 type HookAction struct {
 	Command string `json:"command,omitempty" enum:"document.create,document.update,task.decide,envelope.send" doc:"Absent: nothing; the events are there for whoever reads them."`
 	Client  string `json:"client_id,omitempty" doc:"The client as which they act: its scopes and business units bound what they can do."`
-	Map     string `json:"map,omitempty" doc:"A jq program that makes the command's data: its input holds event, fact, headers, id, type and source. null or nothing: the event does nothing. Default: .event"`
+	Map     string `json:"map,omitempty" doc:"A jq program that makes the command's data: its input holds event, headers, type, id and source; of a hint fact instead of the first three. null or nothing: the event does nothing. Default: .event, or .fact"`
 }
 
 // HookFetch says where the facts of a hint are.

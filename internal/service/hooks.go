@@ -105,7 +105,7 @@ func (s *Service) CreateHookSource(ctx context.Context, call Call, in SourceSett
 		if err := c.InsertHookSecret(ctx, sec); err != nil {
 			return SourceSecret{}, err
 		}
-		if err := s.keepFetchSecret(ctx, c, &src, in.FetchSecret); err != nil {
+		if err := s.keepFetchSecret(ctx, c, &src, nil, in.FetchSecret); err != nil {
 			return SourceSecret{}, err
 		}
 		return SourceSecret{src, sec, shown}, c.logSource(&src, journal.HookSourceCreated, "")
@@ -143,7 +143,7 @@ func applySetting(src *hook.Source, in SourceSetting) {
 		}
 	}
 	if src.Command != "" && src.Program == "" {
-		src.Program = ".event"
+		src.Program = map[hook.Trust]string{hook.TrustHint: ".fact", hook.TrustPayload: ".event"}[src.Trust]
 	}
 }
 
@@ -156,6 +156,9 @@ func set[T any](field *T, value *T) {
 func (s *Service) checkProgram(ctx context.Context, src *hook.Source) error {
 	if src.Program == "" || len(src.Program) > hook.MaxProgram {
 		return nil
+	}
+	if s.Mapper == nil {
+		return fault.New(fault.Unavailable, "mapping_unavailable", "This process runs no mappings.")
 	}
 	return s.Mapper.Check(ctx, src.Program)
 }
@@ -223,10 +226,14 @@ func makeSecret(sc *hook.Scheme) (string, error) {
 }
 
 // keepFetchSecret puts the value of the header with which facts are fetched in the
-// place of the one before.
-func (s *Service) keepFetchSecret(ctx context.Context, c *change, src *hook.Source, value string) error {
+// place of the one before. Without a value the one before stays, unless it would be
+// sent to another host than the one it was given for (before; nil: there was none).
+func (s *Service) keepFetchSecret(ctx context.Context, c *change, src *hook.Source, before *hook.Fetch, value string) error {
 	if value == "" {
-		return nil
+		if before.Host() == src.Fetch.Host() {
+			return nil
+		}
+		return c.EndHookSecrets(ctx, src.ID, hook.ForFetch, "", c.Now())
 	}
 	if src.Fetch == nil || src.Fetch.Header == "" || len(value) > hook.MaxSecret || strings.ContainsAny(value, "\r\n\x00") {
 		return fault.New(fault.Invalid, "bad_secret", "The value of a header with which facts are fetched is one line, and the header has a name.")
@@ -283,6 +290,7 @@ func (s *Service) ChangeHookSource(ctx context.Context, call Call, sourceID stri
 		if err != nil {
 			return src, err
 		}
+		before := src.Fetch
 		if err := applyPreset(&src, in); err != nil {
 			return src, err
 		}
@@ -291,7 +299,7 @@ func (s *Service) ChangeHookSource(ctx context.Context, call Call, sourceID stri
 		if err := c.checkSource(ctx, &src); err != nil {
 			return src, err
 		}
-		if err := s.keepFetchSecret(ctx, c, &src, in.FetchSecret); err != nil {
+		if err := s.keepFetchSecret(ctx, c, &src, before, in.FetchSecret); err != nil {
 			return src, err
 		}
 		if err := c.UpdateHookSource(ctx, &src); err != nil {
