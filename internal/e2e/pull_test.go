@@ -46,6 +46,7 @@ func TestNobodyMissesAnEvent(t *testing.T) {
 		var all sync.WaitGroup
 		for name, follow := range ways {
 			all.Go(func() {
+				defer took(t, name)()
 				got := follow(ctx, s.caller, start.Next, want)
 				mu.Lock()
 				defer mu.Unlock()
@@ -59,6 +60,7 @@ func TestNobodyMissesAnEvent(t *testing.T) {
 		}
 		for w := range writers {
 			all.Go(func() {
+				defer took(t, "a writer")()
 				for n := range units {
 					s.post("/v1/business-units", map[string]any{"name": fmt.Sprintf("unit-%d-%d", w, n)}).want(201)
 				}
