@@ -77,8 +77,8 @@ type Envelope struct {
 type Operation struct {
 	OperationID  string `json:"operation_id"`
 	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id"`
-	DocumentType string `json:"document_type"`
+	DocumentID   string `json:"document_id,omitempty"`
+	DocumentType string `json:"document_type,omitempty"`
 	EnvelopeID   string `json:"envelope_id,omitempty"`
 	Code         string `json:"code,omitempty" doc:"Why it failed, for programs."`
 	Reason       string `json:"reason,omitempty" doc:"Why it failed, for people."`
