@@ -64,9 +64,16 @@ func hooks(t *testing.T, s service.Store) {
 	}
 	changed := src
 	changed.Name, changed.Fetch, changed.Disabled = "Other", nil, false
-	write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateHookSource(ctx, &changed) })
-	stale := src
-	isStale(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateHookSource(ctx, &stale) })
+	update := func(from hook.Source, into *hook.Source) func(context.Context, service.Tx) error {
+		return func(ctx context.Context, tx service.Tx) error {
+			*into = from // it may run twice
+			return tx.UpdateHookSource(ctx, into)
+		}
+	}
+	var now hook.Source
+	write(t, s, update(changed, &now))
+	changed = now
+	isStale(t, s, update(src, &hook.Source{}))
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
 		got, err := tx.HookSource(ctx, src.ID)
 		same(t, "a changed source", got, changed)
@@ -92,13 +99,14 @@ func inbound(t *testing.T, s service.Store) {
 	first, second, third := newInbound(source, "a", 1), newInbound(source, "b", 2), newInbound(source, "c", 3)
 	insert := func(e hook.Event, forgettable, want bool) {
 		t.Helper()
-		write(t, s, func(ctx context.Context, tx service.Tx) error {
-			fresh, err := tx.InsertInbound(ctx, e, forgettable)
-			if fresh != want {
-				t.Errorf("%s is new: %v", e.EventID, fresh)
-			}
+		fresh := false
+		write(t, s, func(ctx context.Context, tx service.Tx) (err error) {
+			fresh, err = tx.InsertInbound(ctx, e, forgettable)
 			return err
 		})
+		if fresh != want {
+			t.Errorf("%s is new: %v", e.EventID, fresh)
+		}
 	}
 	insert(first, true, true)
 	insert(second, false, true)
@@ -139,11 +147,16 @@ func inbound(t *testing.T, s service.Store) {
 	}
 	end := func(e *hook.Event, state hook.State, minutes int) {
 		e.State, e.EndedAt, e.Code, e.DocumentID = state, at(minutes), "code", "doc_1"
-		write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateInbound(ctx, e) })
+		write(t, s, func(ctx context.Context, tx service.Tx) error {
+			again := *e // it may run twice
+			return tx.UpdateInbound(ctx, &again)
+		})
 	}
-	stale := first
 	end(&first, hook.Processed, 10)
-	isStale(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateInbound(ctx, &stale) })
+	isStale(t, s, func(ctx context.Context, tx service.Tx) error {
+		again := first
+		return tx.UpdateInbound(ctx, &again)
+	})
 	end(&second, hook.Processed, 10)
 	end(&third, hook.Quarantined, 10)
 	if got := list(service.InboundFilter{State: "quarantined", Code: "code"}); got != "c" {
