@@ -94,11 +94,19 @@ func Open(address string, log *slog.Logger) (Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.log = log
+	if s.log = log; log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	if s.kind == "kafka" {
 		return openKafka(s)
 	}
 	return openNATS(s)
+}
+
+// KindOf gives the kind of an address that Check found nothing wrong with; "" for none.
+func KindOf(address string) string {
+	kind, _, _ := strings.Cut(address, "://")
+	return kind
 }
 
 // Check tells what is wrong with an address.

@@ -48,6 +48,12 @@ const (
 	RoleWork      = "work"      // works the jobs
 )
 
+// What a new bus gets.
+const (
+	BusNew = "new"
+	BusAll = "all"
+)
+
 // Roles lists all roles.
 func Roles() []string { return []string{RoleAPI, RoleSequencer, RoleDispatch, RoleWork} }
 
@@ -101,6 +107,10 @@ type Config struct {
 	TimestampCredentials Secret        `name:"timestamp-credentials" doc:"Credentials of authorities that want them, HOST=USER:PASSWORD or HOST=bearer:TOKEN, percent-encoded, with white space between them; sent over https only."`
 	AnchorInterval       time.Duration `name:"anchor-interval" doc:"How often the log's newest checkpoint is time-stamped, where something was logged; and at each day's end. 0: never."`
 
+	Bus        Secret   `name:"bus" doc:"Event bus: nats://user:password@host:4222?… or kafka://host:9092,host2:9092?… Empty: none."`
+	BusStart   string   `name:"bus-start" doc:"What a bus that is new gets: new, the events from then on, or all, every event of the log."`
+	BusClients []string `name:"bus-clients" doc:"Ids of clients as which command messages of the bus may be carried out. Empty: none is taken in."`
+
 	WebhookMaxBody int64         `name:"webhook-max-body" doc:"Longest webhook taken in, in bytes. It rests in the database."`
 	InboundKeep    time.Duration `name:"inbound-keep" doc:"How long what came with a webhook, or with a message of the event bus, is kept after it has been processed."`
 
@@ -124,7 +134,7 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
+		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
 		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
@@ -240,6 +250,7 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 			add(setting, "%q is not one of %s", value, strings.Join(allowed, ", "))
 		}
 	}
+	choice("bus-start", c.BusStart, BusNew, BusAll)
 	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")

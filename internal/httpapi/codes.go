@@ -108,6 +108,7 @@ var catalogue = map[string]codeInfo{
 	"invalid_hook_source":   {kind: fault.Invalid, title: "The source of webhooks has faults"},
 	"bad_secret":            {kind: fault.Invalid, title: "The secret cannot be used"},
 	"too_many_secrets":      {kind: fault.Conflict, title: "The source has enough secrets"},
+	"no_bus":                {kind: fault.NotFound, title: "There is no event bus"},
 	"bad_mapping":           {kind: fault.Invalid, title: "The mapping cannot be used"},
 	"mapping_unavailable":   {kind: fault.Unavailable, title: "Mappings cannot be run just now"},
 	"event_not_quarantined": {kind: fault.Conflict, title: "The event is not in quarantine"},

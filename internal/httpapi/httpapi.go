@@ -123,6 +123,7 @@ func build(c Config) *api {
 	a.settings()
 	a.hooks()
 	a.inbound()
+	a.bus()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }

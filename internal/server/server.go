@@ -20,6 +20,7 @@ import (
 
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/vault"
+	"github.com/paraph/paraph/internal/bus"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
@@ -82,6 +83,7 @@ type Server struct {
 	runner    *work.Runner
 	worker    string // names this process in job records
 	mapper    *mapping.Tools
+	bus       bus.Bus // nil: there is none, or it is not this process' business
 	objects   blob.Store
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
@@ -227,11 +229,14 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if s.tracing, err = telemetry.NewTracing(ctx, c.OTLPEndpoint, s.opts.Version); err != nil {
 		return err
 	}
+	if err := s.openBus(); err != nil {
+		return err
+	}
 	if err := s.openMapper(); err != nil {
 		return fmt.Errorf("the mappings: %w", err)
 	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
@@ -293,6 +298,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.startBus(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {
@@ -417,6 +423,9 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())
+	}
+	if s.bus != nil {
+		err = errors.Join(err, s.bus.Close())
 	}
 	if s.mapper != nil {
 		err = errors.Join(err, s.mapper.Close())

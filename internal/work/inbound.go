@@ -129,10 +129,7 @@ func says(f *fault.Fault) string {
 	for _, d := range f.Details {
 		text += " " + d.Pointer + ": " + d.Message
 	}
-	if len(text) > service.MaxComment {
-		text = text[:service.MaxComment]
-	}
-	return text
+	return cut(text, service.MaxComment)
 }
 
 // Mapper implements service.Mapper over programs in child processes.
