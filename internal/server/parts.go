@@ -33,7 +33,9 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
 		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}
-		s.buildRunner()
+		if err := s.buildRunner(); err != nil {
+			return err
+		}
 	}
 	if pool := s.Store.Pool(); pool != nil {
 		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
@@ -94,7 +96,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{},
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Quarantine: f.Quarantined, Lag: map[string]int64{},
 		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Anchored: vouched.Anchored}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err

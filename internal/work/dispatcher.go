@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/paraph/paraph/internal/failpoint"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -159,7 +160,8 @@ type Rules struct {
 func (r Rules) kinds() []journal.Kind {
 	all := []journal.Kind{
 		journal.OperationStarted, journal.OperationRetried, journal.EnvelopeSent, journal.EnvelopeReminded, journal.EnvelopeCompleted,
-		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview, journal.TaskOpened,
+		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview,
+		journal.InboundReceived, journal.InboundRedriven, journal.TaskOpened,
 	}
 	if r.NoMail {
 		return all[:len(all)-1]
@@ -176,6 +178,8 @@ type fact struct {
 	EnvelopeID   string     `json:"envelope_id"`
 	RecipientID  string     `json:"recipient_id"`
 	TaskID       string     `json:"task_id"`
+	InboundID    string     `json:"inbound_event_id"`
+	State        string     `json:"state"`
 	ExpiresAt    *time.Time `json:"expires_at"`
 	DueAt        *time.Time `json:"due_at"`
 }
@@ -196,7 +200,14 @@ func (r Rules) of(e journal.Entry) (made, error) {
 	if err := json.Unmarshal(e.Data, &f); err != nil && len(e.Data) > 0 && string(e.Data) != "null" {
 		return made{}, err
 	}
-	if e.Kind == journal.OperationStarted || e.Kind == journal.OperationRetried {
+	switch e.Kind {
+	case journal.OperationStarted, journal.OperationRetried:
+		return made{operation: backlogged(e, f)}, nil
+	case journal.InboundReceived, journal.InboundRedriven:
+		if f.State != string(hook.Received) {
+			return made{}, nil // its source does nothing with it
+		}
+		f.OperationID, f.Kind, f.DocumentID = f.InboundID, service.OpInbound, ""
 		return made{operation: backlogged(e, f)}, nil
 	}
 	return made{jobs: r.jobsFor(e, f)}, nil

@@ -95,7 +95,9 @@ func (o *order) judge() (*verdict.Judge, error) {
 	if roots.Len() > 0 {
 		opts.Trust = roots
 	}
-	j := &verdict.Judge{PDF: func(ctx context.Context, in io.ReaderAt, size int64) (*pades.Report, error) { return pades.Verify(ctx, in, size, opts) }}
+	j := &verdict.Judge{PDF: func(ctx context.Context, in io.ReaderAt, size int64) (*pades.Report, error) {
+		return pades.Verify(ctx, in, size, opts)
+	}}
 	if key := strings.TrimSpace(o.LogKey); key != "" {
 		var err error
 		if j.Log, err = journal.NewVerifier(key); err != nil {
