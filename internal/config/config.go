@@ -65,6 +65,7 @@ type Config struct {
 	Listen       string   `name:"listen" doc:"Address and port to serve on."`
 	AdminListen  string   `name:"admin-listen" doc:"Address and port for /livez, /readyz and /metrics, in every role. The main address then serves no /metrics. Empty: none."`
 	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	VerifyURL    string   `name:"verify-url" doc:"Where the code on certificates of completion leads: a page that checks files, as make verify-page builds it. Empty: /verify of this server, which says how."`
 	KeysDir      string   `name:"keys-dir" doc:"Folder of the key files, the same for all processes of an installation. Empty: keys in the data folder."`
 	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
 	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
@@ -185,6 +186,11 @@ func (c *Config) Check() error {
 	}
 	if c.AdminListen != "" && !strings.Contains(c.AdminListen, ":") {
 		add("admin-listen", "%q is not host:port", c.AdminListen)
+	}
+	if c.VerifyURL != "" {
+		if u, err := url.Parse(c.VerifyURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			add("verify-url", "%q is not an http or https address", c.VerifyURL)
+		}
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {

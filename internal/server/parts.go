@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -60,7 +61,7 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
-	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, VerifyURL: s.URL() + signpage.VerifyPath, Meter: s.Metrics, Log: s.log}
+	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{
