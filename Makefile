@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi
+.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a 
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, Tessera, openssl, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Tessera, openssl, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -66,6 +66,9 @@ bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages
 
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
+
+mutants: ## drop each line of the access table and each condition that confines a list, and see a test turn red for every one
+	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

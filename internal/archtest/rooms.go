@@ -88,7 +88,7 @@ var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
 	"internal/sandbox/childmain": {
-		"internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
+		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
 	},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.
