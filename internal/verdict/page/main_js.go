@@ -18,6 +18,7 @@ import (
 	"io"
 	"strings"
 	"syscall/js"
+	"time"
 
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/verdict"
@@ -34,6 +35,7 @@ type order struct {
 	StampCA  string            `json:"stamp_ca"`
 	Sealed   bool              `json:"sealed"`
 	Password string            `json:"password"`
+	Time     time.Time         `json:"time,omitzero"` // to judge for; zero: now
 }
 
 func main() {
@@ -80,7 +82,7 @@ func verify(file js.Value, text string) (v *verdict.Verdict, err error) {
 }
 
 func (o *order) judge() (*verdict.Judge, error) {
-	opts := pades.VerifyOptions{Password: o.Password}
+	opts := pades.VerifyOptions{Password: o.Password, Time: o.Time}
 	if o.Sealed {
 		opts.Policy = pades.Sealed
 	}
