@@ -59,13 +59,16 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	d.seen = seen.to
-	if len(seen.entries) == 0 && seen.to-seen.cursor < dispatcherRest && !d.lead.due() {
-		return seen.more, nil
+	if len(seen.entries) == 0 {
+		d.seen = seen.to
+		if seen.to-seen.cursor < dispatcherRest && !d.lead.due() {
+			return seen.more, nil
+		}
 	}
+	leads := false
 	err = d.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
 		// The lease keeps two dispatchers from reading the same cursor.
-		if _, held, err := d.lead.hold(ctx, tx); err != nil || !held {
+		if _, leads, err = d.lead.hold(ctx, tx); err != nil || !leads {
 			return err
 		}
 		now, err := d.look(ctx, tx, seen.from)
@@ -77,7 +80,10 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 		}
 		return tx.SetCursor(ctx, dispatcherName, now.to)
 	})
-	if err == nil && seen.to > seen.cursor {
+	if err != nil || !leads {
+		return false, err // what makes work was seen, and is looked at again
+	}
+	if d.seen = seen.to; seen.to > seen.cursor {
 		err = failpoint.Hit(failpoint.DispatchDone)
 	}
 	return seen.more, err

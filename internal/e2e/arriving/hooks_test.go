@@ -48,9 +48,23 @@ func each(t *testing.T, fn func(t *testing.T, h *house)) {
 // start starts the program, which dies as the points say.
 func (h *house) start(points string) *programtest.Process {
 	h.t.Helper()
+	p := h.lives(points)
+	if p == nil {
+		h.t.Fatal("the program did not start")
+	}
+	return p
+}
+
+// lives is start where the program may die before it has said that it lives: nil.
+func (h *house) lives(points string) *programtest.Process {
+	h.t.Helper()
 	o := h.options
 	o.Env = append(append([]string{}, o.Env...), "PARAPH_FAILPOINTS="+points)
-	p := programtest.Serve(h.t, o)
+	p, err := programtest.TryServe(h.t, o)
+	if err != nil {
+		h.t.Logf("with %s: %v", points, err)
+		return nil
+	}
 	if h.id == "" {
 		h.id, h.secret = p.ID, p.Secret
 	}
