@@ -94,6 +94,11 @@ type Config struct {
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
 	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses and time stamping authorities may be reached in although they are not public, such as 10.0.0.0/8."`
 
+	SealLevel      string        `name:"seal-level" doc:"How far signatures are protected: b signed, t with a time stamp, lt with the evidence a verifier needs later, lta with a time stamp over that; auto: as far as the time stamping authorities allow."`
+	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
+	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
+	ProtectForeign bool          `name:"protect-foreign" doc:"Raise and renew the signatures of archived files that others have signed, too."`
+
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
 	TimestampPolicy      string        `name:"timestamp-policy" doc:"Policy (OID) that is asked for and demanded. Empty: the authority's own choice."`
@@ -120,7 +125,7 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
@@ -220,7 +225,8 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
-		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
+		"seal-certify":    c.SealCertify < 0 || c.SealCertify > 2, "renew-before": c.RenewBefore < 24*time.Hour,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")
@@ -235,6 +241,10 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 		}
 	}
 	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
+	choice("seal-level", c.SealLevel, "auto", "b", "t", "lt", "lta")
+	if c.SealLevel != "auto" && c.SealLevel != "b" && len(c.TimestampAuthorities) == 0 {
+		add("seal-level", "the level %s needs time stamps: name an authority in timestamp-authorities", c.SealLevel)
+	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	choice("log-format", c.LogFormat, "text", "json")

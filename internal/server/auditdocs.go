@@ -78,11 +78,16 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 	if err != nil {
 		return err
 	}
+	additions, err := tx.AdditionsOf(ctx, page[0].Org, ids)
+	if err != nil {
+		return err
+	}
+	additionsOf := gather(additions, func(x service.ArchiveAddition) string { return x.DocumentID })
 	chainOf := gather(chains, func(e journal.Entry) string { return e.DocumentID })
 	versionsOf := gather(versions, func(v document.Version) string { return v.DocumentID })
 	packagesOf := gather(packages, func(p service.ArchiveRecord) string { return p.DocumentID })
 	for _, d := range page {
-		a.fault(service.DocumentAudit{Document: d, Chain: chainOf[d.ID], Versions: versionsOf[d.ID], Packages: packagesOf[d.ID]}.Faults()...)
+		a.fault(service.DocumentAudit{Document: d, Chain: chainOf[d.ID], Versions: versionsOf[d.ID], Packages: packagesOf[d.ID], Additions: additionsOf[d.ID]}.Faults()...)
 	}
 	a.count(func(r *AuditReport) {
 		r.Documents += int64(len(page))
@@ -108,6 +113,14 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 			continue
 		}
 		if err := a.file(ctx, tx, p.Org, p.Package, p.PackageSHA256); err != nil {
+			return err
+		}
+	}
+	for _, x := range additions {
+		if gone[x.DocumentID] {
+			continue
+		}
+		if err := a.file(ctx, tx, x.Org, x.Package, x.PackageSHA256); err != nil {
 			return err
 		}
 	}

@@ -126,6 +126,7 @@ func lookDatabase(ctx context.Context, c *config.Config) []Finding {
 		out = append(out, Finding{About: "database: " + f.Code, Says: f.Message, Mend: f.Remedy})
 	}
 	out = append(out, lookAnchors(ctx, c, db)...)
+	out = append(out, lookProtection(ctx, c, db)...)
 	return append(out, lookProcesses(ctx, db)...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/blob/crypt"
@@ -24,6 +25,15 @@ type Keys struct {
 	Cursors   *journal.CursorCodec // set once the database is open
 	logKey    ed25519.PrivateKey
 	Authority *ca.Authority
+}
+
+// listURL is where relying parties find what the own root has revoked; "" where
+// nobody knows under which address this installation is reached.
+func listURL(c *config.Config) string {
+	if c.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimRight(c.PublicURL, "/") + "/.well-known/paraph/ca.crl"
 }
 
 // keyDir is the folder of the key files.
@@ -53,7 +63,7 @@ func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
 	}
 	seed := logKeys[0].Key
 	k.logKey = ed25519.NewKeyFromSeed(seed[:])
-	if k.Authority, err = ca.LoadOrCreate(dir, c.Organisation, clk.Now()); err != nil {
+	if k.Authority, err = ca.LoadOrCreate(dir, c.Organisation, clk.Now(), ca.Options{ListURL: listURL(c)}); err != nil {
 		return nil, err
 	}
 	return k, nil

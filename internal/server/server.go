@@ -31,6 +31,7 @@ import (
 	"github.com/paraph/paraph/internal/store"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
+	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/tsp"
 )
 
@@ -77,6 +78,7 @@ type Server struct {
 	keeper    *work.Keeper
 	policy    *journal.Policy // of the log's witnesses; nil: it has none
 	stamper   *tsp.Client     // of the time stamping authorities; nil: there are none
+	evidence  pades.EvidenceSource
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
@@ -212,7 +214,7 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
-	if c.Has(config.RoleSequencer) {
+	if c.Has(config.RoleSequencer) || c.Has(config.RoleWork) {
 		if s.stamper, err = newStamper(c); err != nil {
 			return err
 		}
@@ -228,6 +230,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	s.Service = service.New(service.Config{
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck),
+		Protection: protectionPlan(c),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -288,6 +291,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.startRenewer(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {

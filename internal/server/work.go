@@ -13,12 +13,16 @@ import (
 // not keep short ones out.
 const capturesPerChild = 2
 
+// protectionsAtOnce is how many documents are protected at once: most of that time
+// somebody else's server is waited for.
+const protectionsAtOnce = 4
+
 // buildRunner makes what takes operations out of the backlog.
 func (s *Server) buildRunner() {
 	n := s.Tools.Children()
 	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce},
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n, service.OpDispose: disposalsAtOnce},
 	})
 }
 

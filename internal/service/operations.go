@@ -222,6 +222,9 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		if err != nil {
 			return op, err
 		}
+		if op.Kind == OpProtect {
+			return op, s.endProtection(ctx, c, &op, &d, &f)
+		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
 		kind := journal.DocumentProcessingFailed
 		d.Processing = document.Processing{Status: document.StatusFailed, Step: op.Kind, Operation: op.ID, Code: f.Code, Reason: f.Reason}

@@ -58,6 +58,7 @@ type Reader interface {
 	auditReader
 	witnessReader
 	anchorReader
+	protectionReader
 	workReader
 	rotationReader
 	backlogReader
@@ -79,6 +80,7 @@ type Tx interface {
 	journalWriter
 	witnessWriter
 	anchorWriter
+	protectionWriter
 	workWriter
 	rotationWriter
 	backlogWriter

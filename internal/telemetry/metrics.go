@@ -27,6 +27,7 @@ type Metrics struct {
 	sign      *prometheus.HistogramVec
 	approvals *prometheus.CounterVec
 	anchors   *prometheus.CounterVec
+	lacks     *prometheus.CounterVec
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -70,7 +71,8 @@ func NewMetrics() *Metrics {
 		approvals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_approvals_decided_total", Help: "Approvals that were decided, by outcome. increase(…[1d]) gives approvals per day."}, []string{"outcome"}),
 	}
 	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
-	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
+	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
+	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -105,6 +107,9 @@ func (m *Metrics) ApprovalDecided(outcome string) { m.approvals.WithLabelValues(
 // AnchorFailed counts a time stamp that an authority did not give.
 func (m *Metrics) AnchorFailed(reason string) { m.anchors.WithLabelValues(reason).Inc() }
 
+// ProtectionLacks counts an attempt to protect a signature that lacked something.
+func (m *Metrics) ProtectionLacks(code string) { m.lacks.WithLabelValues(code).Inc() }
+
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
@@ -129,6 +134,7 @@ type State struct {
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
 	Anchored   *Anchored      // time stamps of checkpoints; nil: none are wanted
+	Protected  *Protected     // the signatures of files; nil: not known
 }
 
 // Anchored is how the log is time-stamped.
@@ -173,7 +179,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descFiles, descLacking, descEnding, descStamps} {
 		ch <- d
 	}
 }
@@ -204,6 +210,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLag, float64(n), name)
 	}
 	g.witnesses(state, gauge)
+	state.Protected.collect(gauge, g.now())
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}

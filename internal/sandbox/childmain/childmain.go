@@ -20,6 +20,8 @@ func Main() int {
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
 		opVerify:  sandbox.Handle(verifyFile),
+
+		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
 	maps.Copy(ops, documents.Ops())
 	return sandbox.Serve(ops)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/paraph/paraph/internal/sandbox"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/mark"
-	"github.com/paraph/paraph/pades/pdffile"
 )
 
 // opSeal builds the update for a seal: it parses the document, so it runs in
@@ -26,6 +24,9 @@ type Seal struct {
 	Name   string     `json:"name"`
 	Reason string     `json:"reason"`
 	Marks  []SealMark `json:"marks,omitempty"` // drawn into the pages; none where the file carries a signature
+	// Certify is the DocMDP level, 1 to 3, of a seal that certifies; 0: it does not.
+	// A file that carries a signature cannot be certified, and is sealed without.
+	Certify int `json:"certify,omitempty"`
 
 	TokenSize int `json:"token_size,omitempty"` // room for a time stamp in bytes; 0: none is to come
 }
@@ -65,14 +66,11 @@ func PrepareSeal(ctx context.Context, tools *pdf.Tools, file *os.File, seal Seal
 var ErrRefused = &sandbox.Error{Code: "signature_refused", Message: "the document is certified and allows no further signature"}
 
 func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
-	if len(task.Files) != 1 {
-		return nil, fmt.Errorf("the job needs 1 file, not %d", len(task.Files))
-	}
-	info, err := task.Files[0].Stat()
+	in, size, err := whole(task, 1)
 	if err != nil {
 		return nil, err
 	}
-	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason, Protect: pades.Protect{TokenSize: seal.TokenSize}}
+	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason, Protect: pades.Protect{TokenSize: seal.TokenSize}, Certify: seal.Certify}
 	for _, der := range seal.Chain {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -83,15 +81,12 @@ func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
 	for _, m := range seal.Marks {
 		opts.Marks = append(opts.Marks, m.mark())
 	}
-	out, err := pades.Prepare(context.Background(), task.Files[0], info.Size(), opts)
-	var damaged *pdffile.Error
-	switch {
-	case errors.Is(err, pades.ErrNoChanges):
-		return nil, ErrRefused
-	case errors.As(err, &damaged):
-		return nil, pdf.ErrDamaged.With("%s", err)
+	out, err := pades.Prepare(context.Background(), in, size, opts)
+	if errors.Is(err, pades.ErrCertifyLate) {
+		opts.Certify = 0
+		out, err = pades.Prepare(context.Background(), in, size, opts)
 	}
-	return out, err
+	return out, refusal(err)
 }
 
 // mark draws the signature over its caption.
