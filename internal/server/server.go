@@ -215,7 +215,7 @@ func holderOf(c *config.Config) string {
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
 	if c.Has(config.RoleSequencer) || c.Has(config.RoleWork) {
-		if s.stamper, err = newStamper(c); err != nil {
+		if s.stamper, err = newStamper(c, s.clock.Now); err != nil {
 			return err
 		}
 	}

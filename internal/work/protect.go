@@ -43,6 +43,9 @@ func (p *Protector) Handle(ctx context.Context, job Job) (err error) {
 	}
 	files := newFiles(p.Vault, p.Tools, p.Log, &in.Document)
 	defer func() { files.done(ctx, err) }()
+	if err := p.Stamping.again(ctx); err != nil {
+		return err
+	}
 	var made []service.Protected
 	for _, line := range in.Lines {
 		if line.DueAt.IsZero() || line.DueAt.After(p.Service.Clock.Now()) {

@@ -56,6 +56,21 @@ func (s *Stamping) Stamp(ctx context.Context, h crypto.Hash, digest []byte) (*ts
 // more, since serial numbers and signatures vary by some bytes.
 func (s *Stamping) room() int { return max(pades.DefaultTokenSize, int(s.largest.Load())+256) }
 
+// again lets authorities that failed be asked at once: where none gave time stamps
+// when asked last, whoever begins an attempt has waited long enough, or was asked to.
+func (s *Stamping) again(ctx context.Context) error {
+	if s.Stamper == nil {
+		return nil
+	}
+	return s.Service.Store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		state, err := service.Protecting(ctx, tx)
+		if err == nil && !state.DueSince.IsZero() {
+			s.Stamper.Retry()
+		}
+		return err
+	})
+}
+
 // note writes down whether authorities give time stamps, where that is news.
 func (s *Stamping) note(ctx context.Context, cause error) error {
 	now := s.Service.Clock.Now()
