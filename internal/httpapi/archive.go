@@ -93,13 +93,15 @@ func (a *api) getArchiveRecord(ctx context.Context, in *ArchivePath) (*struct{ B
 	return &struct{ Body ArchiveRecord }{archiveRecordOf(&r)}, nil
 }
 
-type archivePackageInput struct {
+// ArchivePackageInput is exported for being embedded: parameters of embedded types
+// that are not are left out.
+type ArchivePackageInput struct {
 	ArchivePath
 	Range       string `header:"Range" example:"bytes=0-1023" doc:"Part of the bytes (RFC 9110 section 14)."`
 	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 where the bytes are these."`
 }
 
-func (a *api) archivePackage(ctx context.Context, in *archivePackageInput) (*huma.StreamResponse, error) {
+func (a *api) archivePackage(ctx context.Context, in *ArchivePackageInput) (*huma.StreamResponse, error) {
 	r, content, err := a.Service.ArchivePackage(ctx, actorOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
@@ -108,7 +110,7 @@ func (a *api) archivePackage(ctx context.Context, in *archivePackageInput) (*hum
 }
 
 type archiveAdditionInput struct {
-	archivePackageInput
+	ArchivePackageInput
 	Number int `path:"number" minimum:"1"`
 }
 
