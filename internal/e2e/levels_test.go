@@ -274,6 +274,10 @@ func (s *leveled) delayIsSeen(id string) {
 	if report.Files != 1 || report.Counts[0].Lacking != "timestamp_http" || report.Stamps.Code != "timestamp_http" || report.Stamps.OverdueSince.IsZero() {
 		s.t.Errorf("the report is %+v", report)
 	}
+	if code, out := paraph("paraph", "protection", "--data-dir", s.conf.DataDir, "--database", s.conf.Database, "--json"); code != 1 ||
+		!strings.Contains(out, `"lacking":"timestamp_http"`) || !strings.Contains(out, `"ending":0,"files":1,"lacking":1`) {
+		s.t.Errorf("paraph protection ends with %d and says %s", code, out)
+	}
 	s.clock.Advance(10 * time.Second)
 	s.get("/readyz").want(200)
 	s.measured(`paraph_signed_files\{level="b"\} 1`, `paraph_signed_files_lacking\{code="timestamp_http"\} 1`, `paraph_signature_stamps_overdue_seconds [1-9]`, `paraph_protection_lacks_total\{code="timestamp_http"\} [1-9]`)
@@ -303,7 +307,9 @@ func (s *leveled) renewed(id string, before protection) {
 		s.t.Errorf("renewal is planned as %+v", before)
 	}
 	s.pass(before.NextAt.Sub(s.clock.Now()) + time.Minute)
-	s.protected(id, "not renewed", func(p protection) bool { return p.Lacking != nil && p.Lacking.Code == "timestamp_ends_too_soon" && p.Level == "lta" })
+	s.protected(id, "not renewed", func(p protection) bool {
+		return p.Lacking != nil && p.Lacking.Code == "timestamp_ends_too_soon" && p.Level == "lta"
+	})
 	s.archived(id, 0)
 	s.first.Misbehave(tsptest.Status500)
 	s.pass(day)
