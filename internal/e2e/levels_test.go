@@ -274,7 +274,7 @@ func (s *leveled) delayIsSeen(id string) {
 	if report.Files != 1 || report.Counts[0].Lacking != "timestamp_http" || report.Stamps.Code != "timestamp_http" || report.Stamps.OverdueSince.IsZero() {
 		s.t.Errorf("the report is %+v", report)
 	}
-	if code, out := paraph("paraph", "protection", "--data-dir", s.conf.DataDir, "--database", s.conf.Database, "--json"); code != 1 ||
+	if code, out := paraph("paraph", "protection", "--data-dir", s.conf.DataDir, "--database", s.conf.Database.Reveal(), "--json"); code != 1 ||
 		!strings.Contains(out, `"lacking":"timestamp_http"`) || !strings.Contains(out, `"ending":0,"files":1,"lacking":1`) {
 		s.t.Errorf("paraph protection ends with %d and says %s", code, out)
 	}

@@ -328,7 +328,7 @@ func (s *Service) endProtection(ctx context.Context, c *change, op *Operation, d
 func (c *change) lack(ctx context.Context, op *Operation, d *document.Document, code, reason string) error {
 	op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), code, reason, true
 	d.Processing = document.Processing{Status: document.StatusDone, Step: op.Kind, Operation: op.ID}
-	if err := c.logDocument(d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(op, d)}); err != nil {
+	if err := c.logOperation(op, d, journal.OperationFailed); err != nil {
 		return err
 	}
 	return c.UpdateOperation(ctx, op)

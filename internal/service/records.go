@@ -66,10 +66,14 @@ const (
 	OpArchive = "archive" // put a document into the archive
 	OpProtect = "protect" // add to a signed PDF what protects its signatures
 	OpDispose = "dispose" // delete what is left of a document that was disposed of
+
+	OpRotateKey = "rotate_key" // wrap what lies under a unit's old key anew; it belongs to no document
 )
 
 // OperationKinds lists the kinds.
-func OperationKinds() []string { return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose} }
+func OperationKinds() []string {
+	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey}
+}
 
 // Operation is long work that a caller can poll, await or hear of.
 type Operation struct {
@@ -77,7 +81,7 @@ type Operation struct {
 	Org        string
 	Unit       string
 	Kind       string
-	DocumentID string
+	DocumentID string // "" where it belongs to none
 	EnvelopeID string // for a seal
 	State      OperationState
 	Step       string
