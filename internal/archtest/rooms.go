@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -58,6 +58,7 @@ var rooms = []room{
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
 	{name: "ca", folders: []string{"internal/ca"}, may: []string{"durable"}},
+	{name: "sealkey", folders: []string{"internal/sealkey"}, one: true},
 	{name: "demodata", folders: []string{"internal/demodata"}},
 
 	// A backup reads rows and files through their adapters, and is built like the

@@ -46,7 +46,8 @@ type Authority struct {
 	Files Files
 
 	between []*x509.Certificate // from Seal to Root, both left out
-	rootKey *ecdsa.PrivateKey   // nil: the root is somebody else's
+	own     *x509.Certificate   // the root of this installation, also where Root is another; nil: it has made none
+	rootKey *ecdsa.PrivateKey   // of own
 }
 
 // Files are where an Authority keeps its parts; "" for what is kept elsewhere.
@@ -103,9 +104,18 @@ func LoadOrCreate(dir, organisation string, now time.Time, o Options) (*Authorit
 	return a, nil
 }
 
+// Own gives the root that this installation has made, nil where it has made none.
+// Seals made under it stay valid, and are told revoked or not, when another key seals.
+func (a *Authority) Own() *x509.Certificate { return a.own }
+
 // take takes a certificate that somebody else has issued.
 func (a *Authority) take(o Options) error {
-	a.Files = Files{}
+	if exists(a.Files.RootKey) && exists(a.Files.RootCert) {
+		if err := a.root("", "", time.Time{}); err != nil {
+			return fmt.Errorf("the certificate authority: %w", err)
+		}
+	}
+	a.Files = Files{RootKey: a.Files.RootKey, RootCert: a.Files.RootCert}
 	a.Key, a.Seal, a.Root = o.Key, o.Chain[0], o.Chain[len(o.Chain)-1]
 	if len(o.Chain) > 2 {
 		a.between = o.Chain[1 : len(o.Chain)-1]
@@ -129,13 +139,15 @@ func (a *Authority) root(name, organisation string, now time.Time) error {
 	}
 	a.rootKey = key
 	if !made && exists(a.Files.RootCert) {
-		a.Root, err = loadCert(a.Files.RootCert, key.Public())
+		a.own, err = loadCert(a.Files.RootCert, key.Public())
+		a.Root = a.own
 		return err
 	}
 	tmpl := template(name, organisation, now, rootYears)
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.MaxPathLenZero = true, true, true
 	tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	a.Root, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
+	a.own, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
+	a.Root = a.own
 	return err
 }
 

@@ -38,7 +38,7 @@ func (a *Authority) List(now time.Time) ([]byte, error) {
 	now = now.UTC().Truncate(time.Second)
 	return x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
 		Number: big.NewInt(now.Unix()), ThisUpdate: now, NextUpdate: now.Add(listLasts), RevokedCertificateEntries: revoked,
-	}, a.Root, a.rootKey)
+	}, a.own, a.rootKey)
 }
 
 // revoked reads the file with what was revoked; without it nothing was.

@@ -95,6 +95,10 @@ type Config struct {
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
 	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses and time stamping authorities may be reached in although they are not public, such as 10.0.0.0/8."`
 
+	SealKey            string `name:"seal-key" doc:"Where the sealing key lies: csc:https://HOST/csc/v2#credential=ID at a trust service provider, pkcs11:token=NAME;object=LABEL?module-path=FILE in a hardware module, vault:https://HOST/v1/transit#key=NAME at a Vault. Empty: in a file among the keys."`
+	SealKeyCredentials Secret `name:"seal-key-credentials" doc:"Credentials for that place, NAME=VALUE, percent-encoded, with white space between them: user and password, client and secret, or token; pin; auth.ID."`
+	SealChain          string `name:"seal-chain" doc:"File with the certificate that somebody has issued for that key, and its issuers (PEM). Empty: that of the trust service provider, else the installation's own root issues one."`
+
 	SealLevel      string        `name:"seal-level" doc:"How far signatures are protected: b signed, t with a time stamp, lt with the evidence a verifier needs later, lta with a time stamp over that; auto: as far as the time stamping authorities allow."`
 	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
 	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
@@ -245,6 +249,9 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 	choice("seal-level", c.SealLevel, "auto", "b", "t", "lt", "lta")
 	if c.SealLevel != "auto" && c.SealLevel != "b" && len(c.TimestampAuthorities) == 0 {
 		add("seal-level", "the level %s needs time stamps: name an authority in timestamp-authorities", c.SealLevel)
+	}
+	if _, err := c.SealingKey(); err != nil {
+		add("seal-key", "%v", err)
 	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")

@@ -65,7 +65,7 @@ func (s *Server) operations() *work.OperationWorker {
 		Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
-		Roots: [][]byte{s.Keys.Authority.Root.Raw}, Archiver: archive, Meter: s.Metrics, Log: s.log}
+		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,

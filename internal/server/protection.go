@@ -79,7 +79,7 @@ func (s *Server) newEvidence() (pades.EvidenceSource, error) {
 		HTTP:  safehttp.New(safehttp.Options{Allow: allow, PlainHTTP: true, Timeout: vouchTimeout, MaxBody: maxRevocationList}),
 		Cache: revocation.NewMemory(heldAnswers), MaxCRL: maxRevocationList, Timeout: vouchTimeout, Now: s.clock.Now,
 		CRL: func(issuer *x509.Certificate) []byte {
-			if !issuer.Equal(own.Root) {
+			if root := own.Own(); root == nil || !issuer.Equal(root) {
 				return nil
 			}
 			list, err := own.List(s.clock.Now())

@@ -121,7 +121,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	if s.Keys, err = LoadKeys(c, s.clock); err != nil {
+	if s.Keys, err = loadKeys(c, s.clock, c.Has(config.RoleWork), func(err error) { s.log.Warn("the sealing key is away; what is to be sealed waits", "error", err) }); err != nil {
 		return nil, fmt.Errorf("the keys: %w", err)
 	}
 	if err := s.openStore(ctx); err != nil {

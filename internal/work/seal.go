@@ -1,6 +1,7 @@
 package work
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/sandbox/childmain"
+	"github.com/paraph/paraph/internal/sealkey"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/pades"
 )
@@ -139,7 +141,7 @@ func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, o order, l
 	if err := failpoint.Hit(failpoint.SealPrepared); err != nil {
 		return made, err
 	}
-	signature, err := s.Authority.Key.Sign(rand.Reader, prepared.Digest(), prepared.Hash)
+	signature, err := s.sign(ctx, prepared)
 	if err != nil {
 		return made, err
 	}
@@ -171,6 +173,20 @@ func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, o order, l
 	}
 	blob, err := files.keepFile(ctx, out)
 	return service.Derived{Kind: o.kind, Blob: blob, Pages: o.pages, Signatures: o.signatures, Standing: standingOf(&x.Standing)}, err
+}
+
+// sign has the key sign. One that lies elsewhere may be away, or refuse: then the
+// operation waits and tries again, and says why.
+func (s *Sealer) sign(ctx context.Context, p *pades.Prepared) ([]byte, error) {
+	key, elsewhere := s.Authority.Key.(*sealkey.Key)
+	if !elsewhere {
+		return s.Authority.Key.Sign(rand.Reader, p.Digest(), p.Hash)
+	}
+	signature, err := key.SignContext(ctx, p.Digest(), p.Hash)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "sealing_key_"+string(cmp.Or(sealkey.ReasonOf(err), sealkey.Unreachable)), "The sealing key could not be used. %v", err)
+	}
+	return signature, nil
 }
 
 // protection is what a seal gets while it is made.
