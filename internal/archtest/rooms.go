@@ -76,6 +76,7 @@ var rooms = []room{
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
+	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
 	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},

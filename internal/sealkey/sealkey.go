@@ -109,6 +109,14 @@ func New(public crypto.PublicKey, chain []*x509.Certificate, keeper Keeper, time
 // Public implements crypto.Signer.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
+// Close lets go of what the keeper holds open; without an end of its own it is none.
+func (k *Key) Close() error {
+	if c, ok := k.keeper.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
 // Chain gives the keeper's certificate and its issuers.
 func (k *Key) Chain() []*x509.Certificate { return k.chain }
 

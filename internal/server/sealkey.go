@@ -24,6 +24,7 @@ import (
 	"github.com/paraph/paraph/internal/safehttp"
 	"github.com/paraph/paraph/internal/sealkey"
 	"github.com/paraph/paraph/internal/sealkey/csc"
+	"github.com/paraph/paraph/internal/sealkey/pkcs11"
 	"github.com/paraph/paraph/internal/sealkey/transit"
 )
 
@@ -48,8 +49,9 @@ type keeper struct {
 	wanted  crypto.PublicKey // where a key has versions; nil: the newest
 	chain   []*x509.Certificate
 
-	mu     sync.Mutex
-	opened *sealkey.Key
+	mu      sync.Mutex
+	opened  *sealkey.Key
+	refused error // a token did not take the PIN, and locks itself after some more
 }
 
 // Address implements sealkey.Keeper.
@@ -74,17 +76,33 @@ func (k *keeper) open(ctx context.Context) (*sealkey.Key, error) {
 	if k.opened != nil {
 		return k.opened, nil
 	}
+	if k.refused != nil {
+		return nil, k.refused
+	}
 	key, err := k.dial(ctx)
 	if err != nil {
+		if k.where.Keeper == config.KeeperPKCS11 && sealkey.ReasonOf(err) == sealkey.Login {
+			k.refused = err
+		}
 		return nil, err
-	}
-	if err := sealkey.Fit(key.Public()); err != nil {
-		return nil, sealkey.Errorf(k.Address(), sealkey.Unfit, "%w", err)
 	}
 	k.opened = key
 	return key, nil
 }
 
+// Close implements io.Closer.
+func (k *keeper) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.opened == nil {
+		return nil
+	}
+	err := k.opened.Close()
+	k.opened = nil
+	return err
+}
+
+// dial asks the keeper for the key.
 func (k *keeper) dial(ctx context.Context) (*sealkey.Key, error) {
 	w := &k.where
 	secret := func(name string) string { return w.Credentials[name].Reveal() }
@@ -101,6 +119,16 @@ func (k *keeper) dial(ctx context.Context) (*sealkey.Key, error) {
 		}
 		return csc.Open(ctx, csc.Config{URL: w.URL, HTTP: safehttp.New(k.client), Credential: w.Credential, User: w.User, Batch: w.Batch, AuthData: auth, Now: k.clock.Now,
 			Login: csc.Login{User: secret("user"), Password: secret("password"), ClientID: secret("client"), ClientSecret: secret("secret"), Token: secret("token")}})
+	case config.KeeperPKCS11:
+		helper := w.Helper
+		if helper == "" {
+			own, err := os.Executable()
+			if err != nil {
+				return nil, err
+			}
+			helper = filepath.Join(filepath.Dir(own), "paraph-pkcs11")
+		}
+		return pkcs11.New(ctx, pkcs11.Config{Helper: helper, Open: pkcs11.Open{Module: w.Module, Token: w.Token, Object: w.Object, PIN: secret("pin")}})
 	case config.KeeperVault:
 		return transit.Open(ctx, transit.Config{URL: w.URL, Key: w.Key, Token: secret("token"), HTTP: safehttp.New(k.client), Public: k.wanted})
 	}
@@ -245,6 +273,14 @@ func (k *Keys) Roots() (out [][]byte) {
 		out = append(out, c.Raw)
 	}
 	return out
+}
+
+// Close lets go of a sealing key that lies elsewhere.
+func (k *Keys) Close() error {
+	if key, ok := k.Authority.Key.(*sealkey.Key); ok {
+		return key.Close()
+	}
+	return nil
 }
 
 // lookSealKey has a sealing key that lies elsewhere sign a random digest.

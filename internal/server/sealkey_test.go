@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/sealkey"
 	"github.com/paraph/paraph/internal/sealkey/csc/csctest"
+	"github.com/paraph/paraph/internal/sealkey/pkcs11/softhsmtest"
 	"github.com/paraph/paraph/internal/sealkey/sealkeytest"
 	"github.com/paraph/paraph/internal/sealkey/transit/transittest"
 )
@@ -81,6 +83,44 @@ func TestKeeperAway(t *testing.T) {
 	c.SealKey = ""
 	if k, err := load(); err != nil || !k.Authority.Seal.Equal(before.Authority.Seal) || len(k.Roots()) != 3 {
 		t.Errorf("back to the file: %v", err)
+	}
+}
+
+// TestHardwareModule: a key in a token of SoftHSM seals under the own root; a PIN
+// that was refused is not tried until the token locks itself.
+func TestHardwareModule(t *testing.T) {
+	hsm := softhsmtest.New(t)
+	key := sealkeytest.NewKey(t)
+	hsm.Import(t, "seal key", "01", key)
+	c := config.Default()
+	c.DataDir = t.TempDir()
+	c.SealKey = "pkcs11:token=Paraph;object=seal%20key;type=private?module-path=" + hsm.Module + "&x-helper=" + hsm.Helper
+	c.SealKeyCredentials = config.Secret("pin=" + url.PathEscape(softhsmtest.PIN))
+	k, err := loadKeys(&c, clock.System{}, true, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !key.PublicKey.Equal(k.Authority.Seal.PublicKey) || signs(t, k) != "" {
+		t.Error("the token's key does not seal")
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+	c.SealKeyCredentials = "pin=9999"
+	if k, err = LoadKeys(&c, clock.System{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if reason := signs(t, k); reason != sealkey.Login {
+			t.Fatalf("with a wrong PIN: %q", reason)
+		}
+	}
+	c.SealKeyCredentials = config.Secret("pin=" + url.PathEscape(softhsmtest.PIN))
+	if k, err = LoadKeys(&c, clock.System{}); err != nil || signs(t, k) != "" {
+		t.Errorf("with the right PIN again: %v", err)
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -416,6 +416,9 @@ func (s *Server) closeParts() (err error) {
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())
 	}
+	if s.Keys != nil {
+		err = errors.Join(err, s.Keys.Close())
+	}
 	if s.tracing != nil {
 		err = errors.Join(err, s.tracing.Close())
 	}
