@@ -75,17 +75,24 @@ func (s *stack) sealFailed(id, code string) string {
 	return d.Processing.Operation
 }
 
-// sealedUnder waits until a document is sealed, and verifies it under a root.
-func (s *stack) sealedUnder(id string, root *x509.Certificate) {
+// archivedSoon waits until a document is in the archive.
+func (s *stack) archivedSoon(id string) {
 	s.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for range 6000 {
 		if s.document(id).State == "archived" {
-			break
+			return
 		}
 		<-tick.C
 	}
+	s.t.Fatalf("the document does not reach the archive: %v", kinds(s.events(id)))
+}
+
+// sealedUnder waits until a document is sealed, and verifies it under a root.
+func (s *stack) sealedUnder(id string, root *x509.Certificate) {
+	s.t.Helper()
+	s.archivedSoon(id)
 	dir := s.t.TempDir()
 	file, ca := filepath.Join(dir, "sealed.pdf"), filepath.Join(dir, "ca.pem")
 	for path, content := range map[string][]byte{file: s.get("/v1/documents/" + id + "/content").want(200).body, ca: sealkeytest.PEM(root)} {

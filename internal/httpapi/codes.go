@@ -81,6 +81,7 @@ var catalogue = map[string]codeInfo{
 
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
 	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
+	"fields_not_possible":  {kind: fault.Conflict, title: "The file takes no marks on its pages"},
 	"envelope_not_open":    {kind: fault.Conflict, title: "The envelope is not open"},
 	"envelope_not_sealing": {kind: fault.Conflict, title: "The envelope is not being sealed"},
 	"already_signed":       {kind: fault.Conflict, title: "This person has signed already"},

@@ -124,7 +124,7 @@ var Tables = []Table{
 	table("envelope", "org id", `org id unit document_id version# sha256 state expires_at# created_at# sent_at# closed_at# revision#
 		sealed_version#`, "subject message sender_id reason", "t.document_id"),
 	table("recipient", "org id", `org id envelope_id document_id position# sign_order# state sent_at# delivered_at# viewed_at#
-		consented_at# signed_at# declined_at# reminders# reminded_at#`, "name email reason evidence={} signature={}", "t.document_id"),
+		consented_at# signed_at# declined_at# reminders# reminded_at# fields`, "name email reason evidence={} signature={}", "t.document_id"),
 	table("link", "token_hash", "org envelope_id recipient_id channel created_at# expires_at#", "token_hash%=NULL",
 		"(SELECT v.document_id FROM envelope v WHERE v.org = t.org AND v.id = t.envelope_id)", deleted),
 	table("entry", "id", `id idx# org unit kind subject_type subject_id document_id doc_version# doc_seq# at# actor_kind prev_leaf% leaf%`,
