@@ -87,6 +87,7 @@ type Config struct {
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
 	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
@@ -214,6 +215,11 @@ func (c *Config) Check() error {
 	if _, err := c.Timestamping(); err != nil {
 		add("timestamp-authorities", "%v", err)
 	}
+	for _, r := range c.CustomRoles {
+		if name, scopes, ok := strings.Cut(r, "="); !ok || name == "" || scopes == "" {
+			add("custom-roles", "%q is not of the form NAME=SCOPE+SCOPE", r)
+		}
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -268,6 +274,16 @@ func (c *Config) Proxies() ([]netip.Prefix, error) { return prefixes(c.TrustedPr
 
 // Outbound gives the networks that may be reached although they are not public.
 func (c *Config) Outbound() ([]netip.Prefix, error) { return prefixes(c.OutboundAllow) }
+
+// OwnRoles gives the scopes of each custom role by its name.
+func (c *Config) OwnRoles() map[string][]string {
+	out := make(map[string][]string, len(c.CustomRoles))
+	for _, r := range c.CustomRoles {
+		name, scopes, _ := strings.Cut(r, "=")
+		out[strings.TrimSpace(name)] = strings.Split(scopes, "+")
+	}
+	return out
+}
 
 func prefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
 )
@@ -62,7 +63,7 @@ func (s *Server) operations() *work.OperationWorker {
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
 	stamping := s.stamping()
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Stamping: stamping,
-		Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
+		VerifyURL: s.URL() + signpage.VerifyPath, Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
 		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}

@@ -274,17 +274,34 @@ func (p *Protector) preserve(ctx context.Context, files *Files, g *guarded, out 
 // keep verifies a file that was added to and stores it.
 func (p *Protector) keep(ctx context.Context, files *Files, g *guarded, v document.Version, line document.Protection) (service.Derived, error) {
 	made := service.Derived{Kind: document.Protected, Pages: v.Pages, Signatures: v.Signatures, Standing: standingOf(&g.x.Standing)}
-	report, err := childmain.VerifyFile(ctx, p.Tools, g.file, p.Roots, line.Own)
+	report, err := childmain.VerifyFile(ctx, p.Tools, g.file, childmain.Verification{Roots: p.Roots, Sealed: line.Own, Time: p.Service.Clock.Now()}, nil)
 	if err != nil {
 		return made, err
 	}
 	if line.Own {
-		if err := sound(report); err != nil {
+		if err := unharmed(report); err != nil {
 			return made, err
 		}
 	}
 	made.Blob, err = files.keepFile(ctx, g.file)
 	return made, err
+}
+
+// unharmed tells whether what was added left everything as it was: no signature is
+// invalid. One that nobody can judge by now, since its certificate has ended or its
+// root is not known here, was not harmed by that.
+func unharmed(report *pades.Report) error {
+	for i := range report.Signatures {
+		if report.Signatures[i].Verdict == pades.Invalid {
+			return fault.New(fault.Internal, "seal_unsound", "With what was added the file does not verify: %v", report.Failures())
+		}
+	}
+	for _, c := range report.Checks {
+		if c.Status == pades.Failed {
+			return fault.New(fault.Internal, "seal_unsound", "With what was added the file does not verify: %s", c.Message)
+		}
+	}
+	return nil
 }
 
 // protectFault keeps an error about a file from putting its document aside: what

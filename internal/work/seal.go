@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/ca"
@@ -31,6 +30,7 @@ type Sealer struct {
 	Vault     service.Vault
 	Tools     *pdf.Tools
 	Authority *ca.Authority
+	VerifyURL string // where people check a sealed file in a browser; empty for nowhere
 	Stamping  *Stamping
 	// Level is that of a new seal, which carries a time stamp itself from B-T on;
 	// what more is wanted is added afterwards.
@@ -58,11 +58,14 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	made := service.Sealed{Evidence: hexOf(ev)}
-	certificate := certificateOf(&in, original)
+	certificate, attached, err := s.certificate(ctx, &in, original, ev)
+	if err != nil {
+		return err
+	}
 	if in.Version.Signatures > 0 {
-		err = s.apart(ctx, files, shown, &in, certificate, &made)
+		err = s.apart(ctx, files, shown, &in, certificate, attached, &made)
 	} else {
-		err = s.within(ctx, files, shown, &in, certificate, &made)
+		err = s.within(ctx, files, shown, &in, certificate, attached, &made)
 	}
 	if err != nil {
 		return sealFault(err)
@@ -79,38 +82,41 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 
 // within adds the certificate's pages and the marks to the document and seals
 // it as one file.
-func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
+func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, attached []pdf.Attachment, made *service.Sealed) error {
 	whole, err := files.spool()
 	if err != nil {
 		return err
 	}
-	added, err := s.Tools.AppendCertificate(ctx, shown, whole, certificate)
+	added, err := s.Tools.AppendCertificate(ctx, shown, whole, certificate, attached...)
 	if err != nil {
 		return err
 	}
+	s.tellCompleted(in, added)
+	pages := in.Version.Pages + added.Pages
 	marks, err := s.marks(ctx, in)
 	if err != nil {
 		return err
 	}
-	made.PDF, err = s.seal(ctx, files, whole, order{document.Sealed, marks, in.Version.Pages + added, 1}, &made.Lack)
+	made.PDF, err = s.seal(ctx, files, whole, order{document.Sealed, marks, pages, 1, added.Field}, &made.Lack)
 	return err
 }
 
 // apart seals the document as it is, and the certificate beside it.
-func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
+func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, attached []pdf.Attachment, made *service.Sealed) error {
 	var err error
-	if made.PDF, err = s.seal(ctx, files, shown, order{document.Sealed, nil, in.Version.Pages, in.Version.Signatures + 1}, &made.Lack); err != nil {
+	if made.PDF, err = s.seal(ctx, files, shown, order{document.Sealed, nil, in.Version.Pages, in.Version.Signatures + 1, ""}, &made.Lack); err != nil {
 		return err
 	}
 	page, err := files.spool()
 	if err != nil {
 		return err
 	}
-	pages, err := s.Tools.Certificate(ctx, page, certificate)
+	alone, err := s.Tools.Certificate(ctx, page, certificate, attached...)
 	if err != nil {
 		return err
 	}
-	completion, err := s.seal(ctx, files, page, order{document.Completion, nil, pages, 1}, &made.Lack)
+	s.tellCompleted(in, alone)
+	completion, err := s.seal(ctx, files, page, order{document.Completion, nil, alone.Pages, 1, alone.Field}, &made.Lack)
 	made.Completion = &completion
 	return err
 }
@@ -121,6 +127,7 @@ type order struct {
 	marks      []childmain.SealMark
 	pages      int
 	signatures int
+	field      string // empty signature field that the seal fills; "": none
 }
 
 // seal signs a file, verifies the result and stores it. The child parses and
@@ -128,7 +135,8 @@ type order struct {
 // stamp is noted in lack.
 func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, o order, lacking *document.Lack) (made service.Derived, err error) {
 	started := time.Now()
-	seal := childmain.Seal{Time: s.Service.Clock.Now(), Name: s.Authority.Seal.Subject.CommonName, Reason: "Sealed after all signatures were given", Marks: o.marks, Certify: s.Certify}
+	seal := childmain.Seal{Time: s.Service.Clock.Now(), Name: s.Authority.Seal.Subject.CommonName, Reason: "Sealed after all signatures were given",
+		Marks: o.marks, Field: o.field, Certify: s.Certify}
 	for _, cert := range s.Authority.Chain() {
 		seal.Chain = append(seal.Chain, cert.Raw)
 	}
@@ -207,7 +215,7 @@ func (s *Sealer) check(ctx context.Context, sealed *os.File, pages int) error {
 	if len(found.Pages) != pages || !found.Strict || found.Signatures == 0 {
 		return fault.New(fault.Internal, "seal_unsound", "The sealed file has %d pages instead of %d, or is not sound: %s", len(found.Pages), pages, found.StrictReason)
 	}
-	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, [][]byte{s.Authority.Root.Raw}, true)
+	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, childmain.Verification{Roots: [][]byte{s.Authority.Root.Raw}, Sealed: true, Time: s.Service.Clock.Now()}, nil)
 	if err != nil {
 		return err
 	}
@@ -242,52 +250,4 @@ func sealFault(err error) error {
 		return err
 	}
 	return fileFault(err, 1)
-}
-
-// certificateOf says what the certificate of completion states.
-func certificateOf(in *service.SealInput, original document.Version) pdf.Certificate {
-	e := &in.Envelope
-	c := pdf.Certificate{
-		EnvelopeID: e.ID, DocumentID: e.DocumentID, Title: in.Document.Title, Pages: in.Version.Pages, SenderEmail: e.SenderID,
-		SentAt: e.SentAt, OriginalSHA256: original.SHA256, SignedSHA256: e.SHA256, VerifyCode: "Paraph " + e.ID + " SHA-256 of the signed document " + e.SHA256,
-	}
-	for i := range e.Recipients {
-		r := &e.Recipients[i]
-		if r.SignedAt.After(c.CompletedAt) {
-			c.CompletedAt = r.SignedAt
-		}
-		signer := pdf.CertificateSigner{
-			Name: r.Name, Email: r.Email, Authentication: authentication(r.Evidence.Authentication), SentAt: r.SentAt, OpenedAt: r.DeliveredAt,
-			ViewedAt: r.ViewedAt, ConsentedAt: r.ConsentedAt, SignedAt: r.SignedAt, ConsentText: r.Evidence.ConsentText, ConsentSHA256: r.Evidence.ConsentSHA256,
-			DocumentSHA256: r.Evidence.DocumentSHA256, Address: r.Evidence.Address, TimeZone: r.Evidence.TimeZone, UserAgent: r.Evidence.UserAgent,
-			Typed: r.Signature.Text, Width: r.Signature.Width, Height: r.Signature.Height,
-		}
-		for _, stroke := range r.Signature.Strokes {
-			var line []pdf.Point
-			for _, p := range stroke {
-				line = append(line, pdf.Point{X: p.X, Y: p.Y})
-			}
-			signer.Strokes = append(signer.Strokes, line)
-		}
-		c.Signers = append(c.Signers, signer)
-	}
-	for _, entry := range in.Entries {
-		info, _ := entry.Kind.Info()
-		who := entry.Actor.Principal
-		if who == "" {
-			who = "Paraph"
-		}
-		c.Events = append(c.Events, pdf.CertificateEvent{At: entry.At, What: strings.TrimSuffix(info.About, "."), Who: who, Address: entry.Source.Peer})
-	}
-	return c
-}
-
-func authentication(how string) string {
-	switch how {
-	case "email_link":
-		return "a link sent to this e-mail address"
-	case "api_link":
-		return "a link handed over by the sender's system"
-	}
-	return how
 }

@@ -19,7 +19,7 @@ func Main() int {
 	ops := map[string]sandbox.Op{
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
-		opVerify:  sandbox.Handle(verifyFile),
+		opVerify:  verifyFile(documents),
 
 		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
