@@ -61,6 +61,8 @@ const (
 	EnvelopesWrite   Scope = "envelopes:write"
 	EventsRead       Scope = "events:read"
 	ArchiveRead      Scope = "archive:read"
+	WebhooksRead     Scope = "webhooks:read"
+	WebhooksWrite    Scope = "webhooks:write"
 	Admin            Scope = "admin" // types, units, clients
 )
 
@@ -78,6 +80,8 @@ func Scopes() map[Scope]string {
 		EnvelopesWrite:   "Send envelopes for signature, remind, void, and make signing links.",
 		EventsRead:       "Read events and their proofs.",
 		ArchiveRead:      "Read archive records and their packages.",
+		WebhooksRead:     "Read endpoints for events, their deliveries and attempts.",
+		WebhooksWrite:    "Make and change endpoints for events, and send events anew. Whoever has it can have every event of its units sent to it.",
 		Admin:            "Manage document types, business units and clients.",
 	}
 }
@@ -97,6 +101,8 @@ const (
 	WriteEnvelope   Action = "envelope.write"
 	ReadEvent       Action = "event.read"
 	ReadArchive     Action = "archive.read"
+	ReadWebhook     Action = "webhook.read"
+	WriteWebhook    Action = "webhook.write"
 	ReadSettings    Action = "settings.read"
 	ManageSettings  Action = "settings.manage"
 	SignAsRecipient Action = "envelope.sign"
@@ -121,6 +127,8 @@ var rules = map[Action]rule{
 	WriteEnvelope:   {scopes: []Scope{EnvelopesWrite}},
 	ReadEvent:       {scopes: []Scope{EventsRead}},
 	ReadArchive:     {scopes: []Scope{ArchiveRead}},
+	ReadWebhook:     {scopes: []Scope{WebhooksRead, WebhooksWrite, Admin}},
+	WriteWebhook:    {scopes: []Scope{WebhooksWrite, Admin}},
 	// Any client of the organisation may look at its document types and units.
 	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
 	ManageSettings: {scopes: []Scope{Admin}},

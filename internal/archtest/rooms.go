@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "condition", "crypt", "brand", "ca"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -51,6 +51,7 @@ var rooms = []room{
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
+	{name: "condition", folders: []string{"internal/condition"}},
 	{name: "crypt", folders: []string{"internal/blob/crypt"}, may: []string{"durable"}},
 	{name: "durable", folders: []string{"internal/durable"}},
 	{name: "failpoint", folders: []string{"internal/failpoint"}},

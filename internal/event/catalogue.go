@@ -64,6 +64,20 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
 
+	journal.WebhookEndpointCreated:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointChanged:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointDisabled: endpoint(Endpoint{Code: "gone", Reason: "It answered 410: it wants no more events."}),
+	journal.WebhookEndpointEnabled:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointDeleted:  endpoint(Endpoint{}),
+	journal.WebhookSecretRotated:    endpoint(Endpoint{Enabled: true, ExpiresAt: &sampleExpires}),
+	journal.WebhookDeliveryDead: {"endpoint", Dead{
+		EndpointID: sampleID("ep"), URL: sampleURL, EventID: sampleID("evt"), EventType: "document.signed", DocumentID: sampleID("doc"), Attempts: 10,
+		Code: "status_500", Reason: "It answered 500.",
+	}},
+	journal.WebhookFailing:   {"endpoint", Failing{EndpointID: sampleID("ep"), URL: sampleURL, Share: 70}},
+	journal.WebhookRecovered: {"endpoint", Failing{EndpointID: sampleID("ep"), URL: sampleURL}},
+	journal.WebhookTest:      endpoint(Endpoint{Enabled: true}),
+
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
 	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
 	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3}},
@@ -103,6 +117,13 @@ func recipient(reason string) func(*Envelope) {
 	return func(e *Envelope) {
 		e.RecipientID, e.Name, e.Email, e.Reason = sampleID("rcp"), "Mara Lind", "mara@example.com", reason
 	}
+}
+
+const sampleURL = "https://erp.example.com/paraph"
+
+func endpoint(e Endpoint) line {
+	e.EndpointID, e.URL, e.Unit = sampleID("ep"), sampleURL, "purchasing"
+	return line{"endpoint", e}
 }
 
 func operation(code, reason string) line {

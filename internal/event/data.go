@@ -94,3 +94,33 @@ type Unit struct {
 	Name   string `json:"business_unit"`
 	Weight int    `json:"weight,omitempty" doc:"Its share of the work beside other units."`
 }
+
+// Endpoint is the data of what happened to an endpoint for events.
+type Endpoint struct {
+	EndpointID string     `json:"endpoint_id"`
+	URL        string     `json:"url"`
+	Unit       string     `json:"business_unit,omitempty" doc:"Only events of this business unit go there; absent: all."`
+	Enabled    bool       `json:"enabled"`
+	Code       string     `json:"code,omitempty" doc:"Why it is disabled, for programs: by_owner, gone or failing."`
+	Reason     string     `json:"reason,omitempty" doc:"Why it is disabled, for people."`
+	ExpiresAt  *time.Time `json:"old_secrets_expire_at,omitempty" doc:"Until when the secrets before sign too."`
+}
+
+// Dead is the data of an event that did not reach an endpoint.
+type Dead struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	EventID    string `json:"event_id"`
+	EventType  string `json:"event_type"`
+	DocumentID string `json:"document_id,omitempty"`
+	Attempts   int    `json:"attempts"`
+	Code       string `json:"code" doc:"Of the last attempt, for programs."`
+	Reason     string `json:"reason" doc:"The same for people."`
+}
+
+// Failing is the data of an endpoint whose share of failed attempts crossed a mark.
+type Failing struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	Share      int    `json:"failed_percent" doc:"Of the last attempts; the mark that was reached: 50, 70, 90 or 100; 0: it is well again."`
+}

@@ -218,8 +218,16 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if s.tracing, err = telemetry.NewTracing(ctx, c.OTLPEndpoint, s.opts.Version); err != nil {
 		return err
 	}
+	conditions, err := newConditions()
+	if err != nil {
+		return err
+	}
+	reach, err := s.outboundOptions()
+	if err != nil {
+		return err
+	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach), Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, EvidenceAck: service.Ack(c.EvidenceAck),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
@@ -287,6 +295,9 @@ func (s *Server) Start(ctx context.Context) error {
 			return fmt.Errorf("the job queue: %w", err)
 		}
 		s.goPart(ctx, "upkeep", s.upkeep)
+	}
+	if err := s.startWebhooks(ctx, s.Config.Has(config.RoleDispatch), s.Config.Has(config.RoleWork)); err != nil {
+		return fmt.Errorf("webhooks: %w", err)
 	}
 	if s.Store.Pool() != nil {
 		s.goPart(ctx, "presence", s.presence)

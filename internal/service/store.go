@@ -43,6 +43,10 @@ const (
 	TopicJournal = "journal" // numbered entries are there to be read
 	TopicBacklog = "backlog" // operations wait for a worker
 	TopicLeases  = "leases"  // a leader let go of its lease
+	// TopicDeliveries says that deliveries are there to be sent; TopicEndpoints, that
+	// an endpoint was changed, or deliveries were sent anew.
+	TopicDeliveries = "deliveries"
+	TopicEndpoints  = "endpoints"
 )
 
 // LeaseSequencer is the lease without which nobody numbers entries.
@@ -62,6 +66,7 @@ type Reader interface {
 	backlogReader
 	keptReader
 	queueReader
+	webhookReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -81,6 +86,7 @@ type Tx interface {
 	rotationWriter
 	backlogWriter
 	keptWriter
+	webhookWriter
 }
 
 type accessReader interface {
