@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal lint fmt openapi
+.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ soak: ## kill the server 500 times on each store, at every failpoint and at rand
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -55,6 +55,9 @@ bench-scale: ## measure start, memory and uploads; ARGS="load -data DIR" fills a
 bench-seal: ## measure signing PDF files beside pyHanko, LibPDF, @signpdf and PDFBox, in one run (ARGS="-quick")
 	@sh bench/seal/setup.sh
 	$(GO) run ./bench/seal $(ARGS)
+
+bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
+	$(GO) run ./bench/tsp $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -1,4 +1,4 @@
-// Command webhooks measures (skeleton).
+// Command webhooks measures how fast events reach endpoints.
 package main
 
 import (

@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "pdf", "ocr", "sandbox", "safehttp", "condition", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "sandbox", "safehttp", "condition", "crypt", "brand", "ca"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -47,6 +47,8 @@ var rooms = []room{
 
 	// Libraries: they know nothing of Paraph's domain.
 	{name: "pades", folders: []string{"pades"}},
+	// What a time stamp over the log is: the domain's checkpoint with pades' token.
+	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
@@ -67,9 +69,10 @@ var rooms = []room{
 		"httpapi", "oauth", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
+	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
 	{name: "webui", folders: []string{"internal/webui"}},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "backup", "witness", "config", "telemetry", "leaf", "domain", "pades", "sandbox", "crypt", "demodata", "sdk", "brand",
+		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},

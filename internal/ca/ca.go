@@ -36,11 +36,11 @@ const (
 // documentSigning is id-kp-documentSigning (RFC 9336 section 3.2).
 var documentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36}
 
-// Authority is a root with a sealing key and certificate under it.
+// Authority is a root with one key and certificate under it, as a rule for seals.
 type Authority struct {
 	Root  *x509.Certificate
-	Seal  *x509.Certificate
-	Key   crypto.Signer // of Seal
+	Seal  *x509.Certificate // or, of a time stamping authority, that for time stamps
+	Key   crypto.Signer     // of Seal
 	Files Files
 }
 
@@ -67,7 +67,7 @@ func LoadOrCreate(dir, organisation string, now time.Time) (*Authority, error) {
 		RootKey: filepath.Join(dir, "ca.key.pem"), RootCert: filepath.Join(dir, "ca.cert.pem"),
 		SealKey: filepath.Join(dir, "seal.key.pem"), SealCert: filepath.Join(dir, "seal.cert.pem"),
 	}}
-	rootKey, err := a.root(organisation, now)
+	rootKey, err := a.root(organisation+" document root", organisation, now)
 	if err != nil {
 		return nil, fmt.Errorf("the certificate authority: %w", err)
 	}
@@ -77,7 +77,8 @@ func LoadOrCreate(dir, organisation string, now time.Time) (*Authority, error) {
 	return a, nil
 }
 
-func (a *Authority) root(organisation string, now time.Time) (*ecdsa.PrivateKey, error) {
+// root loads or makes the root's key and certificate.
+func (a *Authority) root(name, organisation string, now time.Time) (*ecdsa.PrivateKey, error) {
 	key, made, err := loadOrMakeKey(a.Files.RootKey)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func (a *Authority) root(organisation string, now time.Time) (*ecdsa.PrivateKey,
 		a.Root, err = loadCert(a.Files.RootCert, key)
 		return key, err
 	}
-	tmpl := template(organisation+" document root", organisation, now, rootYears)
+	tmpl := template(name, organisation, now, rootYears)
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.MaxPathLenZero = true, true, true
 	tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	a.Root, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
@@ -94,6 +95,17 @@ func (a *Authority) root(organisation string, now time.Time) (*ecdsa.PrivateKey,
 }
 
 func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now time.Time) error {
+	return a.leaf(rootKey, now, func() *x509.Certificate {
+		tmpl := template(organisation+" document seal", organisation, now, sealYears)
+		tmpl.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+		tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{documentSigning}
+		return tmpl
+	})
+}
+
+// leaf loads or makes the key under the root, and its certificate: a new one,
+// like fresh, where there is none or it ends soon.
+func (a *Authority) leaf(rootKey *ecdsa.PrivateKey, now time.Time, fresh func() *x509.Certificate) error {
 	key, made, err := loadOrMakeKey(a.Files.SealKey)
 	if err != nil {
 		return err
@@ -107,10 +119,8 @@ func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now tim
 			return nil
 		}
 	}
-	tmpl := template(organisation+" document seal", organisation, now, sealYears)
+	tmpl := fresh()
 	tmpl.BasicConstraintsValid = true
-	tmpl.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
-	tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{documentSigning}
 	a.Seal, err = issue(a.Files.SealCert, tmpl, a.Root, key.Public(), rootKey)
 	return err
 }

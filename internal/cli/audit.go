@@ -106,7 +106,7 @@ func printAudit(w io.Writer, r *server.AuditReport) {
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, "    %d entries have no place in the log yet\n", r.Waiting)
 	}
-	fmt.Fprintf(w, "    %d checkpoints, %d documents, %d versions", r.Checkpoints, r.Documents, r.Versions)
+	fmt.Fprintf(w, "    %d checkpoints, %d time stamps, %d documents, %d versions", r.Checkpoints, r.Anchors, r.Documents, r.Versions)
 	if r.Files > 0 {
 		fmt.Fprintf(w, ", %d files of %d MB", r.Files, r.FileBytes>>20)
 	}

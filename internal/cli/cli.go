@@ -55,6 +55,7 @@ func commands() map[string]command {
 		"restore": {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},
 		"drill":   {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},
 		"migrate": {"Bring the database to this version.", "[flags]", runMigrate},
+		"tsa":     {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
 		"doctor":  {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
 		"config":  {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},
 		"version": {"Say which version this is.", "[--json]", runVersion},

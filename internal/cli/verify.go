@@ -11,10 +11,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 
+	"github.com/paraph/paraph/internal/anchor"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/pades"
+	"github.com/paraph/paraph/pades/tsp"
 )
 
 // verdict is what verify found out about one file.
@@ -37,6 +40,7 @@ func (v *verdict) refuse(format string, args ...any) {
 type trust struct {
 	roots  *x509.CertPool // nil: none given
 	log    *journal.Verifier
+	stamps tsp.ChainVerifier // of time stamping authorities; nil: none given
 	strict bool
 }
 
@@ -45,6 +49,7 @@ func runVerify(ctx context.Context, env *Env, args []string) int {
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	ca := fs.String("ca", "", "File of root certificates (PEM) to trust for seals; the server publishes its own at /.well-known/paraph/ca.pem.")
 	logKey := fs.String("log-key", "", "The log's verifier key, or a file that holds it; published at /.well-known/paraph/log.vkey.")
+	tsa := fs.String("tsa-ca", "", "File of root certificates (PEM) to trust for time stamps over the log.")
 	strict := fs.Bool("sealed", true, "Demand that nothing but validation data follows the last signature, as after Paraph's own seal.")
 	if code, done := parse(fs, args); done {
 		return code
@@ -54,7 +59,7 @@ func runVerify(ctx context.Context, env *Env, args []string) int {
 		return exitUsage
 	}
 	t := trust{strict: *strict}
-	if err := t.load(*ca, *logKey); err != nil {
+	if err := t.load(*ca, *logKey, *tsa); err != nil {
 		return fail(env, err)
 	}
 	var all []*verdict
@@ -79,28 +84,43 @@ func runVerify(ctx context.Context, env *Env, args []string) int {
 	return code
 }
 
-func (t *trust) load(ca, logKey string) error {
-	if ca != "" {
-		raw, err := os.ReadFile(ca)
-		if err != nil {
-			return err
-		}
-		t.roots = x509.NewCertPool()
-		if !t.roots.AppendCertsFromPEM(raw) {
-			return fmt.Errorf("%s holds no certificate", ca)
-		}
+func (t *trust) load(ca, logKey, tsa string) (err error) {
+	if t.roots, err = rootsOf(ca); err != nil {
+		return err
+	}
+	stamps, err := rootsOf(tsa)
+	if err != nil {
+		return err
+	}
+	if stamps != nil {
+		t.stamps = tsp.Roots(stamps)
 	}
 	if logKey != "" {
 		text := logKey
 		if raw, err := os.ReadFile(logKey); err == nil {
 			text = string(raw)
 		}
-		var err error
 		if t.log, err = journal.NewVerifier(strings.TrimSpace(text)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rootsOf reads a file of root certificates; nil where none is named.
+func rootsOf(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(raw) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
 }
 
 // verifyFile finds out by its first bytes what a file is, and checks it. An
@@ -206,7 +226,7 @@ func (t *trust) verifyProof(f io.ReaderAt, size int64) (*verdict, error) {
 		v.refuse("%s", plain(err))
 		return v, nil
 	}
-	v.Verdict = pades.Valid
+	v.Verdict, v.Event = pades.Valid, &shown
 	v.Facts = append(v.Facts, fmt.Sprintf("entry %d of the log %s, which had %d entries", shown.Index, shown.Checkpoint.Origin, shown.Checkpoint.Head.Size))
 	if d := shown.Disclosed; d != nil {
 		v.Facts = append(v.Facts, describe(d)...)
@@ -247,7 +267,7 @@ func (t *trust) verifyPackage(ctx context.Context, f io.ReaderAt, size int64) (*
 		v.refuse("the package reads in more than one way: %v", err)
 	}
 	sums := map[string]string{}
-	proofs := 0
+	anchors := packedAnchors{all: map[string]*anchor.Packed{}, leaves: map[string][]byte{}}
 	for _, file := range z.File {
 		data, err := readPacked(file)
 		if err != nil {
@@ -256,6 +276,9 @@ func (t *trust) verifyPackage(ctx context.Context, f io.ReaderAt, size int64) (*
 		}
 		sum := sha256.Sum256(data)
 		sums[file.Name] = hex.EncodeToString(sum[:])
+		if anchor.Unpack(anchors.all, file.Name, data) {
+			continue
+		}
 		if !strings.HasSuffix(file.Name, ".tlog-proof") && file.Name != "data/document.pdf" && file.Name != "data/completion.pdf" {
 			continue
 		}
@@ -269,11 +292,12 @@ func (t *trust) verifyPackage(ctx context.Context, f io.ReaderAt, size int64) (*
 				v.Reasons = append(v.Reasons, file.Name+": "+r)
 			}
 		} else if inner.Kind == "proof" {
-			proofs++
+			anchors.leaves[path.Base(strings.TrimSuffix(file.Name, ".tlog-proof"))] = inner.Event.Leaf
 		}
 	}
 	checkManifests(v, z, sums)
-	v.Facts = append(v.Facts, fmt.Sprintf("%d files, %d proofs verified", len(z.File), proofs))
+	v.Facts = append(v.Facts, fmt.Sprintf("%d files, %d proofs verified", len(z.File), len(anchors.leaves)))
+	anchors.check(t, v)
 	return v, nil
 }
 

@@ -6,21 +6,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/witness"
 )
-
-// witnessStop is how long running requests may take when the witness stops.
-const witnessStop = 10 * time.Second
 
 // witnessSettings are the flags of paraph witness; each is PARAPH_WITNESS_… in
 // the environment too.
@@ -32,12 +26,7 @@ type witnessSettings struct {
 }
 
 func (s *witnessSettings) flags(env *Env, fs *flag.FlagSet) {
-	text := func(into *string, name, def, about string) {
-		if v := env.Getenv("PARAPH_WITNESS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); v != "" {
-			def = v
-		}
-		fs.StringVar(into, name, def, about)
-	}
+	text := partyFlags(env, fs, "PARAPH_WITNESS_")
 	text(&s.listen, "listen", "127.0.0.1:8090", "Address and port to serve on.")
 	text(&s.dir, "dir", "paraph-witness", "Folder for the key and the state of each log. Never restore it from a backup.")
 	text(&s.name, "name", "", "The witness' name in its cosignatures, best a host and path such as witness.example.com/w1; fixed at the first start. Empty: the machine's name.")
@@ -68,7 +57,8 @@ func runWitness(ctx context.Context, env *Env, args []string) int {
 		return fail(env, err)
 	}
 	code := exitOK
-	if err := serveWitness(ctx, env, s, w, cosigner); err != nil {
+	err = serveParty(ctx, w.Server(), s.listen, s.cert, s.key, func(url string) { greetWitness(env, s, url, w, cosigner) })
+	if err != nil {
 		code = fail(env, err)
 	}
 	if err := w.Close(); err != nil {
@@ -150,41 +140,6 @@ func witnessKey(s witnessSettings) (*journal.Cosigner, error) {
 		return nil, fmt.Errorf("%s says that this witness is %s, but name and key make %s; use the name and key it began with, or another folder", path, strings.TrimSpace(string(kept)), strings.TrimSpace(vkey))
 	}
 	return cosigner, nil
-}
-
-func serveWitness(ctx context.Context, env *Env, s witnessSettings, w *witness.Witness, cosigner *journal.Cosigner) error {
-	listener, err := net.Listen("tcp", s.listen)
-	if err != nil {
-		return err
-	}
-	srv := w.Server()
-	ended := make(chan error, 1)
-	scheme := "http"
-	if s.cert != "" {
-		scheme = "https"
-	}
-	go func() {
-		if s.cert != "" {
-			ended <- srv.ServeTLS(listener, s.cert, s.key)
-			return
-		}
-		ended <- srv.Serve(listener)
-	}()
-	greetWitness(env, s, scheme+"://"+listener.Addr().String(), w, cosigner)
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), witnessStop)
-	defer cancel()
-	if err := srv.Shutdown(stop); err != nil {
-		return errors.Join(err, srv.Close())
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 // greetWitness says where the witness is and what its logs' owners need to know.

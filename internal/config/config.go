@@ -92,7 +92,13 @@ type Config struct {
 
 	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
-	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses may be reached in although they are not public, such as 10.0.0.0/8."`
+	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses and time stamping authorities may be reached in although they are not public, such as 10.0.0.0/8."`
+
+	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
+	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
+	TimestampPolicy      string        `name:"timestamp-policy" doc:"Policy (OID) that is asked for and demanded. Empty: the authority's own choice."`
+	TimestampCredentials Secret        `name:"timestamp-credentials" doc:"Credentials of authorities that want them, HOST=USER:PASSWORD or HOST=bearer:TOKEN, percent-encoded, with white space between them; sent over https only."`
+	AnchorInterval       time.Duration `name:"anchor-interval" doc:"How often the log's newest checkpoint is time-stamped, where something was logged; and at each day's end. 0: never."`
 
 	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log, but for those about tasks, which the inbox shows."`
 	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
@@ -114,8 +120,8 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		EvidenceAck: "checkpointed",
-		SMTPPort:    587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
+		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
 }
@@ -195,6 +201,9 @@ func (c *Config) Check() error {
 	if _, err := prefixes(c.OutboundAllow); err != nil {
 		add("outbound-allow", "%v", err)
 	}
+	if _, err := c.Timestamping(); err != nil {
+		add("timestamp-authorities", "%v", err)
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -210,7 +219,8 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
-		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
+		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
+		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()
 	l := NewLoader()
-	env := map[string]string{"PARAPH_SMTP_PASSWORD": "canary-1", "PARAPH_DATABASE": "postgres://u:canary-2@h/d"}
+	env := map[string]string{"PARAPH_SMTP_PASSWORD": "canary-1", "PARAPH_DATABASE": "postgres://u:canary-2@h/d",
+		"PARAPH_TIMESTAMP_AUTHORITIES": "https://tsa.example", "PARAPH_TIMESTAMP_CREDENTIALS": "tsa.example=ada:canary-3"}
 	if err := l.Load(func(k string) string { return env[k] }); err != nil {
 		t.Fatal(err)
 	}
@@ -88,5 +90,45 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	if l.Config.SMTPPassword.Reveal() != "canary-1" {
 		t.Error("the secret is lost")
+	}
+}
+
+func TestTimestamping(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set  func(*Config)
+		want []TimestampAuthority
+		says string // where it is refused
+	}{
+		"none": {func(*Config) {}, nil, ""},
+		"in order, with defaults": {func(c *Config) {
+			c.TimestampAuthorities = []string{"https://one.example/tsr?x=1#policy=1.2.3&roots=/etc/one.pem", "http://two.example"}
+			c.TimestampPolicy, c.TimestampRoots = "1.2.4", "/etc/all.pem"
+		}, []TimestampAuthority{{URL: "https://one.example/tsr?x=1", Policy: "1.2.3", Roots: "/etc/one.pem"}, {URL: "http://two.example", Policy: "1.2.4", Roots: "/etc/all.pem"}}, ""},
+		"with credentials": {func(c *Config) {
+			c.TimestampAuthorities = []string{"https://one.example", "https://two.example:8443/tsa"}
+			c.TimestampCredentials = "one.example=ada:pass%20word\n two.example:8443=bearer:abc"
+		}, []TimestampAuthority{{URL: "https://one.example", User: "ada", Password: "pass word"}, {URL: "https://two.example:8443/tsa", Bearer: "abc"}}, ""},
+		"credentials in the clear": {func(c *Config) {
+			c.TimestampAuthorities, c.TimestampCredentials = []string{"http://one.example"}, "one.example=ada:canary"
+		}, nil, "https"},
+		"credentials of nobody": {func(c *Config) { c.TimestampCredentials = "one.example=ada:canary" }, nil, "not the host"},
+		"half credentials":      {func(c *Config) { c.TimestampCredentials = "canary" }, nil, "part 1"},
+		"another scheme":        {func(c *Config) { c.TimestampAuthorities = []string{"ftp://one.example"} }, nil, "http"},
+		"user in the address":   {func(c *Config) { c.TimestampAuthorities = []string{"https://ada:canary@one.example"} }, nil, "timestamp-credentials"},
+		"an option misspelt":    {func(c *Config) { c.TimestampAuthorities = []string{"https://one.example#polcy=1.2"} }, nil, "polcy"},
+	} {
+		config := Default()
+		c.set(&config)
+		got, err := config.Timestamping()
+		if c.says == "" && (err != nil || !slices.Equal(got, c.want)) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "canary")) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if (config.Check() == nil) != (c.says == "") {
+			t.Errorf("%s: the check says %v", name, config.Check())
+		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // MakeFolder makes a folder, mode 0700, and those above it that are missing, and
@@ -38,6 +40,31 @@ func SyncFolder(dir string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// ErrLocked tells that another process holds a folder.
+var ErrLocked = errors.New("another process works in the folder")
+
+// Lock makes a folder where it is missing and makes sure that this process is the
+// only one with it, until the file is closed or the process ends, however that
+// happens. ErrLocked where another process has it.
+func Lock(dir string) (*os.File, error) {
+	if err := MakeFolder(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	if err != nil {
+		f.Close()
+		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
+	}
+	return f, nil
 }
 
 // Replace writes a file in the place of the one of that name, if there is one.

@@ -110,6 +110,9 @@ var catalogue = map[string]codeInfo{
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
+	"timestamps_not_configured": {kind: fault.Conflict, title: "The log is not time-stamped"},
+	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
+
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},
 	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
 	"store_unavailable":   {kind: fault.Unavailable, title: "The database is away"},

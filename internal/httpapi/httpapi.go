@@ -111,6 +111,7 @@ func build(c Config) *api {
 	a.operations()
 	a.queues()
 	a.vouching()
+	a.anchors()
 	a.events()
 	a.logAudit()
 	a.archive()

@@ -192,6 +192,8 @@ func describeStreams(o *huma.OpenAPI) {
 	proof := o.Paths["/v1/events/{id}/proof"].Get
 	proof.Responses["200"] = &huma.Response{Description: "The proof.", Content: text("text/plain")}
 	proof.Responses["200"].Content["application/json"] = &huma.MediaType{Schema: refTo[EventProof](o.Components.Schemas, "EventProof")}
+	o.Paths["/v1/log/anchors/{id}/checkpoint"].Get.Responses["200"] = &huma.Response{Description: "The checkpoint.", Content: text("text/plain")}
+	o.Paths["/v1/log/anchors/{id}/token"].Get.Responses["200"] = binary("The token.", tokenType)
 	o.Paths["/v1/events/stream"].Get.Responses["200"] = &huma.Response{Description: "Events, until the caller goes or 10 minutes have passed.", Content: text("text/event-stream")}
 }
 

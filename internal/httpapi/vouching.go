@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
-	"github.com/paraph/paraph/internal/service"
 )
 
 // LogState is the log with those who vouch for it from outside.
@@ -18,6 +17,7 @@ type LogState struct {
 	WitnessedAt *time.Time     `json:"witnessed_at,omitempty"`
 	Witnesses   []WitnessState `json:"witnesses"`
 	Anchored    *Anchor        `json:"anchored,omitempty" doc:"The newest time stamp over a checkpoint."`
+	Anchoring   *Anchoring     `json:"anchoring,omitempty" doc:"How the next one fares; absent: the log is not time-stamped."`
 }
 
 // WitnessState is how the log stands with one witness.
@@ -32,26 +32,9 @@ type WitnessState struct {
 	Reason     string     `json:"reason,omitempty" doc:"The same for people."`
 }
 
-// Anchor is a time stamp (RFC 3161) over a checkpoint.
-type Anchor struct {
-	ID         string    `json:"id" example:"anc_01kb0q7m4b1s9v3d8r5x2c6e7f"`
-	Size       int64     `json:"size" doc:"Entries under the checkpoint."`
-	Checkpoint string    `json:"checkpoint" doc:"The bytes that were stamped, verbatim."`
-	TSA        string    `json:"tsa" doc:"Address of the time stamping authority."`
-	Token      []byte    `json:"token" doc:"The time stamp token, DER, in base 64. openssl ts -verify -token_in reads it."`
-	StampedAt  time.Time `json:"stamped_at" doc:"As the authority says."`
-	CreatedAt  time.Time `json:"created_at"`
-}
-
-func anchorOf(a *service.Anchor) Anchor {
-	return Anchor{ID: a.ID, Size: a.Size, Checkpoint: a.Note, TSA: a.TSA, Token: a.Token, StampedAt: a.StampedAt, CreatedAt: a.At}
-}
-
 func (a *api) vouching() {
 	handle(a, route{id: "getLogState", method: http.MethodGet, path: "/v1/log", tag: "events", does: access.ReadSettings,
 		summary: "Get the state of the log", about: "How long it is, how far each witness has cosigned it and why not further, and when it was time-stamped last."}, a.getLogState)
-	handle(a, route{id: "listAnchors", method: http.MethodGet, path: "/v1/log/anchors", tag: "events", does: access.ReadSettings,
-		summary: "List time stamps over checkpoints", about: "Newest first, each with what was stamped and the token."}, a.listAnchors)
 }
 
 type logStateOutput struct{ Body LogState }
@@ -71,13 +54,8 @@ func (a *api) getLogState(ctx context.Context, _ *struct{}) (*logStateOutput, er
 		anchor := anchorOf(s.Anchor)
 		out.Anchored = &anchor
 	}
-	return &logStateOutput{out}, nil
-}
-
-func (a *api) listAnchors(ctx context.Context, in *Paged) (*Listed[Anchor], error) {
-	rows, err := a.Service.Anchors(ctx, actorOf(ctx), service.AnchorFilter{Before: in.After, Limit: in.want()})
-	if err != nil {
-		return nil, err
+	if s.Anchors != nil {
+		out.Anchoring = anchoringOf(s.Anchors, s.Anchoring)
 	}
-	return pageOf(rows, *in, anchorOf, func(a *service.Anchor) string { return a.ID }), nil
+	return &logStateOutput{out}, nil
 }

@@ -71,6 +71,8 @@ const (
 	KeyUnitRotated   Kind = "key.unit_rotated"
 	KeyUnitDestroyed Kind = "key.unit_destroyed"
 	LogAnchored      Kind = "log.anchored"
+
+	LogAnchorRequested Kind = "log.anchor_requested"
 )
 
 // KindInfo describes one kind.
@@ -139,6 +141,7 @@ var Kinds = []KindInfo{
 	{WebhookRecovered, true, "The attempts at an endpoint succeed again."},
 	{WebhookTest, true, "Somebody sent a test event to an endpoint."},
 
+	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},
 	{LogRestored, false, "A restored backup was accepted; the log goes on under a new name."},
 	{KeyMasterRotated, false, "Another master key was put in force; keys are wrapped by it anew."},

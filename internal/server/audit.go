@@ -57,10 +57,10 @@ func Audit(ctx context.Context, c *config.Config, key string, progress func(done
 
 // AuditStore re-reads a whole store: every entry against its leaf, every leaf
 // against the tree, every stored checkpoint against tree and key, the tree against
-// the newest checkpoint and the high-water mark; every document, version and
-// archive package against the document's chain of entries; and, where wanted,
-// every file against its digest. It changes nothing, and its memory does not grow
-// with the store.
+// the newest checkpoint and the high-water mark; every time stamp over the log
+// against the checkpoint it is over; every document, version and archive package
+// against the document's chain of entries; and, where wanted, every file against
+// its digest. It changes nothing, and its memory does not grow with the store.
 func AuditStore(ctx context.Context, c *config.Config, o AuditOptions) (*AuditReport, error) {
 	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
 	if err != nil {
@@ -81,14 +81,14 @@ func AuditStore(ctx context.Context, c *config.Config, o AuditOptions) (*AuditRe
 	if err := a.outside(ctx, c); err != nil {
 		return nil, err
 	}
-	var logErr, docErr error
+	var logErr, docErr, stampErr error
 	var both sync.WaitGroup
-	both.Go(func() { logErr = a.log(ctx) })
+	both.Go(func() { logErr, stampErr = a.log(ctx), a.anchors(ctx) })
 	both.Go(func() { docErr = a.documents(ctx) })
 	both.Wait()
 	r := a.report
 	r.Took, r.Sound = time.Since(started), len(r.Faults) == 0
-	return r, errors.Join(logErr, docErr)
+	return r, errors.Join(logErr, stampErr, docErr)
 }
 
 // logVerifier gives the verifier of the store's log: with the given key, or with
@@ -114,6 +114,7 @@ type AuditReport struct {
 	Erased      int64                `json:"erased"`                    // entries whose content was erased; their leaves stand
 	Waiting     int64                `json:"waiting"`                   // entries that have no place in the log yet
 	Checkpoints int64                `json:"checkpoints"`
+	Anchors     int64                `json:"anchors"`    // time stamps over checkpoints
 	HighWater   int64                `json:"high_water"` // entries the mark outside the database vouches for; -1: none
 	Documents   int64                `json:"documents"`
 	Versions    int64                `json:"versions"`

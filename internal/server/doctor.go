@@ -30,7 +30,7 @@ const leastFree = 2 << 30
 // Doctor looks for what is wrong with an installation. It changes nothing.
 func Doctor(ctx context.Context, c *config.Config) []Finding {
 	var all []Finding
-	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookAddress} {
+	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookTimestamps, lookAddress} {
 		all = append(all, look(ctx, c)...)
 	}
 	return all
@@ -125,6 +125,7 @@ func lookDatabase(ctx context.Context, c *config.Config) []Finding {
 	for _, f := range more {
 		out = append(out, Finding{About: "database: " + f.Code, Says: f.Message, Mend: f.Remedy})
 	}
+	out = append(out, lookAnchors(ctx, c, db)...)
 	return append(out, lookProcesses(ctx, db)...)
 }
 

@@ -55,7 +55,7 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 
 // operations is the worker of capture, seal and archive.
 func (s *Server) operations() *work.OperationWorker {
-	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM()}
+	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.opts.PagesPerTurn, Meter: s.Metrics, Log: s.log}
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}

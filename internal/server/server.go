@@ -31,6 +31,7 @@ import (
 	"github.com/paraph/paraph/internal/store"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
+	"github.com/paraph/paraph/pades/tsp"
 )
 
 // Options are what a server needs beside its configuration. The zero value works.
@@ -75,6 +76,7 @@ type Server struct {
 	sequencer *work.Sequencer
 	keeper    *work.Keeper
 	policy    *journal.Policy // of the log's witnesses; nil: it has none
+	stamper   *tsp.Client     // of the time stamping authorities; nil: there are none
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
@@ -210,6 +212,11 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
+	if c.Has(config.RoleSequencer) {
+		if s.stamper, err = newStamper(c); err != nil {
+			return err
+		}
+	}
 	if s.objects, err = s.openObjects(ctx); err != nil {
 		return fmt.Errorf("where documents are kept: %w", err)
 	}
@@ -227,8 +234,9 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		return err
 	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach), Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
-		Witnesses: s.policy, EvidenceAck: service.Ack(c.EvidenceAck),
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
+		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,

@@ -43,8 +43,7 @@ func witnessPolicy(c *config.Config, vkey string) (*journal.Policy, error) {
 	return p, nil
 }
 
-// outbound is the client for witnesses and authorities. Plain HTTP is taken:
-// what they say is signed.
+// outbound is the client for witnesses. Plain HTTP is taken: what they say is signed.
 func (s *Server) outbound() (*http.Client, error) {
 	allow, err := s.Config.Outbound()
 	if err != nil {
@@ -56,7 +55,11 @@ func (s *Server) outbound() (*http.Client, error) {
 // startVouching starts what brings the log's checkpoints to outsiders. It goes
 // with the sequencer, which makes them.
 func (s *Server) startVouching(ctx context.Context) error {
-	if !s.Config.Has(config.RoleSequencer) || s.policy == nil {
+	if !s.Config.Has(config.RoleSequencer) {
+		return nil
+	}
+	s.startAnchors(ctx)
+	if s.policy == nil {
 		return nil
 	}
 	client, err := s.outbound()
@@ -73,33 +76,38 @@ func (s *Server) startVouching(ctx context.Context) error {
 
 // vouched gathers for the gauges how far outsiders vouch for the log.
 func (s *Server) vouched(ctx context.Context, tx service.Reader, size int64) (out telemetry.State, err error) {
-	if s.policy != nil {
-		state, err := s.Service.Vouched(ctx, tx)
+	if s.policy == nil && s.Service.Anchoring == nil {
+		return out, nil
+	}
+	state, err := s.Service.Vouched(ctx, tx)
+	if err != nil {
+		return out, err
+	}
+	anchoredState(state, &out)
+	if s.policy == nil {
+		return out, nil
+	}
+	lag := func(at int64) (telemetry.Lag, error) {
+		l := telemetry.Lag{Entries: max(0, size-at)}
+		if l.Entries == 0 {
+			return l, nil
+		}
+		l.Since, err = tx.CheckpointAfter(ctx, at)
+		return l, err
+	}
+	quorum, err := lag(state.Witnessed.Size)
+	if err != nil {
+		return out, err
+	}
+	out.Witnessed, out.Witnesses = &quorum, map[string]telemetry.Lag{}
+	for _, w := range state.Witnesses {
+		l, err := lag(w.Size)
 		if err != nil {
 			return out, err
 		}
-		lag := func(at int64) (telemetry.Lag, error) {
-			l := telemetry.Lag{Entries: max(0, size-at)}
-			if l.Entries == 0 {
-				return l, nil
-			}
-			l.Since, err = tx.CheckpointAfter(ctx, at)
-			return l, err
-		}
-		quorum, err := lag(state.Witnessed.Size)
-		if err != nil {
-			return out, err
-		}
-		out.Witnessed, out.Witnesses = &quorum, map[string]telemetry.Lag{}
-		for _, w := range state.Witnesses {
-			l, err := lag(w.Size)
-			if err != nil {
-				return out, err
-			}
-			l.Failing = w.Code != ""
-			if p, ok := s.policy.Witness(w.Witness); ok {
-				out.Witnesses[p.Name] = l
-			}
+		l.Failing = w.Code != ""
+		if p, ok := s.policy.Witness(w.Witness); ok {
+			out.Witnesses[p.Name] = l
 		}
 	}
 	return out, nil

@@ -187,6 +187,14 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 	if e.Index >= cp.Head.Size {
 		cp = journal.Checkpoint{Head: journal.Head{Size: head.Size, Root: head.Root}, Note: []byte(head.Checkpoint)} // not witnessed yet
 	}
+	out, err = proofUnder(ctx, tx, e, cp)
+	out.note = head.Checkpoint
+	return out, err
+}
+
+// proofUnder proves an entry under a checkpoint that covers it.
+func proofUnder(ctx context.Context, tx Reader, e journal.Entry, cp journal.Checkpoint) (EventProof, error) {
+	out := EventProof{Entry: e}
 	shown, err := journal.Disclose(e, journal.Fields...)
 	if err != nil {
 		return out, err
@@ -198,7 +206,7 @@ func (s *Service) prove(ctx context.Context, tx Reader, e journal.Entry) (EventP
 	if err != nil {
 		return out, err
 	}
-	out.Proof, out.note = proof.Encode(), head.Checkpoint
+	out.Proof = proof.Encode()
 	return out, nil
 }
 

@@ -134,7 +134,9 @@ type Config struct {
 	// EvidenceAck is the level that everything before a seal or an archive package
 	// must have reached; "" is checkpointed.
 	EvidenceAck Ack
-	PublicURL   string // without a slash at the end; signing links start with it
+	// Anchoring says who time-stamps checkpoints and how often; nil: nobody does.
+	Anchoring *AnchorPlan
+	PublicURL string // without a slash at the end; signing links start with it
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and

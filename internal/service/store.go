@@ -61,6 +61,7 @@ type Reader interface {
 	journalReader
 	auditReader
 	witnessReader
+	anchorReader
 	workReader
 	rotationReader
 	backlogReader
@@ -82,6 +83,7 @@ type Tx interface {
 	signingWriter
 	journalWriter
 	witnessWriter
+	anchorWriter
 	workWriter
 	rotationWriter
 	backlogWriter

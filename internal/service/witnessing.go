@@ -23,16 +23,12 @@ type witnessReader interface {
 	// CheckpointAfter gives when the oldest checkpoint of more than size entries
 	// was signed; the zero time where there is none.
 	CheckpointAfter(ctx context.Context, size int64) (time.Time, error)
-	// Anchors lists time stamps over checkpoints, newest first.
-	Anchors(ctx context.Context, f AnchorFilter) ([]Anchor, error)
 }
 
 type witnessWriter interface {
 	SaveWitnessState(ctx context.Context, w WitnessState) error
 	// SaveWitnessed keeps w in the place of the one before it.
 	SaveWitnessed(ctx context.Context, w Witnessed) error
-	// InsertAnchor: Conflict "exists" for a second anchor of the id.
-	InsertAnchor(ctx context.Context, a Anchor) error
 }
 
 // WitnessState is how the log stands with one witness.
@@ -50,23 +46,6 @@ type Witnessed struct {
 	Size int64
 	Note string // the checkpoint with its cosignatures
 	At   time.Time
-}
-
-// Anchor is a time stamp over a checkpoint.
-type Anchor struct {
-	ID        string // anc_…
-	Size      int64
-	Note      string // the bytes that were stamped: a checkpoint, verbatim
-	TSA       string // address of the authority
-	Token     []byte // RFC 3161 time stamp token, DER
-	StampedAt time.Time
-	At        time.Time // when it was stored
-}
-
-// AnchorFilter narrows a list of anchors. Zero fields do not narrow.
-type AnchorFilter struct {
-	Before string // id: older ones only
-	Limit  int    // 0: all
 }
 
 // presented gives the checkpoint that the log shows to the world: the newest that
@@ -239,7 +218,9 @@ type Vouching struct {
 	Quorum    string // of the policy, as it writes it; "" without witnesses
 	Witnesses []WitnessState
 	Policy    *journal.Policy
-	Anchor    *Anchor // the newest; nil: none yet
+	Anchor    *Anchor     // the newest; nil: none yet
+	Anchoring *Anchoring  // how the next one fares
+	Anchors   *AnchorPlan // nil: none are wanted
 }
 
 // Vouching gives the state of log, witnesses and anchors.
@@ -271,10 +252,8 @@ func (s *Service) Vouched(ctx context.Context, tx Reader) (out Vouching, err err
 			return out, err
 		}
 	}
-	newest, err := tx.Anchors(ctx, AnchorFilter{Limit: 1})
-	if err == nil && len(newest) > 0 {
-		out.Anchor = &newest[0]
-	}
+	out.Anchors = s.Anchoring
+	out.Anchor, out.Anchoring, err = anchored(ctx, tx)
 	return out, err
 }
 
@@ -297,43 +276,4 @@ func (s *Service) witnessStates(ctx context.Context, tx Reader) ([]WitnessState,
 		out = append(out, state)
 	}
 	return out, nil
-}
-
-// Anchors lists the time stamps over checkpoints, newest first.
-// Faults: Forbidden "missing_scope".
-func (s *Service) Anchors(ctx context.Context, a access.Actor, f AnchorFilter) (out []Anchor, err error) {
-	if err := access.Allowed(a, access.ReadSettings); err != nil {
-		return nil, err
-	}
-	f.Limit = limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		out, err = tx.Anchors(ctx, f)
-		return err
-	})
-	return out, err
-}
-
-// AddAnchor stores a time stamp over a checkpoint and notes it in the log. It
-// stands under the oldest organisation, which runs the installation.
-func (s *Service) AddAnchor(ctx context.Context, a Anchor, digest string) error {
-	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		orgs, err := tx.Organisations(ctx)
-		if err != nil {
-			return err
-		}
-		if len(orgs) == 0 {
-			return fault.New(fault.Conflict, "log_empty", "The database has no organisation yet.")
-		}
-		a.At = tx.Now()
-		if err := tx.InsertAnchor(ctx, a); err != nil {
-			return err
-		}
-		c := &change{Tx: tx, actor: SystemCall(orgs[0].ID, "anchor", "").Actor}
-		data := map[string]any{"anchor_id": a.ID, "size": a.Size, "tsa": a.TSA, "stamped_at": a.StampedAt}
-		err = c.log(orgs[0].ID, "", note{kind: journal.LogAnchored, subject: "log", id: a.ID, data: data, digests: map[string]string{"token": digest}})
-		if err != nil {
-			return err
-		}
-		return c.flush(ctx)
-	})
 }

@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	laneCount = 3  // transactions that carry out proposals at once, of one process
+	laneCount = 2  // transactions that carry out proposals at once, of one process
 	laneGroup = 64 // proposals in one of them
+	// lanePatience: whoever finds a row locked for longer lets the lane go and waits
+	// on a connection of its own, so that nobody else waits behind it.
+	lanePatience = "SET LOCAL lock_timeout = 200" // milliseconds
 )
 
 // lanes carry out proposals on PostgreSQL. Each takes what waits and makes one
@@ -107,37 +110,38 @@ func (l *lanes) gather(first *offered) []*offered {
 	return group
 }
 
+// carryOut makes one transaction of a group, or one of each where that is undone.
+// Where a lock is in the way, the lane has waited once, and all run in turn.
 func (l *lanes) carryOut(group []*offered) {
 	err := l.transact(group)
-	if len(group) == 1 || err == nil {
-		for _, o := range group {
-			o.done <- err
-		}
-		return
-	}
+	again := len(group) > 1 && isLost(err) && !impatient(err)
 	for _, o := range group {
-		o.done <- l.transact([]*offered{o})
+		if again {
+			err = l.transact([]*offered{o})
+		}
+		o.done <- err
 	}
 }
 
-// transact makes one transaction of the group's proposals.
+// transact makes one transaction of the group's proposals. An error is lost where
+// it is certain that nothing of the group stays.
 func (l *lanes) transact(group []*offered) error {
 	ctx := context.Background()
 	c, err := l.e.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return lost{err}
 	}
 	defer c.Release()
 	if err := l.send(ctx, c, group); err != nil {
 		rollback(ctx, c)
-		return err
+		return lost{err}
 	}
 	if err := failpoint.Hit(failpoint.CommitBefore); err != nil {
 		rollback(ctx, c)
-		return err
+		return lost{err}
 	}
 	if _, err := c.Exec(ctx, "COMMIT"); err != nil {
-		return err
+		return err // it may be committed all the same
 	}
 	if err := failpoint.Hit(failpoint.CommitAfter); err != nil {
 		return err
@@ -156,6 +160,7 @@ func (l *lanes) transact(group []*offered) error {
 func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (err error) {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
+	b.Queue(lanePatience)
 	var want []int64
 	for _, o := range group {
 		for _, s := range o.p.steps {
@@ -169,8 +174,10 @@ func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (er
 	}
 	res := c.SendBatch(ctx, b)
 	defer func() { err = cmp.Or(err, res.Close()) }()
-	if _, err := res.Exec(); err != nil {
-		return err
+	for range 2 { // BEGIN and the patience
+		if _, err := res.Exec(); err != nil {
+			return err
+		}
 	}
 	for _, n := range want {
 		tag, err := res.Exec()

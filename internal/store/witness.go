@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"github.com/paraph/paraph/internal/service"
 )
@@ -73,6 +74,23 @@ func (r *Reader) Anchors(ctx context.Context, f service.AnchorFilter) ([]service
 	w.add("a.id <> ?", "")
 	w.before("a.id", f.Before)
 	return list(ctx, r.c, scanAnchor, selectAnchor+w.clause("a.id DESC", f.Limit), w.args...)
+}
+
+// Anchor implements service.Reader.
+func (r *Reader) Anchor(ctx context.Context, id string) (service.Anchor, error) {
+	return one(ctx, r.c, scanAnchor, selectAnchor+"WHERE a.id = ?", id)
+}
+
+// AnchorCovering implements service.Reader.
+func (r *Reader) AnchorCovering(ctx context.Context, origin string, index int64) (service.Anchor, error) {
+	begins := origin + "\n"
+	return one(ctx, r.c, scanAnchor, selectAnchor+"WHERE a.size > ? AND substr(a.note, 1, ?) = ? ORDER BY a.size, a.id LIMIT 1",
+		index, int64(utf8.RuneCountInString(begins)), begins)
+}
+
+// CountAnchors implements service.Reader.
+func (r *Reader) CountAnchors(ctx context.Context) (int64, error) {
+	return one(ctx, r.c, scanInt, "SELECT count(*) FROM anchor")
 }
 
 // InsertAnchor implements service.Tx. Fault Conflict "exists".

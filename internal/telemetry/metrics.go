@@ -26,6 +26,7 @@ type Metrics struct {
 	ocr       *prometheus.HistogramVec
 	sign      *prometheus.HistogramVec
 	approvals *prometheus.CounterVec
+	anchors   *prometheus.CounterVec
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -68,7 +69,8 @@ func NewMetrics() *Metrics {
 		sign:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "paraph_time_to_sign_seconds", Help: "Time from an envelope's sending to its sealed completion, by document type.", Buckets: []float64{1, 10, 60, 600, 3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600}}, []string{"document_type"}),
 		approvals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_approvals_decided_total", Help: "Approvals that were decided, by outcome. increase(…[1d]) gives approvals per day."}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals,
+	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
+	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -100,6 +102,9 @@ func (m *Metrics) TimeToSign(documentType string, d time.Duration) {
 // ApprovalDecided counts a decided approval.
 func (m *Metrics) ApprovalDecided(outcome string) { m.approvals.WithLabelValues(outcome).Inc() }
 
+// AnchorFailed counts a time stamp that an authority did not give.
+func (m *Metrics) AnchorFailed(reason string) { m.anchors.WithLabelValues(reason).Inc() }
+
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
@@ -123,7 +128,13 @@ type State struct {
 	Log        LogState
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
-	Anchored   *time.Time     // the newest time stamp of a checkpoint; zero: none yet; nil: none wanted
+	Anchored   *Anchored      // time stamps of checkpoints; nil: none are wanted
+}
+
+// Anchored is how the log is time-stamped.
+type Anchored struct {
+	At       time.Time // the newest time stamp; zero: none yet
+	DueSince time.Time // one is due and could not be had; zero: none is
 }
 
 // Lag is how far something is behind the log.
@@ -156,12 +167,13 @@ var (
 	descWitSecs   = prometheus.NewDesc("paraph_witness_lag_seconds", "Age of the oldest entry that a witness has not cosigned, by witness; quorum is the policy's.", []string{"witness"}, nil)
 	descWitFail   = prometheus.NewDesc("paraph_witness_failing", "1 where a witness refused or could not be reached when it was asked last.", []string{"witness"}, nil)
 	descAnchor    = prometheus.NewDesc("paraph_anchor_age_seconds", "Time since a checkpoint was time-stamped; -1 before the first.", nil, nil)
+	descOverdue   = prometheus.NewDesc("paraph_anchor_overdue_seconds", "Time since a time stamp has been due that no authority gave; 0 where none is.", nil, nil)
 	descDocuments = prometheus.NewDesc("paraph_documents", "Documents by state.", []string{"state"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue} {
 		ch <- d
 	}
 }
@@ -237,11 +249,15 @@ func (g *gauges) witnesses(state State, gauge func(*prometheus.Desc, float64, ..
 	if state.Witnessed != nil {
 		lag("quorum", *state.Witnessed)
 	}
-	if state.Anchored != nil {
-		age := -1.0
-		if !state.Anchored.IsZero() {
-			age = max(0, g.now().Sub(*state.Anchored).Seconds())
+	if a := state.Anchored; a != nil {
+		age, overdue := -1.0, 0.0
+		if !a.At.IsZero() {
+			age = max(0, g.now().Sub(a.At).Seconds())
+		}
+		if !a.DueSince.IsZero() {
+			overdue = max(0, g.now().Sub(a.DueSince).Seconds())
 		}
 		gauge(descAnchor, age)
+		gauge(descOverdue, overdue)
 	}
 }

@@ -68,6 +68,28 @@ func TestEachMetricMoves(t *testing.T) {
 	}
 }
 
+// TestAnchorGauges: what is wrong with the log's time stamps shows, and nothing
+// shows where none are wanted.
+func TestAnchorGauges(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
+	m, state := NewMetrics(), State{}
+	m.Watch(func(context.Context) (State, error) { return state, nil }, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	if out := scrape(t, m); strings.Contains(out, "paraph_anchor") {
+		t.Error("time stamps show although none are wanted")
+	}
+	m.AnchorFailed("unreachable")
+	for want, a := range map[string]*Anchored{
+		"age_seconds -1\n": {}, "overdue_seconds 0\n": {At: now}, "age_seconds 60\n": {At: now.Add(-time.Minute)},
+		"overdue_seconds 30\n": {DueSince: now.Add(-30 * time.Second)},
+	} {
+		state.Anchored = a
+		if out := scrape(t, m); !strings.Contains(out, "paraph_anchor_"+want) || !strings.Contains(out, `paraph_anchor_failures_total{reason="unreachable"} 1`) {
+			t.Errorf("%+v: paraph_anchor_%s is missing", a, want)
+		}
+	}
+}
+
 // TestTypesDoNotGrowWithoutEnd: a flood of document types ends in one series.
 func TestTypesDoNotGrowWithoutEnd(t *testing.T) {
 	t.Parallel()

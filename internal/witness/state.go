@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -24,16 +22,9 @@ type folder struct {
 
 // openFolder makes the folder where it is missing and locks it.
 func openFolder(dir string) (*folder, error) {
-	if err := durable.MakeFolder(dir); err != nil {
-		return nil, fmt.Errorf("the state folder: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := durable.Lock(dir)
 	if err != nil {
 		return nil, fmt.Errorf("the state folder: %w", err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("another witness works in the state folder %s: %w", dir, err)
 	}
 	return &folder{dir: dir, lock: lock, step: func(string) error { return nil }}, nil
 }

@@ -28,6 +28,7 @@ import (
 type Trust struct {
 	LogKey string // verifier key of the log
 	CAPEM  []byte // root of the sealing certificate
+	TSAPEM []byte // roots of the time stamping authorities; nil: the system's
 }
 
 // Archiver packs documents for the compliance archive: a zip file laid out as a
@@ -119,6 +120,9 @@ func (a *Archiver) pack(ctx context.Context, in service.ArchiveInput) (*bag, err
 		b.add(fmt.Sprintf("data/proofs/%s.tlog-proof", p.Entry.ID), p.Proof)
 	}
 	b.add("data/events.jsonl", events.Bytes())
+	if err := a.addAnchors(ctx, b, in.Entries); err != nil {
+		return nil, err
+	}
 	b.add("data/trust/log.vkey", []byte(a.Trust.LogKey+"\n"))
 	b.add("data/trust/ca.pem", a.Trust.CAPEM)
 	b.add("data/README.txt", []byte(packageReadme))
@@ -134,11 +138,17 @@ completion.pdf    the certificate of completion, where it is a file of its own
 evidence-*.json   who signed, how, when and from where
 events.jsonl      what happened, one entry a line, each with the keys of its commitments
 proofs/           for each entry the proof that it stands in the log
-trust/            the log's verifier key and the root of the sealing certificate
+anchors/          time stamps over the log that cover entries, as far as there were
+                  any: each with the checkpoint that was stamped, and the proofs
+                  of the entries that it was the first to cover
+trust/            the log's verifier key, the root of the sealing certificate,
+                  and those of the time stamping authorities
 
 Check it offline:
   paraph verify --ca trust/ca.pem document.pdf
   paraph verify --log-key trust/log.vkey proofs/*.tlog-proof
+  openssl ts -verify -token_in -in anchors/ID/token.tst \
+    -data anchors/ID/checkpoint -CAfile trust/tsa.pem
 `
 
 func (a *Archiver) addDocuments(ctx context.Context, b *bag, in service.ArchiveInput) {

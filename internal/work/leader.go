@@ -73,6 +73,19 @@ func (l *leader) hold(ctx context.Context, tx service.Tx) (epoch int64, held boo
 	return epoch, true, nil
 }
 
+// keep takes or renews the lease in a transaction of its own, where that is due:
+// for work that is not done within one transaction.
+func (l *leader) keep(ctx context.Context) (leads bool, err error) {
+	if l.leads() && !l.due() {
+		return true, nil
+	}
+	err = l.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		_, leads, err = l.hold(ctx, tx)
+		return err
+	})
+	return leads, err
+}
+
 // due tells whether it is time to renew the lease, or to look whether it is free.
 func (l *leader) due() bool {
 	l.mu.Lock()

@@ -82,3 +82,10 @@ func (c *Client) States() []State {
 	}
 	return out
 }
+
+// Retry forgets which authorities failed: the next stamp asks them again at once.
+func (c *Client) Retry() {
+	for _, p := range c.peers {
+		p.untried()
+	}
+}

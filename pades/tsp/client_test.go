@@ -149,7 +149,7 @@ func TestOutage(t *testing.T) {
 	}
 	bad.Misbehave(tsptest.None)
 	good.Misbehave(tsptest.None)
-	now.Advance(31 * time.Second)
+	c.Retry()
 	stamp(bad, 3)
 	stamp(bad, 4)
 	if s := c.States(); s[0].Failures != 0 || s[0].Err != nil {

@@ -31,6 +31,7 @@ func Parse(der []byte) (*Token, error) {
 	if len(der) > MaxToken {
 		return nil, refuse(ReasonTooLarge, "a token has at most %d bytes", MaxToken)
 	}
+	der = bytes.Clone(der) // what is read below refers to it
 	signed, err := cms.ParseAttached(der, oidTSTInfo)
 	if err != nil {
 		return nil, refuseWith(err, ReasonMalformed, "this is no time stamp token")
@@ -39,7 +40,7 @@ func Parse(der []byte) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Token{DER: bytes.Clone(der), Info: *info, Certificates: signed.Certificates, signed: signed}, nil
+	return &Token{DER: der, Info: *info, Certificates: signed.Certificates, signed: signed}, nil
 }
 
 // ChainVerifier finds a chain from the signer's certificate to something it trusts,

@@ -353,6 +353,10 @@ func TestTokenAgainstRequest(t *testing.T) {
 		}
 	}
 	token := must(tsp.Parse(der))
+	clear(der) // the caller's own
+	if _, err := token.Verify(digest, tsp.VerifyOptions{Chain: tsa.Chain()}); err != nil {
+		t.Errorf("the token changes with the bytes it was read from: %v", err)
+	}
 	if _, err := token.Verify(make([]byte, 32), tsp.VerifyOptions{}); tsp.ReasonOf(err) != tsp.ReasonImprint {
 		t.Errorf("over another digest: %v", err)
 	}
