@@ -29,6 +29,7 @@ type Actor struct {
 	Principal string   // e-mail address or name of whom it speaks for
 	Scopes    []Scope  // what the credential allows
 	Units     []string // business units it is confined to; nil: all of the organisation
+	Endpoints []string // endpoints for events it is confined to, by id; nil: all that it may see
 	Source    Source
 }
 

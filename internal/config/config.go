@@ -92,7 +92,10 @@ type Config struct {
 
 	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
-	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses and time stamping authorities may be reached in although they are not public, such as 10.0.0.0/8."`
+	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and endpoints for events may be reached in although they are not public, such as 10.0.0.0/8."`
+
+	WebhookHistory     time.Duration `name:"webhook-history" doc:"How long deliveries of events that were received or skipped are kept, with every attempt."`
+	WebhookDeadHistory time.Duration `name:"webhook-dead-history" doc:"How long deliveries whose attempts were used up are kept; until then they can be sent anew."`
 
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
@@ -120,7 +123,7 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
@@ -218,6 +221,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
+		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
 		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,

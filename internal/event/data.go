@@ -124,3 +124,14 @@ type Failing struct {
 	URL        string `json:"url"`
 	Share      int    `json:"failed_percent" doc:"Of the last attempts; the mark that was reached: 50, 70, 90 or 100; 0: it is well again."`
 }
+
+// Replay is the data of past events that are sent to an endpoint anew.
+type Replay struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	ReplayID   string `json:"replay_id"`
+	Which      string `json:"which" doc:"dead, missing or all."`
+	State      string `json:"state" doc:"running, succeeded or failed."`
+	Made       int64  `json:"deliveries,omitempty" doc:"How many it made."`
+	Reason     string `json:"reason,omitempty" doc:"Why it failed, for people."`
+}

@@ -110,6 +110,15 @@ var catalogue = map[string]codeInfo{
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
+	"invalid_endpoint":   {kind: fault.Invalid, title: "The endpoint has faults"},
+	"too_many_endpoints": {kind: fault.Conflict, title: "There are too many endpoints"},
+	"too_many_secrets":   {kind: fault.Conflict, title: "Too many secrets are in force"},
+	"invalid_replay":     {kind: fault.Invalid, title: "The replay has faults"},
+	"too_many_replays":   {kind: fault.Conflict, title: "Too many replays are running"},
+	"invalid_portal":     {kind: fault.Invalid, title: "The link has faults"},
+	"delivery_pending":   {kind: fault.Conflict, title: "The event waits to be sent already"},
+	"delivery_ended":     {kind: fault.Conflict, title: "The delivery has ended"},
+
 	"timestamps_not_configured": {kind: fault.Conflict, title: "The log is not time-stamped"},
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 

@@ -114,6 +114,7 @@ func build(c Config) *api {
 	a.anchors()
 	a.events()
 	a.logAudit()
+	a.webhooks()
 	a.archive()
 	a.settings()
 	finishSpec(a.huma.OpenAPI())

@@ -65,6 +65,7 @@ var tags = []*huma.Tag{
 	{Name: "envelopes", Description: "Requests for signatures."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
+	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},
 	{Name: "archive", Description: "The compliance archive."},
 	{Name: "settings", Description: "Document types, business units and clients."},
 }

@@ -64,6 +64,9 @@ const (
 	WebhookFailing          Kind = "webhook.failing"
 	WebhookRecovered        Kind = "webhook.recovered"
 	WebhookTest             Kind = "webhook.test"
+	WebhookReplayStarted    Kind = "webhook.replay_started"
+	WebhookReplayEnded      Kind = "webhook.replay_ended"
+	WebhookPortalOpened     Kind = "webhook.portal_opened"
 
 	LogRestored Kind = "log.restored"
 
@@ -140,6 +143,9 @@ var Kinds = []KindInfo{
 	{WebhookFailing, true, "A large share of the attempts at an endpoint fails."},
 	{WebhookRecovered, true, "The attempts at an endpoint succeed again."},
 	{WebhookTest, true, "Somebody sent a test event to an endpoint."},
+	{WebhookReplayStarted, true, "Past events are being sent to an endpoint anew."},
+	{WebhookReplayEnded, true, "A replay has come to its end, or could not go on."},
+	{WebhookPortalOpened, false, "A link to the page of endpoints was made."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

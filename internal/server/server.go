@@ -364,6 +364,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 		if _, err := s.Service.Purge(ctx); err != nil {
 			s.log.Warn("removing what has run out failed; it is tried again", "error", err)
 		}
+		s.sweepWebhooks(ctx)
 		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("collecting orphans failed; it is tried again", "error", err)

@@ -7,6 +7,8 @@ import (
 	"github.com/paraph/paraph/internal/condition"
 	"github.com/paraph/paraph/internal/safehttp"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/telemetry"
+	"github.com/paraph/paraph/internal/webhook"
 	"github.com/paraph/paraph/internal/work"
 )
 
@@ -57,7 +59,7 @@ func (s *Server) courier() (*work.Courier, error) {
 		return nil, err
 	}
 	return work.NewCourier(work.CourierConfig{
-		Store: s.Store, Service: s.Service, Post: work.NewHTTPPoster(s.Service, o), Clock: s.clock, By: s.leaseholder(), Log: s.log,
+		Store: s.Store, Service: s.Service, Post: work.NewHTTPPoster(s.Service, o), Clock: s.clock, By: s.leaseholder(), Meter: s.Metrics, Log: s.log,
 	}), nil
 }
 
@@ -65,6 +67,7 @@ func (s *Server) courier() (*work.Courier, error) {
 func (s *Server) startWebhooks(ctx context.Context, dispatches, delivers bool) error {
 	if dispatches {
 		s.goPart(ctx, "webhook dispatcher", work.NewDeliveryDispatcher(s.Service, s.URL(), s.leaseholder(), s.log).Run)
+		s.goPart(ctx, "webhook replays", work.NewReplayer(s.Service, s.URL(), s.leaseholder(), s.log).Run)
 	}
 	if delivers {
 		c, err := s.courier()
@@ -74,4 +77,49 @@ func (s *Server) startWebhooks(ctx context.Context, dispatches, delivers bool) e
 		s.goPart(ctx, "webhooks", c.Run)
 	}
 	return nil
+}
+
+// webhookState gathers what the gauges show of endpoints.
+func webhookState(ctx context.Context, tx service.Reader) (out telemetry.Webhooks, err error) {
+	endpoints, err := tx.Endpoints(ctx, "")
+	if err != nil {
+		return out, err
+	}
+	queues, err := tx.WebhookQueues(ctx)
+	if err != nil {
+		return out, err
+	}
+	by := make(map[int64]webhook.Queue, len(queues))
+	for _, q := range queues {
+		by[q.Endpoint] = q
+	}
+	for _, e := range endpoints {
+		q := by[e.No]
+		out.Pending, out.Dead = out.Pending+q.Pending, out.Dead+q.Dead
+		if q.Behind >= 0 {
+			out.Behind++
+		}
+		v := service.EndpointView{Endpoint: e, Queue: q}
+		switch v.Standing() {
+		case service.Disabled:
+			out.Disabled++
+		case service.Blocked:
+			out.Blocked++
+		case service.Resting:
+			out.Resting++
+		}
+	}
+	return out, nil
+}
+
+// sweepWebhooks lets go of deliveries that ended long ago.
+func (s *Server) sweepWebhooks(ctx context.Context) {
+	keeper := work.DeliveryKeeper{Store: s.Store, Done: s.Config.WebhookHistory, Dead: s.Config.WebhookDeadHistory}
+	n, err := keeper.Sweep(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("letting go of old deliveries failed; it is tried again", "error", err)
+	}
+	if n > 0 {
+		s.log.Info("old deliveries were let go", "deliveries", n)
+	}
 }

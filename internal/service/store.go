@@ -47,6 +47,7 @@ const (
 	// an endpoint was changed, or deliveries were sent anew.
 	TopicDeliveries = "deliveries"
 	TopicEndpoints  = "endpoints"
+	TopicReplays    = "replays" // past events are to be sent
 )
 
 // LeaseSequencer is the lease without which nobody numbers entries.

@@ -10,6 +10,9 @@ import (
 	"github.com/paraph/paraph/internal/webhook"
 )
 
+// WebhookCursor is the name of the place in the log up to which deliveries were made.
+const WebhookCursor = "webhooks"
+
 // Rounds is into how many parts the endpoints are divided. One process at a time
 // delivers to the endpoints of a round, so that order, rate and breaker of an
 // endpoint are one process's business.
@@ -39,7 +42,7 @@ type Settlement struct {
 // QueueChange is what becomes of an endpoint's queue.
 type QueueChange struct {
 	Endpoint webhook.Endpoint
-	Queue    webhook.Queue // its counts are what is added to them
+	Queue    webhook.Queue // its counts are those of the rows
 	Disable  string        // the code of why the endpoint is disabled; "": it is not
 	Reason   string
 	Share    int // of failed attempts, to be told where Tell is set; 0: it is well again
@@ -57,29 +60,42 @@ func (s *Service) SettleDeliveries(ctx context.Context, b Settlement) error {
 		}
 		var rows []webhook.Delivery
 		var attempts []webhook.Attempt
-		var told []Settled
+		var kept []Settled
 		for _, r := range b.Rows {
 			if !mine(r.Delivery.Endpoint) {
 				continue
 			}
-			rows = append(rows, r.Delivery)
+			rows, kept = append(rows, r.Delivery), append(kept, r)
 			if r.Attempt != nil {
 				attempts = append(attempts, *r.Attempt)
 			}
-			if r.Died != nil {
-				told = append(told, r)
-			}
 		}
-		if err := tx.SettleDeliveries(ctx, rows); err != nil {
+		settled, err := tx.SettleDeliveries(ctx, rows)
+		if err != nil {
 			return err
 		}
 		if err := tx.InsertAttempts(ctx, attempts); err != nil {
 			return err
 		}
+		var told []Settled
+		pending, dead := map[int64]int64{}, map[int64]int64{}
+		for i, r := range kept {
+			if !settled[i] || r.Delivery.State == webhook.Pending {
+				continue // somebody skipped it meanwhile, or it is tried again
+			}
+			pending[r.Delivery.Endpoint]--
+			if r.Delivery.State == webhook.Dead {
+				dead[r.Delivery.Endpoint]++
+			}
+			if r.Died != nil {
+				told = append(told, r)
+			}
+		}
 		for _, q := range b.Queues {
 			if !mine(q.Endpoint.No) {
 				continue
 			}
+			q.Queue.Pending, q.Queue.Dead = pending[q.Endpoint.No], dead[q.Endpoint.No]
 			if err := tx.SaveWebhookQueue(ctx, q.Queue); err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
-	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -54,17 +53,9 @@ func (s *Service) CreateEndpoint(ctx context.Context, call Call, in EndpointSett
 	parts := sealedParts{}
 	var l fault.List
 	s.settle(&e, &parts, in, &l)
-	public := ""
-	given := secret != ""
-	if !given {
-		if signing != webhook.HMAC && signing != webhook.Ed25519 {
-			l.Add("/signing", "unknown_choice", "There is no signature %q; there are hmac-sha256 and ed25519.", signing)
-		}
-		secret, public = webhook.NewSecret(signing)
-	} else if signer, err := webhook.NewSigner(secret); err != nil {
+	secret, public, err := drawn(&signing, secret)
+	if err != nil {
 		return Result[EndpointSecret]{}, err
-	} else {
-		signing, public = signer.Signing()
 	}
 	if err := s.mayUseUnit(call.Actor, e.Unit); err != nil {
 		return Result[EndpointSecret]{}, err
@@ -183,7 +174,7 @@ func (s *Service) mayUseUnit(a access.Actor, unit string) error {
 	return access.Check(a, access.WriteWebhook, access.Resource{Org: a.Org, Unit: unit})
 }
 
-// endpoint reads an endpoint and checks that the actor may do the action on it.
+// endpointFor reads an endpoint and checks that the actor may do the action on it.
 func endpointFor(ctx context.Context, tx Reader, a access.Actor, endpointID string, do access.Action) (webhook.Endpoint, error) {
 	if err := access.Allowed(a, do); err != nil {
 		return webhook.Endpoint{}, err
@@ -192,10 +183,8 @@ func endpointFor(ctx context.Context, tx Reader, a access.Actor, endpointID stri
 	if err != nil {
 		return e, err
 	}
-	if e.Unit == "" && a.Units != nil {
+	if !seesEndpoint(a, &e) {
 		return e, access.NotFound() // it hears of more than the actor may
 	}
 	return e, access.Check(a, do, access.Resource{Org: e.Org, Unit: e.Unit})
 }
-
-var _ = event.Endpoint{}

@@ -40,6 +40,31 @@ type webhookReader interface {
 	NextDue(ctx context.Context, endpoint int64, after webhook.Delivery) (time.Time, error)
 	// KeyedDeliveries gives the pending deliveries of an endpoint and key, in order.
 	KeyedDeliveries(ctx context.Context, endpoint int64, key string, limit int) ([]webhook.Delivery, error)
+
+	// Deliveries lists deliveries of an endpoint, newest event first.
+	Deliveries(ctx context.Context, f DeliveryFilter) ([]webhook.Delivery, error)
+	// DeadDeliveries gives the dead deliveries of an endpoint with from ≤ index < to, in order.
+	DeadDeliveries(ctx context.Context, endpoint, from, to int64, limit int) ([]webhook.Delivery, error)
+	// DeliveriesAt gives the deliveries of an endpoint at these indexes that there are.
+	DeliveriesAt(ctx context.Context, endpoint int64, indexes []int64) ([]webhook.Delivery, error)
+	// Attempts gives the attempts at a delivery, in order.
+	Attempts(ctx context.Context, endpoint, index int64) ([]webhook.Attempt, error)
+	// DeletedEndpoints names the endpoints that were deleted and whose deliveries are still there.
+	DeletedEndpoints(ctx context.Context) ([]int64, error)
+	Replay(ctx context.Context, endpoint int64, id string) (webhook.Replay, error)
+	// Replays lists the replays of an endpoint, newest first.
+	Replays(ctx context.Context, endpoint int64, before string, limit int) ([]webhook.Replay, error)
+	RunningReplays(ctx context.Context) ([]webhook.Replay, error)
+	// Portal gives the link whose token has this SHA-256.
+	Portal(ctx context.Context, token []byte) (Portal, error)
+}
+
+// DeliveryFilter selects deliveries of an endpoint.
+type DeliveryFilter struct {
+	Endpoint     int64
+	States       []webhook.State
+	From, Before int64 // From ≤ index < Before
+	Limit        int
 }
 
 // webhookWriter writes endpoints and deliveries.
@@ -61,12 +86,38 @@ type webhookWriter interface {
 	// HoldRounds tells which of the rounds the holder has, with the epochs of their
 	// leases. They stay its own until the transaction ends.
 	HoldRounds(ctx context.Context, holder string, rounds []int) (map[int]int64, error)
-	// SettleDeliveries writes what became of deliveries that were pending.
-	SettleDeliveries(ctx context.Context, rows []webhook.Delivery) error
+	// SettleDeliveries writes what became of deliveries, and tells of each whether it
+	// was pending: otherwise it stays as it is.
+	SettleDeliveries(ctx context.Context, rows []webhook.Delivery) (settled []bool, err error)
 	InsertAttempts(ctx context.Context, rows []webhook.Attempt) error
 	// SaveWebhookQueue writes the health of an endpoint, adds to its counts, and notes
 	// what blocks it, where something does (Blocked ≥ 0).
 	SaveWebhookQueue(ctx context.Context, q webhook.Queue) error
+
+	// Poke adds to the counts of a queue, and tells its courier to look anew. Nobody
+	// else pokes the endpoint until the transaction ends.
+	Poke(ctx context.Context, endpoint int64, pending, dead int64, unblock bool) error
+	// SendAnew makes deliveries, or makes them pending once more where they are there.
+	SendAnew(ctx context.Context, rows []webhook.Delivery) error
+	// SkipDelivery gives up a delivery; false where it is not in d.State any more.
+	SkipDelivery(ctx context.Context, d webhook.Delivery) (bool, error)
+	// CatchUp counts n deliveries as pending and moves where the endpoint is behind from one
+	// place to another (-1: it is not any more); false where there is no room.
+	CatchUp(ctx context.Context, endpoint, from, to int64, n, most int) (bool, error)
+	// ForgetDeliveries deletes deliveries of a state that ended before a time, with
+	// their attempts, and tells how many there were.
+	ForgetDeliveries(ctx context.Context, endpoint int64, state webhook.State, before time.Time, limit int) (int, error)
+	// ForgetEndpoint deletes deliveries of an endpoint that was deleted, and in the end its queue.
+	ForgetEndpoint(ctx context.Context, endpoint int64, limit int) (int, error)
+	InsertReplay(ctx context.Context, r webhook.Replay) error
+	// SaveReplay compare-and-swaps on the place; false where it is not there, or has ended.
+	SaveReplay(ctx context.Context, r webhook.Replay, from int64) (bool, error)
+	// DropSecrets destroys what is secret of an endpoint.
+	DropSecrets(ctx context.Context, endpoint int64) error
+	SaveEndpointSealed(ctx context.Context, endpoint int64, sealed []byte) error
+	// ExpireSecrets lets the secrets of an endpoint run out, at the latest then.
+	ExpireSecrets(ctx context.Context, endpoint int64, until time.Time) error
+	InsertPortal(ctx context.Context, p Portal) error
 }
 
 // WebhookForm is a form in which events are written.

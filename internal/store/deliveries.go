@@ -81,12 +81,16 @@ func (t *Tx) FallBehind(ctx context.Context, endpoint, index int64) error {
 
 // InsertDeliveries implements service.Tx.
 func (t *Tx) InsertDeliveries(ctx context.Context, rows []webhook.Delivery) error {
+	_, err := insertRows(ctx, t.c, "delivery", deliveryColumns, "", deliveryRows(rows))
+	return err
+}
+
+func deliveryRows(rows []webhook.Delivery) [][]any {
 	all := make([][]any, len(rows))
 	for i, d := range rows {
 		all[i] = []any{d.Index, d.Endpoint, int(d.State), d.Key, d.Form, d.Attempts, d.Tries, micros(d.Next), d.Ended, d.Status, d.Code}
 	}
-	_, err := insertRows(ctx, t.c, "delivery", deliveryColumns, "", all)
-	return err
+	return all
 }
 
 // HoldRounds implements service.Tx.
@@ -117,23 +121,40 @@ func (t *Tx) HoldRounds(ctx context.Context, holder string, rounds []int) (map[i
 const settleDelivery = "UPDATE delivery SET state = ?, attempts = ?, tries = ?, next_at = ?, ended_at = ?, status = ?, code = ? WHERE idx = ? AND endpoint = ? AND state = 0"
 
 // SettleDeliveries implements service.Tx.
-func (t *Tx) SettleDeliveries(ctx context.Context, rows []webhook.Delivery) error {
+func (t *Tx) SettleDeliveries(ctx context.Context, rows []webhook.Delivery) (settled []bool, err error) {
+	settled = make([]bool, len(rows))
 	if !t.c.dialect().updateMany {
-		for _, d := range rows {
-			if _, err := exec(ctx, t.c, settleDelivery, int(d.State), d.Attempts, d.Tries, micros(d.Next), d.Ended, d.Status, d.Code, d.Index, d.Endpoint); err != nil {
-				return err
+		for i, d := range rows {
+			n, err := exec(ctx, t.c, settleDelivery, int(d.State), d.Attempts, d.Tries, micros(d.Next), d.Ended, d.Status, d.Code, d.Index, d.Endpoint)
+			if err != nil {
+				return nil, err
 			}
+			settled[i] = n == 1
 		}
-		return nil
+		return settled, nil
 	}
-	return chunks(len(rows), func(from, to int) error {
+	place := map[at]int{}
+	err = chunks(len(rows), func(from, to int) error {
 		args := make([]any, 0, 9*(to-from))
-		for _, d := range rows[from:to] {
+		for i, d := range rows[from:to] {
 			args = append(args, d.Index, d.Endpoint, int(d.State), d.Attempts, d.Tries, micros(d.Next), d.Ended, d.Status, d.Code)
+			place[at{d.Index, d.Endpoint}] = from + i
 		}
-		_, err := exec(ctx, t.c, settleMany(to-from), args...)
+		found, err := list(ctx, t.c, scanAt, settleMany(to-from), args...)
+		for _, f := range found {
+			settled[place[f]] = true
+		}
 		return err
 	})
+	return settled, err
+}
+
+// at names a delivery.
+type at struct{ index, endpoint int64 }
+
+func scanAt(s scanner) (a at, err error) {
+	err = s.Scan(&a.index, &a.endpoint)
+	return
 }
 
 // settleMany writes the UPDATE of n deliveries.
@@ -141,7 +162,7 @@ func settleMany(n int) string {
 	row := "(" + strings.TrimSuffix(strings.Repeat("CAST(? AS bigint), ", 8), ", ") + ", CAST(? AS text)), "
 	return fmt.Sprintf(`UPDATE delivery SET state = v.state, attempts = v.attempts, tries = v.tries, next_at = v.next_at, ended_at = v.ended_at, status = v.status, code = v.code
 		FROM (VALUES %s) v (idx, endpoint, state, attempts, tries, next_at, ended_at, status, code)
-		WHERE delivery.idx = v.idx AND delivery.endpoint = v.endpoint AND delivery.state = 0`, strings.TrimSuffix(strings.Repeat(row, n), ", "))
+		WHERE delivery.idx = v.idx AND delivery.endpoint = v.endpoint AND delivery.state = 0 RETURNING delivery.idx, delivery.endpoint`, strings.TrimSuffix(strings.Repeat(row, n), ", "))
 }
 
 var attemptColumns = []string{"idx", "endpoint", "number", "at", "took", "status", "code", "probe", "cut", "reason", "header", "answer"}

@@ -104,7 +104,8 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 
 // Tables are the tables that a backup holds, each after those it refers to.
 // Not among them is what a start or a restore makes by itself: the schema's own
-// table, the probe, the processes, the search index, and the hashes of the tree.
+// table, the probe, the processes, the search index, and the hashes of the tree;
+// and links to pages, which run out within days.
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
 	table("client", "id", "id org name principal scopes units secret_hash% created_at# revoked_at#", "", ""),
@@ -155,6 +156,7 @@ var Tables = []Table{
 	table("webhook_queue", "endpoint", `endpoint# pending# dead# behind# strikes# struck# rests# open_until# slowed# slow_until# last_success# last_failure#
 		failing_since# recent# recent_n# alerted# blocked# poked#`, "", ""),
 	table("webhook_form", "no", "no# form# source", "", ""),
+	table("webhook_replay", "id", "id org endpoint# selection state waiting reason first# place# last# made# made_by created_at# ended_at#", "", ""),
 	table("delivery", "idx endpoint", "idx# endpoint# state# order_key form# attempts# tries# next_at# ended_at# status# code", "", ""),
 	// What an endpoint answered may repeat what it was sent.
 	table("attempt", "idx endpoint number", "idx# endpoint# number# at# took# status# code probe? cut?", "reason header=NULL answer%=NULL", eventDocument),
@@ -167,7 +169,7 @@ var Tables = []Table{
 var computed = []string{"page.rid", "page.folded"}
 
 // left are tables that no backup holds.
-var left = []string{"schema_migration", "probe", "tree_hash", "process"}
+var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

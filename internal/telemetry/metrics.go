@@ -27,6 +27,7 @@ type Metrics struct {
 	sign      *prometheus.HistogramVec
 	approvals *prometheus.CounterVec
 	anchors   *prometheus.CounterVec
+	webhooks  webhookMeters
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -70,7 +71,8 @@ func NewMetrics() *Metrics {
 		approvals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_approvals_decided_total", Help: "Approvals that were decided, by outcome. increase(…[1d]) gives approvals per day."}, []string{"outcome"}),
 	}
 	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
-	m.registry.MustRegister(m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
+	m.webhooks = newWebhookMeters()
+	m.registry.MustRegister(m.webhooks.attempts, m.webhooks.receipt, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -128,7 +130,8 @@ type State struct {
 	Log        LogState
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
-	Anchored   *Anchored      // time stamps of checkpoints; nil: none are wanted
+	Webhooks   Webhooks
+	Anchored   *Anchored // time stamps of checkpoints; nil: none are wanted
 }
 
 // Anchored is how the log is time-stamped.
@@ -173,7 +176,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descHookPending, descHookDead, descHookState} {
 		ch <- d
 	}
 }
@@ -207,6 +210,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}
+	state.Webhooks.collect(gauge)
 	state.Log.collect(gauge)
 }
 

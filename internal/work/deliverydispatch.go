@@ -54,7 +54,7 @@ type subscriber struct {
 func NewDeliveryDispatcher(s *service.Service, source string, by Holder, log *slog.Logger) *DeliveryDispatcher {
 	return &DeliveryDispatcher{
 		store: s.Store, service: s, form: service.WebhookForm{Form: event.Rendering, Source: source},
-		lead: by.leader("dispatcher/"+DeliveryCursor, s.Store, log), log: log, behind: map[int64]bool{},
+		lead: by.leader("dispatcher/"+service.WebhookCursor, s.Store, log), log: log, behind: map[int64]bool{},
 	}
 }
 
@@ -84,8 +84,10 @@ func (d *DeliveryDispatcher) step(ctx context.Context) (more bool, err error) {
 	}
 	if len(part.rows) == 0 && part.to-part.cursor < dispatcherRest && !d.lead.due() && d.formNo != 0 {
 		d.seen = part.to
-		caughtUp, err := d.catchUp(ctx, part.more)
-		return part.more || caughtUp, err
+		if part.more {
+			return true, nil
+		}
+		return d.catchUp(ctx)
 	}
 	if err := failpoint.Hit(failpoint.DispatchBefore); err != nil {
 		return false, err
@@ -109,7 +111,7 @@ func (d *DeliveryDispatcher) look(ctx context.Context, tx service.Reader) (p loo
 			return p, err
 		}
 	}
-	if p.cursor, err = tx.Cursor(ctx, DeliveryCursor); err != nil {
+	if p.cursor, err = tx.Cursor(ctx, service.WebhookCursor); err != nil {
 		return p, err
 	}
 	head, err := tx.LogHead(ctx)
@@ -234,7 +236,7 @@ func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked)
 	if err != nil || !held {
 		return false, err
 	}
-	now, err := tx.Cursor(ctx, DeliveryCursor)
+	now, err := tx.Cursor(ctx, service.WebhookCursor)
 	if err != nil {
 		return false, err
 	}
@@ -263,7 +265,7 @@ func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked)
 	if len(rows) > 0 {
 		tx.Notify(service.TopicDeliveries)
 	}
-	return true, tx.SetCursor(ctx, DeliveryCursor, p.to)
+	return true, tx.SetCursor(ctx, service.WebhookCursor, p.to)
 }
 
 // queued makes room for deliveries, and leaves out those of endpoints whose queue
@@ -298,7 +300,94 @@ func (d *DeliveryDispatcher) queued(ctx context.Context, tx service.Tx, rows []w
 	return out, nil
 }
 
-// catchUp queues what endpoints that are behind have missed, as far as there is room.
-func (d *DeliveryDispatcher) catchUp(ctx context.Context, busy bool) (more bool, err error) {
+// catchUp queues what an endpoint that is behind has missed, as far as there is
+// room. It begins once half of the queue is free, so that it is done in large parts.
+func (d *DeliveryDispatcher) catchUp(ctx context.Context) (more bool, err error) {
+	for no := range d.behind {
+		err := d.store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
+			more = false
+			if epoch, held, err := d.lead.hold(ctx, tx); err != nil || !held || epoch != d.epoch {
+				return err
+			}
+			queue, err := tx.WebhookQueue(ctx, no)
+			if fault.KindOf(err) == fault.NotFound || err == nil && queue.Behind < 0 {
+				delete(d.behind, no)
+				return nil
+			}
+			if err != nil || queue.Pending > queueRoom/2 {
+				return err
+			}
+			more, err = d.missed(ctx, tx, no, queue.Behind)
+			return err
+		})
+		if err != nil || more {
+			return more, err
+		}
+	}
 	return false, nil
+}
+
+// missed queues a part of what an endpoint has missed from a place on. It is not
+// behind any more once it comes to where the dispatcher itself is.
+func (d *DeliveryDispatcher) missed(ctx context.Context, tx service.Tx, no, from int64) (more bool, err error) {
+	cursor, err := tx.Cursor(ctx, service.WebhookCursor)
+	if err != nil {
+		return false, err
+	}
+	to := min(from+dispatcherBatch, cursor)
+	var rows []webhook.Delivery
+	if s := d.subscriber(no); s != nil {
+		entries, err := tx.EntriesOf(ctx, from, to, publicKinds)
+		if err != nil {
+			return false, err
+		}
+		for i := range entries {
+			e := &entries[i]
+			if e.Org == s.Endpoint().Org && !e.Erased() && d.wants(s, &service.EventView{Entry: e}) {
+				rows = append(rows, webhook.Delivery{Endpoint: no, Index: e.Index, Key: s.Endpoint().KeyFor(e.DocumentID), Form: d.formNo})
+			}
+		}
+	}
+	if rows, err = notThere(ctx, tx, no, rows); err != nil {
+		return false, err
+	}
+	next := to
+	if to == cursor {
+		next = -1
+	}
+	ok, err := tx.CatchUp(ctx, no, from, next, len(rows), queueRoom)
+	if err != nil || !ok {
+		return false, err
+	}
+	tx.Notify(service.TopicEndpoints)
+	return true, tx.InsertDeliveries(ctx, rows)
+}
+
+// notThere leaves out deliveries that a replay has made meanwhile.
+func notThere(ctx context.Context, tx service.Tx, no int64, rows []webhook.Delivery) ([]webhook.Delivery, error) {
+	indexes := make([]int64, len(rows))
+	for i, r := range rows {
+		indexes[i] = r.Index
+	}
+	found, err := tx.DeliveriesAt(ctx, no, indexes)
+	if err != nil || len(found) == 0 {
+		return rows, err
+	}
+	there := map[int64]bool{}
+	for _, d := range found {
+		there[d.Index] = true
+	}
+	return slices.DeleteFunc(rows, func(d webhook.Delivery) bool { return there[d.Index] }), nil
+}
+
+// subscriber gives an endpoint by its number; nil where it is not known.
+func (d *DeliveryDispatcher) subscriber(no int64) *subscriber {
+	for _, list := range d.subs {
+		for _, s := range list {
+			if s.Endpoint().No == no {
+				return s
+			}
+		}
+	}
+	return nil
 }

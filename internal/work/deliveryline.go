@@ -286,17 +286,11 @@ func (l *line) skipErased(p *parcel, now time.Time) service.QueueChange {
 	return change
 }
 
-// change says what an outcome does to the counts of the queue.
+// change says what an outcome does to the queue.
 func (l *line) change(p *parcel) service.QueueChange {
 	q := service.QueueChange{Endpoint: l.endpoint, Queue: webhook.Queue{Endpoint: l.endpoint.No, Blocked: -1, Health: l.health}}
-	if p.d.State != webhook.Pending {
-		q.Queue.Pending = -1
-	}
-	if p.d.State == webhook.Dead {
-		q.Queue.Dead = 1
-		if l.endpoint.Order == webhook.Strict && l.endpoint.OnDead == webhook.Block {
-			q.Queue.Blocked, l.blocked = p.d.Index, p.d.Index
-		}
+	if p.d.State == webhook.Dead && l.endpoint.Order == webhook.Strict && l.endpoint.OnDead == webhook.Block {
+		q.Queue.Blocked, l.blocked = p.d.Index, p.d.Index
 	}
 	return q
 }

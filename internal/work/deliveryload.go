@@ -11,9 +11,6 @@ import (
 	"github.com/paraph/paraph/internal/webhook"
 )
 
-// DeliveryCursor is the name of the place up to which deliveries were made.
-const DeliveryCursor = "webhooks"
-
 // farFuture is later than any time at which something is due.
 var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -49,7 +46,7 @@ func (c *Courier) arrive(ctx context.Context) {
 	seen := c.seen
 	now := c.Clock.Now()
 	err := c.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-		if seen, err = tx.Cursor(ctx, DeliveryCursor); err != nil || seen == c.seen {
+		if seen, err = tx.Cursor(ctx, service.WebhookCursor); err != nil || seen == c.seen {
 			return err
 		}
 		rows, err := tx.FreshDeliveries(ctx, c.seen, seen)

@@ -182,8 +182,6 @@ func (s *settler) settlement(batch []unsettled) service.Settlement {
 
 // merge adds a later change of the same queue.
 func merge(q *service.QueueChange, later service.QueueChange) {
-	q.Queue.Pending += later.Queue.Pending
-	q.Queue.Dead += later.Queue.Dead
 	q.Queue.Health = later.Queue.Health
 	if later.Queue.Blocked >= 0 {
 		q.Queue.Blocked = later.Queue.Blocked

@@ -19,7 +19,7 @@ func (c *Courier) sync(ctx context.Context) {
 			return err
 		}
 		if c.seen < 0 { // lines read by themselves what was there before
-			if seen, err = tx.Cursor(ctx, DeliveryCursor); err != nil {
+			if seen, err = tx.Cursor(ctx, service.WebhookCursor); err != nil {
 				return err
 			}
 		}
@@ -85,8 +85,9 @@ func (c *Courier) refresh(ctx context.Context, l *line, e webhook.Endpoint, q we
 			l.target = nil
 		}
 	}
-	if l.poked != q.Poked {
-		l.poked, l.due, l.dueAt = q.Poked, webhook.Delivery{}, now
+	if l.poked != q.Poked { // deliveries were made, sent anew or skipped
+		l.poked, l.due, l.dueAt, l.more = q.Poked, webhook.Delivery{}, now, true
+		l.anew = l.anew || l.endpoint.Order != webhook.Free
 	}
 	if l.blocked >= 0 && q.Blocked < 0 {
 		l.anew = true // what blocked it goes first, if it goes

@@ -40,3 +40,17 @@ CREATE TABLE attempt (
   probe BOOLEAN NOT NULL, cut BOOLEAN NOT NULL, reason TEXT NOT NULL, header TEXT, answer BLOB,
   PRIMARY KEY (idx, endpoint, number)
 ) WITHOUT ROWID;
+
+-- Past events on their way to an endpoint once more.
+CREATE TABLE webhook_replay (
+  id TEXT PRIMARY KEY, org TEXT NOT NULL, endpoint BIGINT NOT NULL, selection TEXT NOT NULL, state TEXT NOT NULL, waiting TEXT NOT NULL, reason TEXT NOT NULL,
+  first BIGINT NOT NULL, place BIGINT NOT NULL, last BIGINT NOT NULL, made BIGINT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT, ended_at BIGINT
+);
+CREATE INDEX webhook_replay_endpoint ON webhook_replay (endpoint, id);
+CREATE INDEX webhook_replay_running ON webhook_replay (id) WHERE state = 'running';
+
+-- Links to the page of endpoints, by the hash of their token.
+CREATE TABLE webhook_portal (
+  token BLOB PRIMARY KEY, org TEXT NOT NULL, unit_list TEXT, endpoint_list TEXT, may_write BOOLEAN NOT NULL, made_by TEXT NOT NULL, principal TEXT NOT NULL,
+  created_at BIGINT, expires_at BIGINT
+);
