@@ -28,6 +28,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/condition"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/oauth"
@@ -60,6 +61,17 @@ type noMeter struct{}
 func (noMeter) TimeToOCR(string, time.Duration)  {}
 func (noMeter) TimeToSign(string, time.Duration) {}
 func (noMeter) ApprovalDecided(string)           {}
+
+// conditions is the language of endpoints' conditions; anywhere lets them have any address.
+type conditions struct{ *condition.Language }
+
+func (c conditions) Compile(expression string) (service.Condition, error) {
+	return c.Language.Compile(expression)
+}
+
+type anywhere struct{}
+
+func (anywhere) Check(string) error { return nil }
 
 type observed struct{ lines chan string }
 
@@ -96,7 +108,9 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	cursors, err := journal.NewCursorCodec([32]byte{7})
 	must(err)
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s.svc = service.New(service.Config{Store: s.store, Vault: s.vault, Clock: s.clock, Box: crypt.NewBox(ring), Cursors: cursors, Meter: noMeter{}, Log: log, PublicURL: "https://paraph.example"})
+	language, err := condition.New("event")
+	must(err)
+	s.svc = service.New(service.Config{Store: s.store, Vault: s.vault, Clock: s.clock, Box: crypt.NewBox(ring), Secrets: crypt.NewBox(ring), Conditions: conditions{language}, Outbound: anywhere{}, Cursors: cursors, Meter: noMeter{}, Log: log, PublicURL: "https://paraph.example"})
 	_, logKey, err := ed25519.GenerateKey(rand.Reader)
 	must(err)
 	signer, err := journal.NewSigner("paraph.example/audit", logKey)
