@@ -91,7 +91,7 @@ type WebhookReplay struct {
 }
 
 func replayOf(r *webhook.Replay) WebhookReplay {
-	return WebhookReplay{ID: r.ID, Which: string(r.Which), State: r.State, Progress: Progress{Step: "send", Done: int(r.Place - r.From), Total: int(r.End - r.From)},
+	return WebhookReplay{ID: r.ID, Which: string(r.Which), State: r.State, Progress: Progress{Step: "send", Done: int(max(r.Place, 0) - r.From), Total: int(r.End - r.From)},
 		Deliveries: r.Made, Waiting: r.Waiting, Reason: r.Reason, CreatedAt: r.Created, EndedAt: at(r.Ended)}
 }
 

@@ -170,15 +170,15 @@ func (s *Service) StartReplay(ctx context.Context, call Call, endpointID string,
 		if len(running) >= mostReplays {
 			return webhook.Replay{}, fault.New(fault.Conflict, "too_many_replays", "%d replays to this endpoint are still running. Wait for their end.", len(running))
 		}
-		r := webhook.Replay{ID: id.New(webhook.ReplayPrefix, c.Now()), Org: e.Org, Endpoint: e.No, State: webhook.ReplayRunning, By: call.Actor.ID, Created: c.Now(),
+		r := webhook.Replay{ID: id.New(webhook.ReplayPrefix, c.Now()), Org: e.Org, Endpoint: e.No, State: webhook.ReplayRunning, By: call.Actor.ID, Created: c.Now(), Place: -1,
 			Selection: webhook.Selection{Which: in.Which, Types: in.Types, Condition: in.Condition, Since: in.Since, Until: in.Until}}
-		if err := c.replayed(ctx, e, in.Events, &r); err != nil {
+		if r.Events, err = c.named(ctx, e, in.Events); err != nil {
 			return r, err
 		}
 		if err := c.log(e.Org, e.Unit, note{kind: journal.WebhookReplayStarted, subject: "endpoint", id: e.ID, data: replayData(&e, &r)}); err != nil {
 			return r, err
 		}
-		c.Notify(TopicReplays)
+		r.Entry = c.lastID
 		return r, c.InsertReplay(ctx, r)
 	})
 }
@@ -207,39 +207,46 @@ func (s *Service) checkReplay(in NewReplay) error {
 	return l.Err("invalid_replay", "The replay has faults.")
 }
 
-// replayed finds the places in the log that a replay goes through.
-func (c *change) replayed(ctx context.Context, e webhook.Endpoint, events []string, r *webhook.Replay) error {
-	for i, name := range events {
+// named finds the places of events in the log.
+func (c *change) named(ctx context.Context, e webhook.Endpoint, events []string) (places []int64, err error) {
+	for _, name := range events {
 		entry, err := c.Entry(ctx, e.Org, name)
 		if fault.KindOf(err) == fault.NotFound || err == nil && (entry.Index < 0 || !entry.Kind.Public() || e.Unit != "" && entry.Unit != e.Unit) {
-			return fault.New(fault.Invalid, "invalid_replay", "The replay has faults.").With(fault.Detail{
-				Pointer: "/event_ids", Code: "unknown_event", Message: "Event " + events[i] + " is none that this endpoint can be sent."})
+			return nil, fault.New(fault.Invalid, "invalid_replay", "The replay has faults.").With(fault.Detail{
+				Pointer: "/event_ids", Code: "unknown_event", Message: "Event " + name + " is none that this endpoint can be sent."})
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.Events = append(r.Events, entry.Index)
+		places = append(places, entry.Index)
 	}
-	slices.Sort(r.Events)
-	r.Events = slices.Compact(r.Events)
-	if len(r.Events) > 0 {
-		r.From, r.End = r.Events[0], r.Events[len(r.Events)-1]+1
-		r.Place = r.From
-		return nil
-	}
-	// What the dispatcher has not come to is on its way by itself.
-	end, err := c.Cursor(ctx, WebhookCursor)
+	slices.Sort(places)
+	return slices.Compact(places), nil
+}
+
+// BeginReplay finds the part of the log that a replay goes through: up to its own
+// entry, which its courier's dispatcher has to have passed. What comes behind is on
+// its way by itself. false: not yet.
+func BeginReplay(ctx context.Context, tx Reader, r *webhook.Replay) (bool, error) {
+	own, err := tx.Entry(ctx, r.Org, r.Entry)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if r.From, err = placeAt(ctx, c, r.Since, 0, end); err != nil {
-		return err
+	passed, err := tx.Cursor(ctx, WebhookCursor)
+	if err != nil || own.Index < 0 || passed <= own.Index {
+		return false, err
 	}
-	if r.End = end; !r.Until.IsZero() {
-		r.End, err = placeAt(ctx, c, r.Until, r.From, end)
+	if len(r.Events) > 0 {
+		r.From, r.Place, r.End = r.Events[0], r.Events[0], r.Events[len(r.Events)-1]+1
+		return true, nil
 	}
-	r.Place = r.From
-	return err
+	if r.From, err = placeAt(ctx, tx, r.Since, 0, own.Index); err != nil {
+		return false, err
+	}
+	if r.Place, r.End = r.From, own.Index; !r.Until.IsZero() {
+		r.End, err = placeAt(ctx, tx, r.Until, r.From, own.Index)
+	}
+	return true, err
 }
 
 // placeAt finds the first entry of that time or later, between two places. Entries

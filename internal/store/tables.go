@@ -156,7 +156,7 @@ var Tables = []Table{
 	table("webhook_queue", "endpoint", `endpoint# pending# dead# behind# strikes# struck# rests# open_until# slowed# slow_until# last_success# last_failure#
 		failing_since# recent# recent_n# alerted# blocked# poked#`, "", ""),
 	table("webhook_form", "no", "no# form# source", "", ""),
-	table("webhook_replay", "id", "id org endpoint# selection state waiting reason first# place# last# made# made_by created_at# ended_at#", "", ""),
+	table("webhook_replay", "id", "id org endpoint# selection state waiting reason entry first# place# last# made# made_by created_at# ended_at#", "", ""),
 	table("delivery", "idx endpoint", "idx# endpoint# state# order_key form# attempts# tries# next_at# ended_at# status# code", "", ""),
 	// What an endpoint answered may repeat what it was sent.
 	table("attempt", "idx endpoint number", "idx# endpoint# number# at# took# status# code probe? cut?", "reason header=NULL answer%=NULL", eventDocument),

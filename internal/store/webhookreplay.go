@@ -9,12 +9,12 @@ import (
 )
 
 var (
-	replayColumns = []string{"id", "org", "endpoint", "selection", "state", "waiting", "reason", "first", "place", "last", "made", "made_by", "created_at", "ended_at"}
+	replayColumns = []string{"id", "org", "endpoint", "selection", "state", "waiting", "reason", "entry", "first", "place", "last", "made", "made_by", "created_at", "ended_at"}
 	selectReplay  = selectFrom("webhook_replay", "r", replayColumns)
 )
 
 func scanReplay(s scanner) (r webhook.Replay, err error) {
-	err = s.Scan(&r.ID, &r.Org, &r.Endpoint, asJSON{&r.Selection}, &r.State, &r.Waiting, &r.Reason, &r.From, &r.Place, &r.End, &r.Made, &r.By, stamp{&r.Created}, stamp{&r.Ended})
+	err = s.Scan(&r.ID, &r.Org, &r.Endpoint, asJSON{&r.Selection}, &r.State, &r.Waiting, &r.Reason, &r.Entry, &r.From, &r.Place, &r.End, &r.Made, &r.By, stamp{&r.Created}, stamp{&r.Ended})
 	return
 }
 
@@ -39,14 +39,14 @@ func (r *Reader) RunningReplays(ctx context.Context) ([]webhook.Replay, error) {
 // InsertReplay implements service.Tx.
 func (t *Tx) InsertReplay(ctx context.Context, r webhook.Replay) error {
 	_, err := change(ctx, t.c, 1, insertInto("webhook_replay", replayColumns, 1, ""), r.ID, r.Org, r.Endpoint, encode(r.Selection), r.State, r.Waiting, r.Reason,
-		r.From, r.Place, r.End, r.Made, r.By, r.Created, r.Ended)
+		r.Entry, r.From, r.Place, r.End, r.Made, r.By, r.Created, r.Ended)
 	return err
 }
 
 // SaveReplay implements service.Tx.
 func (t *Tx) SaveReplay(ctx context.Context, r webhook.Replay, from int64) (bool, error) {
-	return change(ctx, t.c, 1, "UPDATE webhook_replay SET state = ?, waiting = ?, reason = ?, place = ?, made = ?, ended_at = ? WHERE id = ? AND state = 'running' AND place = ?",
-		r.State, r.Waiting, r.Reason, r.Place, r.Made, r.Ended, r.ID, from)
+	return change(ctx, t.c, 1, "UPDATE webhook_replay SET state = ?, waiting = ?, reason = ?, first = ?, place = ?, last = ?, made = ?, ended_at = ? WHERE id = ? AND state = 'running' AND place = ?",
+		r.State, r.Waiting, r.Reason, r.From, r.Place, r.End, r.Made, r.Ended, r.ID, from)
 }
 
 // DropSecrets implements service.Tx.

@@ -36,8 +36,9 @@ type Replay struct {
 	State   string // ReplayRunning, ReplayDone or ReplayFailed
 	Waiting string // why it stands still; "": it does not
 	Reason  string // why it failed
+	Entry   string // its own entry, up to which "past" goes
 	From    int64
-	Place   int64
+	Place   int64 // -1: it has not begun
 	End     int64
 	Made    int64 // deliveries
 	By      string

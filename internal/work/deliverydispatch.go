@@ -67,6 +67,7 @@ func (d *DeliveryDispatcher) Run(ctx context.Context) error {
 type looked struct {
 	cursor, to int64
 	more       bool
+	endpoints  bool               // entries about endpoints are in it
 	rows       []webhook.Delivery // by index
 }
 
@@ -82,7 +83,8 @@ func (d *DeliveryDispatcher) step(ctx context.Context) (more bool, err error) {
 		d.subs = nil // what was learnt may be half of it
 		return false, err
 	}
-	if len(part.rows) == 0 && part.to-part.cursor < dispatcherRest && !d.lead.due() && d.formNo != 0 {
+	// What endpoints wanted holds up to their entries: the cursor does not stay before those.
+	if len(part.rows) == 0 && !part.endpoints && part.to-part.cursor < dispatcherRest && !d.lead.due() && d.formNo != 0 {
 		d.seen = part.to
 		if part.more {
 			return true, nil
@@ -126,6 +128,7 @@ func (d *DeliveryDispatcher) look(ctx context.Context, tx service.Reader) (p loo
 			return p, err
 		}
 		for i := range entries {
+			p.endpoints = p.endpoints || entries[i].SubjectType == "endpoint"
 			if p.rows, err = d.deliveries(ctx, tx, &entries[i], p.rows); err != nil {
 				return p, err
 			}
@@ -264,6 +267,9 @@ func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked)
 	}
 	if len(rows) > 0 {
 		tx.Notify(service.TopicDeliveries)
+	}
+	if p.endpoints {
+		tx.Notify(service.TopicReplays)
 	}
 	return true, tx.SetCursor(ctx, service.WebhookCursor, p.to)
 }

@@ -71,6 +71,11 @@ func (r *Replayer) advance(ctx context.Context, one webhook.Replay) (moved bool,
 		if err != nil {
 			return err
 		}
+		if e.DeletedAt.IsZero() && now.Place < 0 {
+			if began, err := service.BeginReplay(ctx, tx, &now); err != nil || !began {
+				return err
+			}
+		}
 		if !e.DeletedAt.IsZero() {
 			now.State, now.Reason, now.Ended = webhook.ReplayFailed, "The endpoint was deleted.", tx.Now()
 		} else if queue.Pending > queueRoom-replayBatch {

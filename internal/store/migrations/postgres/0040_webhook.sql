@@ -44,7 +44,7 @@ CREATE TABLE attempt (
 -- Past events on their way to an endpoint once more.
 CREATE TABLE webhook_replay (
   id text COLLATE "C" PRIMARY KEY, org text COLLATE "C" NOT NULL, endpoint bigint NOT NULL, selection text COLLATE "C" NOT NULL, state text COLLATE "C" NOT NULL, waiting text COLLATE "C" NOT NULL, reason text COLLATE "C" NOT NULL,
-  first bigint NOT NULL, place bigint NOT NULL, last bigint NOT NULL, made bigint NOT NULL, made_by text COLLATE "C" NOT NULL, created_at bigint, ended_at bigint
+  entry text COLLATE "C" NOT NULL, first bigint NOT NULL, place bigint NOT NULL, last bigint NOT NULL, made bigint NOT NULL, made_by text COLLATE "C" NOT NULL, created_at bigint, ended_at bigint
 );
 CREATE INDEX webhook_replay_endpoint ON webhook_replay (endpoint, id);
 CREATE INDEX webhook_replay_running ON webhook_replay (id) WHERE state = 'running';

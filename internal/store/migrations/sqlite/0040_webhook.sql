@@ -44,7 +44,7 @@ CREATE TABLE attempt (
 -- Past events on their way to an endpoint once more.
 CREATE TABLE webhook_replay (
   id TEXT PRIMARY KEY, org TEXT NOT NULL, endpoint BIGINT NOT NULL, selection TEXT NOT NULL, state TEXT NOT NULL, waiting TEXT NOT NULL, reason TEXT NOT NULL,
-  first BIGINT NOT NULL, place BIGINT NOT NULL, last BIGINT NOT NULL, made BIGINT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT, ended_at BIGINT
+  entry TEXT NOT NULL, first BIGINT NOT NULL, place BIGINT NOT NULL, last BIGINT NOT NULL, made BIGINT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT, ended_at BIGINT
 );
 CREATE INDEX webhook_replay_endpoint ON webhook_replay (endpoint, id);
 CREATE INDEX webhook_replay_running ON webhook_replay (id) WHERE state = 'running';
