@@ -94,9 +94,13 @@ func (l logged) Write(p []byte) (int, error) {
 
 type object = map[string]any
 
-// do sends a request, checks the status of its answer, and reads it into into.
+// do sends a request, checks the status of its answer, and reads it into into. Time
+// passes with each, so that ids are in the order in which things happened.
 func (w *world) do(method, path string, body any, status int, into any) {
 	w.t.Helper()
+	if method != "GET" {
+		w.clock.Advance(2 * time.Millisecond)
+	}
 	var raw []byte
 	if body != nil {
 		var err error
