@@ -76,8 +76,8 @@ type Envelope struct {
 type Operation struct {
 	OperationID  string `json:"operation_id"`
 	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id"`
-	DocumentType string `json:"document_type"`
+	DocumentID   string `json:"document_id,omitempty" doc:"Absent where it belongs to none."`
+	DocumentType string `json:"document_type,omitempty"`
 	EnvelopeID   string `json:"envelope_id,omitempty"`
 	Code         string `json:"code,omitempty" doc:"Why it failed, for programs."`
 	Reason       string `json:"reason,omitempty" doc:"Why it failed, for people."`

@@ -24,12 +24,12 @@ var (
 )
 
 func endpointRow(e *webhook.Endpoint, revision int64) []any {
-	return []any{e.Unit, e.URL, e.Description, encode(texts(e.Types)), e.Condition, string(e.Order), string(e.OnDead), e.Rate, e.Timeout.Microseconds(),
-		encode(retriesOf(e.Retries)), encode(texts(e.Headers)), e.Certificate, e.Enabled, e.DisabledAt, e.DisabledBy, e.Reason, e.Since, e.CreatedAt, e.UpdatedAt, e.DeletedAt, revision}
+	return []any{e.Unit, e.URL, e.Description, encode(listed(e.Types)), e.Condition, string(e.Order), string(e.OnDead), e.Rate, e.Timeout.Microseconds(),
+		encode(retriesOf(e.Retries)), encode(listed(e.Headers)), e.Certificate, e.Enabled, e.DisabledAt, e.DisabledBy, e.Reason, e.Since, e.CreatedAt, e.UpdatedAt, e.DeletedAt, revision}
 }
 
-// texts writes no list as an empty one.
-func texts(list []string) []string { return append([]string{}, list...) }
+// listed writes no list as an empty one.
+func listed(list []string) []string { return append([]string{}, list...) }
 
 func retriesOf(waits []time.Duration) []int64 {
 	out := make([]int64, len(waits))
@@ -192,7 +192,7 @@ func (r *Reader) EntriesAt(ctx context.Context, indexes []int64) (out []journal.
 		for _, i := range indexes[from:to] {
 			args = append(args, i)
 		}
-		found, err := list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx IN ("+marks(to-from)+") ORDER BY e.idx", args...)
+		found, err := readRows(ctx, r.c, &entryReading{}, to-from, "WHERE e.idx IN ("+marks(to-from)+") ORDER BY e.idx", args)
 		out = append(out, found...)
 		return err
 	})
