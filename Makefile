@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
+.PHONY: help demo run build test soak chaos-webhooks bench-webhooks growth-webhooks judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a fai
 soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
+
+chaos-webhooks: ## kill the server 50 times on each store while 50,000 events are sent to endpoints that are well, flapping and away, and count what is lost (ARGS="-kills 10 -events 5000")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
 judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
 	@scripts/setup judges

@@ -69,6 +69,7 @@ type looked struct {
 	more       bool
 	endpoints  bool               // entries about endpoints are in it
 	rows       []webhook.Delivery // by index
+	form       int64              // in which they are to be written
 }
 
 // step makes the deliveries of one part of the journal and tells whether there
@@ -96,13 +97,15 @@ func (d *DeliveryDispatcher) step(ctx context.Context) (more bool, err error) {
 	}
 	wrote := false
 	err = d.store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
-		wrote, err = d.write(ctx, tx, part)
+		wrote, err = d.write(ctx, tx, &part)
 		return err
 	})
 	if err != nil || !wrote {
 		return false, err
 	}
-	d.seen = part.to
+	if d.subs != nil { // else it begins anew, at the stored cursor
+		d.seen, d.formNo = part.to, part.form
+	}
 	return true, failpoint.Hit(failpoint.DispatchDone)
 }
 
@@ -234,7 +237,7 @@ func (d *DeliveryDispatcher) add(ctx context.Context, tx service.Reader, e webho
 
 // write writes deliveries and moves the cursor. wrote tells that it did: this
 // process leads, and what it had learnt still holds.
-func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked) (wrote bool, err error) {
+func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p *looked) (wrote bool, err error) {
 	epoch, held, err := d.lead.hold(ctx, tx)
 	if err != nil || !held {
 		return false, err
@@ -247,15 +250,15 @@ func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked)
 		d.epoch, d.subs, d.seen = epoch, nil, 0
 		return true, nil
 	}
-	if d.formNo == 0 {
-		if d.formNo, err = tx.WebhookForm(ctx, d.form); err != nil {
+	if p.form = d.formNo; p.form == 0 {
+		if p.form, err = tx.WebhookForm(ctx, d.form); err != nil {
 			return false, err
 		}
 	}
 	if p.to == now {
 		return true, nil
 	}
-	rows, err := d.queued(ctx, tx, p.rows)
+	rows, err := d.queued(ctx, tx, p)
 	if err != nil {
 		return false, err
 	}
@@ -276,7 +279,8 @@ func (d *DeliveryDispatcher) write(ctx context.Context, tx service.Tx, p looked)
 
 // queued makes room for deliveries, and leaves out those of endpoints whose queue
 // is full: they are behind from there on.
-func (d *DeliveryDispatcher) queued(ctx context.Context, tx service.Tx, rows []webhook.Delivery) ([]webhook.Delivery, error) {
+func (d *DeliveryDispatcher) queued(ctx context.Context, tx service.Tx, p *looked) ([]webhook.Delivery, error) {
+	rows := p.rows
 	counts, first := map[int64]int{}, map[int64]int64{}
 	for _, r := range rows {
 		if counts[r.Endpoint]++; counts[r.Endpoint] == 1 {
@@ -299,7 +303,7 @@ func (d *DeliveryDispatcher) queued(ctx context.Context, tx service.Tx, rows []w
 	}
 	out := make([]webhook.Delivery, 0, len(rows))
 	for _, r := range rows {
-		if r.Form = d.formNo; !left[r.Endpoint] {
+		if r.Form = p.form; !left[r.Endpoint] {
 			out = append(out, r)
 		}
 	}
