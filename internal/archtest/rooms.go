@@ -70,9 +70,9 @@ var rooms = []room{
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
-	{name: "webui", folders: []string{"internal/webui"}},
+	{name: "webui", folders: []string{"internal/webui"}, may: append([]string{"brand"}, below...)},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "demodata", "sdk", "brand",
+		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "safehttp", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
