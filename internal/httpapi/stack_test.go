@@ -50,6 +50,7 @@ type stack struct {
 	seq     *work.Sequencer
 	server  *httptest.Server
 	org     string
+	first   service.ClientSecret
 	admin   *caller
 	closing chan struct{}
 	keys    atomic.Int64
@@ -143,7 +144,7 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 		t.Fatal("no first organisation", err)
 	}
 	s.org = admin.Client.Org
-	s.admin = s.caller(admin)
+	s.first, s.admin = admin, s.caller(admin)
 	return s
 }
 

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -108,6 +109,20 @@ func docs(got []arrived) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// TestReplayEvents: subscribers hear of the beginning and the end of a replay.
+func TestReplayEvents(t *testing.T) {
+	onBoth(t, func(w *world) {
+		r, watch := newReceiver(w.t), newReceiver(w.t)
+		w.happens(3)
+		e := w.listens(r, object{"types": []string{"document.created"}})
+		w.listens(watch, object{"types": []string{"webhook.replay_started", "webhook.replay_ended"}})
+		w.replayed(e.ID, object{"which": "missing"})
+		if got := watch.wait(2); !slices.Equal(types(got), []string{"webhook.replay_started", "webhook.replay_ended"}) || !strings.Contains(string(got[1].Body), `"deliveries":3`) {
+			w.t.Errorf("%v %s", types(got), got[1].Body)
+		}
+	})
 }
 
 // TestTestEvent: it goes to its endpoint only, whatever types that wants.
