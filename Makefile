@@ -52,6 +52,9 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
 
+bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, and beside one that hangs (ARGS="-rounds 1")
+	$(GO) run ./bench/webhooks $(ARGS)
+
 bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)
 	@$(if $(ARGS),true,$(GO) run ./bench/scale idle && $(GO) run ./bench/scale upload)
