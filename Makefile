@@ -55,6 +55,12 @@ bench-changes: ## measure state changes a second over HTTP, on both stores, besi
 bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, and beside one that hangs (ARGS="-rounds 1")
 	$(GO) run ./bench/webhooks $(ARGS)
 
+growth-webhooks: ## fill a store with ten million events and a million dead deliveries, and measure it beside a small one (ARGS="-rounds 1")
+	@mkdir -p .cache/growth && rm -rf .cache/growth/big .cache/growth/small
+	$(GO) run ./bench/scale load -data .cache/growth/small -documents 1000
+	$(GO) run ./bench/scale load -data .cache/growth/big
+	$(GO) run ./bench/webhooks growth -big .cache/growth/big -small .cache/growth/small $(ARGS)
+
 bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)
 	@$(if $(ARGS),true,$(GO) run ./bench/scale idle && $(GO) run ./bench/scale upload)

@@ -3,6 +3,10 @@
 // Load generator and receiver run in the same process, on the same cores.
 //
 //	go run ./bench/webhooks [-rounds 5] [-time 5s] [-database postgres://…] [-dir DIR]
+//	go run ./bench/webhooks growth -big DIR -small DIR [-dead 1000000]
+//
+// growth compares two stores on SQLite that `bench/scale load` has filled, one with ten
+// million events, one with few: listing, redrive and delivery, with so many dead deliveries.
 //
 // In each round every trial is made once, one after another; so what the machine does
 // meanwhile hits all of them. It prints medians, with the least and the most.
@@ -20,6 +24,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "growth" {
+		check(growth(os.Args[2:]))
+		return
+	}
 	rounds := flag.Int("rounds", 5, "rounds")
 	span := flag.Duration("time", 5*time.Second, "how long each trial makes events happen")
 	database := flag.String("database", "", "address of an empty PostgreSQL database; empty: SQLite")

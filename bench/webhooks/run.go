@@ -70,16 +70,21 @@ func (t trial) run(ctx context.Context) (out result, err error) {
 			err = serr
 		}
 	}()
+	token, err := login(srv, srv.Admin.Client.ID, srv.Admin.Secret)
+	if err != nil {
+		return out, err
+	}
+	return t.measure(ctx, srv, access.Actor{Kind: access.Client, Org: srv.Admin.Client.Org, ID: srv.Admin.Client.ID, Scopes: srv.Admin.Client.Scopes}, token)
+}
+
+// measure makes events happen on a running server, and times what arrives.
+func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Actor, token string) (out result, err error) {
 	r, err := listen()
 	if err != nil {
 		return out, err
 	}
 	defer r.Close()
-	if err := t.subscribe(ctx, srv, r); err != nil {
-		return out, err
-	}
-	token, err := login(srv)
-	if err != nil {
+	if err := t.subscribe(ctx, srv, admin, r); err != nil {
 		return out, err
 	}
 	g := generator{trial: t, address: strings.TrimPrefix(srv.URL(), "http://"), token: token}
@@ -124,9 +129,8 @@ func (r *receiver) settle() {
 }
 
 // subscribe makes the endpoints, in groups of fan: a condition lets each event go to one group.
-func (t trial) subscribe(ctx context.Context, srv *server.Server, r *receiver) error {
-	admin := srv.Admin.Client
-	call := service.Call{Actor: access.Actor{Kind: access.Client, Org: admin.Org, ID: admin.ID, Scopes: admin.Scopes}}
+func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) error {
+	call := service.Call{Actor: admin}
 	dead, err := hang()
 	if err != nil {
 		return err
@@ -144,8 +148,8 @@ func (t trial) subscribe(ctx context.Context, srv *server.Server, r *receiver) e
 	return nil
 }
 
-func login(srv *server.Server) (string, error) {
-	res, err := http.PostForm(srv.URL()+"/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {srv.Admin.Client.ID}, "client_secret": {srv.Admin.Secret}})
+func login(srv *server.Server, id, secret string) (string, error) {
+	res, err := http.PostForm(srv.URL()+"/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})
 	if err != nil {
 		return "", err
 	}
