@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -32,7 +33,9 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
 		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}
-		s.buildRunner()
+		if err := s.buildRunner(); err != nil {
+			return err
+		}
 	}
 	if pool := s.Store.Pool(); pool != nil {
 		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
@@ -58,7 +61,7 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
-	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, VerifyURL: s.URL() + signpage.VerifyPath, Meter: s.Metrics, Log: s.log}
+	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{
@@ -93,7 +96,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{},
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Quarantine: f.Quarantined, Lag: map[string]int64{},
 		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Anchored: vouched.Anchored}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err

@@ -65,6 +65,8 @@ type Reader interface {
 	backlogReader
 	keptReader
 	queueReader
+	hookReader
+	inboundReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -83,6 +85,8 @@ type Tx interface {
 	rotationWriter
 	backlogWriter
 	keptWriter
+	hookWriter
+	inboundWriter
 }
 
 type accessReader interface {

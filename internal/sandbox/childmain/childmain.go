@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 
+	mapping "github.com/paraph/paraph/internal/mapping/engine"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/pdf/engine"
 	"github.com/paraph/paraph/internal/sandbox"
@@ -22,5 +23,6 @@ func Main() int {
 		opVerify:  verifyFile(documents),
 	}
 	maps.Copy(ops, documents.Ops())
+	maps.Copy(ops, mapping.Ops())
 	return sandbox.Serve(ops)
 }
