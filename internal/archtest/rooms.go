@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -61,6 +61,7 @@ var rooms = []room{
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
 	{name: "ca", folders: []string{"internal/ca"}, may: []string{"durable"}},
+	{name: "sealkey", folders: []string{"internal/sealkey"}, one: true},
 	{name: "demodata", folders: []string{"internal/demodata"}},
 
 	// A backup reads rows and files through their adapters, and is built like the
@@ -78,6 +79,7 @@ var rooms = []room{
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
+	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
 	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},

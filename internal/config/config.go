@@ -103,6 +103,15 @@ type Config struct {
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
 	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and the interfaces of webhooks' senders may be reached in although they are not public, such as 10.0.0.0/8."`
 
+	SealKey            string `name:"seal-key" doc:"Where the sealing key lies: csc:https://HOST/csc/v2#credential=ID at a trust service provider, pkcs11:token=NAME;object=LABEL?module-path=FILE in a hardware module, vault:https://HOST/v1/transit#key=NAME at a Vault. Empty: in a file among the keys."`
+	SealKeyCredentials Secret `name:"seal-key-credentials" doc:"Credentials for that place, NAME=VALUE, percent-encoded, with white space between them: user and password, client and secret, or token; pin; auth.ID."`
+	SealChain          string `name:"seal-chain" doc:"File with the certificate that somebody has issued for that key, and its issuers (PEM). Empty: that of the trust service provider, else the installation's own root issues one."`
+
+	SealLevel      string        `name:"seal-level" doc:"How far signatures are protected: b signed, t with a time stamp, lt with the evidence a verifier needs later, lta with a time stamp over that; auto: as far as the time stamping authorities allow."`
+	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
+	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
+	ProtectForeign bool          `name:"protect-foreign" doc:"Raise and renew the signatures of archived files that others have signed, too."`
+
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
 	TimestampPolicy      string        `name:"timestamp-policy" doc:"Policy (OID) that is asked for and demanded. Empty: the authority's own choice."`
@@ -137,7 +146,7 @@ func Default() Config {
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
@@ -248,7 +257,8 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
-		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
+		"seal-certify":    c.SealCertify < 0 || c.SealCertify > 2, "renew-before": c.RenewBefore < 24*time.Hour,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")
@@ -264,6 +274,13 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 	}
 	choice("bus-start", c.BusStart, BusNew, BusAll)
 	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
+	choice("seal-level", c.SealLevel, "auto", "b", "t", "lt", "lta")
+	if c.SealLevel != "auto" && c.SealLevel != "b" && len(c.TimestampAuthorities) == 0 {
+		add("seal-level", "the level %s needs time stamps: name an authority in timestamp-authorities", c.SealLevel)
+	}
+	if _, err := c.SealingKey(); err != nil {
+		add("seal-key", "%v", err)
+	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	choice("log-format", c.LogFormat, "text", "json")

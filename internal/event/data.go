@@ -43,6 +43,15 @@ type Disposed struct {
 	OperationID   string   `json:"operation_id" doc:"What deletes the files."`
 }
 
+// Protection is the data of what happened to the protection of a document's signatures.
+type Protection struct {
+	Document
+	DerivedFrom int            `json:"derived_from,omitempty" doc:"The version that the new one was made of."`
+	Level       document.Level `json:"level" doc:"How far they are protected now."`
+	Wanted      document.Level `json:"wanted_level"`
+	Until       *time.Time     `json:"protected_until,omitempty" doc:"When that runs out."`
+}
+
 // Grant is the data of a person's way into one document.
 type Grant struct {
 	GrantID    string     `json:"grant_id"`

@@ -83,6 +83,7 @@ var catalogue = map[string]codeInfo{
 
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
 	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
+	"fields_not_possible":  {kind: fault.Conflict, title: "The file takes no marks on its pages"},
 	"envelope_not_open":    {kind: fault.Conflict, title: "The envelope is not open"},
 	"envelope_not_sealing": {kind: fault.Conflict, title: "The envelope is not being sealed"},
 	"already_signed":       {kind: fault.Conflict, title: "This person has signed already"},
@@ -127,7 +128,10 @@ var catalogue = map[string]codeInfo{
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
-	"timestamps_not_configured": {kind: fault.Conflict, title: "The log is not time-stamped"},
+	"timestamps_not_configured": {kind: fault.Conflict, title: "There is no time stamping authority"},
+	"invalid_level":             {kind: fault.Invalid, title: "There is no such level of protection"},
+	"level_reached":             {kind: fault.Conflict, title: "The signatures are protected that far already"},
+	"document_unsigned":         {kind: fault.Conflict, title: "The document carries no PDF signature"},
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},

@@ -52,7 +52,7 @@ func (s *Server) buildHTTP() error {
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
 		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
-		CAPEM: s.Keys.Authority.RootPEM(), Closing: s.closing, Mounts: mounts,
+		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := http.NewServeMux()
 	s.health(mux, s.Config.Metrics && s.admin == nil)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 )
 
@@ -116,7 +117,9 @@ type Config struct {
 	EvidenceAck Ack
 	// Anchoring says who time-stamps checkpoints and how often; nil: nobody does.
 	Anchoring *AnchorPlan
-	PublicURL string // without a slash at the end; signing links start with it
+	// Protection is what is wanted for signed files.
+	Protection document.Plan
+	PublicURL  string // without a slash at the end; signing links start with it
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and

@@ -60,6 +60,7 @@ type Reader interface {
 	auditReader
 	witnessReader
 	anchorReader
+	protectionReader
 	workReader
 	rotationReader
 	backlogReader
@@ -81,6 +82,7 @@ type Tx interface {
 	journalWriter
 	witnessWriter
 	anchorWriter
+	protectionWriter
 	workWriter
 	rotationWriter
 	backlogWriter

@@ -21,6 +21,8 @@ func Main() int {
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
 		opVerify:  verifyFile(documents),
+
+		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
 	maps.Copy(ops, documents.Ops())
 	maps.Copy(ops, mapping.Ops())
