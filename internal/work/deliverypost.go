@@ -96,7 +96,7 @@ type httpTarget struct {
 	timeout time.Duration
 	header  http.Header
 	keys    []service.OpenSecret
-	signers sync.Pool // of []*webhook.Signer, in the order of keys
+	signers sync.Pool // of *[]*webhook.Signer, in the order of keys
 }
 
 // Post implements Target.
@@ -145,21 +145,22 @@ func readAnswer(r io.Reader) (kept []byte, cut bool) {
 
 // sign signs with every secret that is in force.
 func (t *httpTarget) sign(at time.Time, eventID string, body []byte) (string, error) {
-	all, _ := t.signers.Get().([]*webhook.Signer)
+	all, _ := t.signers.Get().(*[]*webhook.Signer)
 	if all == nil {
+		all = new([]*webhook.Signer)
 		for _, k := range t.keys {
 			s, err := webhook.NewSigner(k.Text)
 			if err != nil {
 				return "", err
 			}
-			all = append(all, s)
+			*all = append(*all, s)
 		}
 	}
-	defer t.signers.Put(all) //nolint:staticcheck // a slice header is small beside what it holds
+	defer t.signers.Put(all)
 	now := make([]*webhook.Signer, 0, 4)
 	for i, k := range t.keys {
 		if k.ExpiresAt.IsZero() || k.ExpiresAt.After(at) {
-			now = append(now, all[i])
+			now = append(now, (*all)[i])
 		}
 	}
 	return webhook.Sign(now, eventID, at, body), nil
