@@ -24,8 +24,8 @@ import (
 //	paraph.commands  key CLIENT
 //	paraph.dead      key CLIENT
 //
-// The producer is idempotent: what it repeats itself is there once. What Paraph
-// repeats after a crash is there again, under the same id.
+// The producer is idempotent: what it repeats itself is there once. What is
+// published again after a crash or an outage may be there again, under the same id.
 type kafkaBus struct {
 	*settings
 	client *kgo.Client
@@ -44,7 +44,7 @@ func openKafka(s *settings) (*kafkaBus, error) {
 		opts = append(opts, kgo.SASL(m))
 	}
 	client, err := kgo.NewClient(append(opts, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordDeliveryTimeout(patience), kgo.ProduceRequestTimeout(patience),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.MetadataMinAge(250*time.Millisecond), kgo.UnknownTopicRetries(3))...)
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.MetadataMinAge(250*time.Millisecond), kgo.UnknownTopicRetries(3), kgo.AllowIdempotentProduceCancellation())...)
 	if err != nil {
 		return nil, fmt.Errorf("the event bus: %w", err)
 	}
