@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -49,6 +49,8 @@ var rooms = []room{
 	{name: "pades", folders: []string{"pades"}},
 	// What a time stamp over the log is: the domain's checkpoint with pades' token.
 	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
+	// What Paraph hands out, judged offline: by the command line and in browsers.
+	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
@@ -59,6 +61,7 @@ var rooms = []room{
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
 	{name: "ca", folders: []string{"internal/ca"}, may: []string{"durable"}},
+	{name: "sealkey", folders: []string{"internal/sealkey"}, one: true},
 	{name: "demodata", folders: []string{"internal/demodata"}},
 
 	// A backup reads rows and files through their adapters, and is built like the
@@ -72,10 +75,11 @@ var rooms = []room{
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
 	{name: "webui", folders: []string{"internal/webui"}},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "demodata", "sdk", "brand",
+		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "verdict", "pdf", "sandbox", "safehttp", "crypt", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
+	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
 	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
@@ -86,7 +90,10 @@ var rooms = []room{
 var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
-	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/mapping/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
+	"internal/sandbox/childmain": {
+		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/mapping/engine", "internal/ocr",
+		"pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
+	},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.
 	"internal/cli": {"internal/sandbox/childmain", "internal/store"},

@@ -65,6 +65,7 @@ type Config struct {
 	Listen       string   `name:"listen" doc:"Address and port to serve on."`
 	AdminListen  string   `name:"admin-listen" doc:"Address and port for /livez, /readyz and /metrics, in every role. The main address then serves no /metrics. Empty: none."`
 	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	VerifyURL    string   `name:"verify-url" doc:"Where the code on certificates of completion leads: a page that checks files, as make verify-page builds it. Empty: /verify of this server, which says how."`
 	KeysDir      string   `name:"keys-dir" doc:"Folder of the key files, the same for all processes of an installation. Empty: keys in the data folder."`
 	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
 	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
@@ -93,6 +94,7 @@ type Config struct {
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
 	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
@@ -100,6 +102,15 @@ type Config struct {
 	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
 	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and the interfaces of webhooks' senders may be reached in although they are not public, such as 10.0.0.0/8."`
+
+	SealKey            string `name:"seal-key" doc:"Where the sealing key lies: csc:https://HOST/csc/v2#credential=ID at a trust service provider, pkcs11:token=NAME;object=LABEL?module-path=FILE in a hardware module, vault:https://HOST/v1/transit#key=NAME at a Vault. Empty: in a file among the keys."`
+	SealKeyCredentials Secret `name:"seal-key-credentials" doc:"Credentials for that place, NAME=VALUE, percent-encoded, with white space between them: user and password, client and secret, or token; pin; auth.ID."`
+	SealChain          string `name:"seal-chain" doc:"File with the certificate that somebody has issued for that key, and its issuers (PEM). Empty: that of the trust service provider, else the installation's own root issues one."`
+
+	SealLevel      string        `name:"seal-level" doc:"How far signatures are protected: b signed, t with a time stamp, lt with the evidence a verifier needs later, lta with a time stamp over that; auto: as far as the time stamping authorities allow."`
+	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
+	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
+	ProtectForeign bool          `name:"protect-foreign" doc:"Raise and renew the signatures of archived files that others have signed, too."`
 
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
@@ -135,7 +146,7 @@ func Default() Config {
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorInterval: time.Hour,
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
@@ -185,6 +196,11 @@ func (c *Config) Check() error {
 	if c.AdminListen != "" && !strings.Contains(c.AdminListen, ":") {
 		add("admin-listen", "%q is not host:port", c.AdminListen)
 	}
+	if c.VerifyURL != "" {
+		if u, err := url.Parse(c.VerifyURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			add("verify-url", "%q is not an http or https address", c.VerifyURL)
+		}
+	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {
 			add("public-url", "%q is not an http or https address", c.PublicURL)
@@ -219,6 +235,11 @@ func (c *Config) Check() error {
 	if _, err := c.Timestamping(); err != nil {
 		add("timestamp-authorities", "%v", err)
 	}
+	for _, r := range c.CustomRoles {
+		if name, scopes, ok := strings.Cut(r, "="); !ok || name == "" || scopes == "" {
+			add("custom-roles", "%q is not of the form NAME=SCOPE+SCOPE", r)
+		}
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -236,7 +257,8 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
-		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
+		"seal-certify":    c.SealCertify < 0 || c.SealCertify > 2, "renew-before": c.RenewBefore < 24*time.Hour,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")
@@ -252,6 +274,13 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 	}
 	choice("bus-start", c.BusStart, BusNew, BusAll)
 	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
+	choice("seal-level", c.SealLevel, "auto", "b", "t", "lt", "lta")
+	if c.SealLevel != "auto" && c.SealLevel != "b" && len(c.TimestampAuthorities) == 0 {
+		add("seal-level", "the level %s needs time stamps: name an authority in timestamp-authorities", c.SealLevel)
+	}
+	if _, err := c.SealingKey(); err != nil {
+		add("seal-key", "%v", err)
+	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	choice("log-format", c.LogFormat, "text", "json")
@@ -267,6 +296,16 @@ func (c *Config) Proxies() ([]netip.Prefix, error) { return prefixes(c.TrustedPr
 
 // Outbound gives the networks that may be reached although they are not public.
 func (c *Config) Outbound() ([]netip.Prefix, error) { return prefixes(c.OutboundAllow) }
+
+// OwnRoles gives the scopes of each custom role by its name.
+func (c *Config) OwnRoles() map[string][]string {
+	out := make(map[string][]string, len(c.CustomRoles))
+	for _, r := range c.CustomRoles {
+		name, scopes, _ := strings.Cut(r, "=")
+		out[strings.TrimSpace(name)] = strings.Split(scopes, "+")
+	}
+	return out
+}
 
 func prefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix

@@ -36,6 +36,7 @@ var catalogue = map[journal.Kind]line{
 	journal.DocumentVoided:          doc(document.Voided, func(d *Document) { d.Reason = "Ordered twice." }),
 	journal.DocumentExpired:         doc(document.Expired, func(d *Document) { d.Reason = "The review was not finished in time." }),
 	journal.DocumentArchived:        doc(document.Archived, func(d *Document) { d.Version = 3 }),
+	journal.DocumentArchiveExtended: doc(document.Archived, func(d *Document) { d.Version = 4 }),
 	journal.DocumentVersionAdded:    doc(document.Draft, nil),
 	journal.DocumentMetadataChanged: doc(document.Draft, nil),
 	journal.DocumentDisposed: {"document", Disposed{
@@ -43,6 +44,19 @@ var catalogue = map[journal.Kind]line{
 		Authority: "records@example.com", Keys: []string{sampleID("dek")}, Objects: []string{sampleID("blob")}, ObjectsTotal: 1,
 		ObjectsDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", OperationID: sampleID("op"),
 	}},
+
+	journal.DocumentProtected: {"document", Protection{
+		Document:    Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 4, Pages: 3},
+		DerivedFrom: 3, Level: document.LevelLTA, Wanted: document.LevelLTA, Until: &sampleDue,
+	}},
+	journal.DocumentProtectionDelayed: {"document", Protection{
+		Document: Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 3, Code: "timestamp_unavailable", Reason: "No time stamping authority answers."},
+		Level:    document.LevelB, Wanted: document.LevelLTA,
+	}},
+	journal.DocumentShared: {"grant", Grant{
+		GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com", Purpose: "Audit of the year 2026", From: &sampleDue, Until: &sampleDue,
+	}},
+	journal.DocumentUnshared: {"grant", Grant{GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com"}},
 
 	journal.TaskOpened:    task(Task{State: approval.Open}),
 	journal.TaskDecided:   task(Task{State: approval.Approved, Comment: "Within budget.", DecidedBy: "anna@example.com"}),

@@ -43,6 +43,25 @@ type Disposed struct {
 	OperationID   string   `json:"operation_id" doc:"What deletes the files."`
 }
 
+// Protection is the data of what happened to the protection of a document's signatures.
+type Protection struct {
+	Document
+	DerivedFrom int            `json:"derived_from,omitempty" doc:"The version that the new one was made of."`
+	Level       document.Level `json:"level" doc:"How far they are protected now."`
+	Wanted      document.Level `json:"wanted_level"`
+	Until       *time.Time     `json:"protected_until,omitempty" doc:"When that runs out."`
+}
+
+// Grant is the data of a person's way into one document.
+type Grant struct {
+	GrantID    string     `json:"grant_id"`
+	DocumentID string     `json:"document_id"`
+	Principal  string     `json:"principal" doc:"Who was let in."`
+	Purpose    string     `json:"purpose,omitempty"`
+	From       *time.Time `json:"from,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
+}
+
 // Task is the data of what happened to an approver's part.
 type Task struct {
 	TaskID     string         `json:"task_id"`
@@ -88,6 +107,7 @@ type Operation struct {
 type DocumentType struct {
 	Name     string `json:"document_type"`
 	Revision int64  `json:"revision"`
+	FourEyes bool   `json:"four_eyes,omitempty" doc:"Whoever brought such a document in does not decide on it."`
 }
 
 // Unit is the data of a change to a business unit.

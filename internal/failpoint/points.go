@@ -39,6 +39,14 @@ const (
 	SealStored   Point = "seal.stored"   // the sealed file is stored, no row names it
 	SealFinished Point = "seal.finished" // the rows are committed
 
+	ProtectPrepared Point = "protect.prepared" // a revision is about to be added to a signed file
+	ProtectStamped  Point = "protect.stamped"  // a document timestamp was given, it stands nowhere
+	ProtectStored   Point = "protect.stored"   // what was added is stored, no row names it
+	ProtectAdded    Point = "protect.added"    // the versions are committed, the operation is open
+	ProtectFinished Point = "protect.finished" // the operation has ended
+
+	AdditionStored Point = "addition.stored" // an addition to an archive package is stored, not read back
+
 	ArchivePacked   Point = "archive.packed"   // the package's files are gathered
 	ArchiveStored   Point = "archive.stored"   // the package is stored, not read back
 	ArchiveRead     Point = "archive.read"     // it was read back and agrees, no row names it
@@ -112,6 +120,7 @@ var All = []Point{
 	JobTaken, JobDone,
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,
 	SealPrepared, SealSigned, SealStored, SealFinished,
+	ProtectPrepared, ProtectStamped, ProtectStored, ProtectAdded, ProtectFinished, AdditionStored,
 	ArchivePacked, ArchiveStored, ArchiveRead, ArchiveFinished,
 	DisposeRead, DisposeDeleted, DisposeForgotten, DisposeScrubbed,
 	RotateRewrapped, RotateEmptied, RotateDestroyed,

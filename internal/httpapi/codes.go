@@ -49,6 +49,7 @@ var catalogue = map[string]codeInfo{
 	"invalid_token":       {kind: fault.Unauthorized, title: "The access token is not valid"},
 	"invalid_client":      {kind: fault.Unauthorized, title: "The client is not known"},
 	"missing_scope":       {kind: fault.Forbidden, title: "The access token lacks the right"},
+	"four_eyes":           {kind: fault.Forbidden, title: "Somebody else has to decide"},
 	"not_your_task":       {kind: fault.Forbidden, title: "The task is assigned to somebody else"},
 	"not_found":           {kind: fault.NotFound, title: "There is nothing here, or it is not yours"},
 	"rate_limited":        {kind: fault.TooMany, title: "Too many requests"},
@@ -71,6 +72,7 @@ var catalogue = map[string]codeInfo{
 	"invalid_document_type": {kind: fault.Invalid, title: "The document type has faults"},
 	"invalid_unit":          {kind: fault.Invalid, title: "The business unit has faults"},
 	"exists":                {kind: fault.Conflict, title: "There is one of this name already"},
+	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
 	"invalid_client_request": {kind: fault.Invalid,
 		title: "The client has faults"},
 
@@ -81,6 +83,7 @@ var catalogue = map[string]codeInfo{
 
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
 	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
+	"fields_not_possible":  {kind: fault.Conflict, title: "The file takes no marks on its pages"},
 	"envelope_not_open":    {kind: fault.Conflict, title: "The envelope is not open"},
 	"envelope_not_sealing": {kind: fault.Conflict, title: "The envelope is not being sealed"},
 	"already_signed":       {kind: fault.Conflict, title: "This person has signed already"},
@@ -125,7 +128,10 @@ var catalogue = map[string]codeInfo{
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
-	"timestamps_not_configured": {kind: fault.Conflict, title: "The log is not time-stamped"},
+	"timestamps_not_configured": {kind: fault.Conflict, title: "There is no time stamping authority"},
+	"invalid_level":             {kind: fault.Invalid, title: "There is no such level of protection"},
+	"level_reached":             {kind: fault.Conflict, title: "The signatures are protected that far already"},
+	"document_unsigned":         {kind: fault.Conflict, title: "The document carries no PDF signature"},
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},

@@ -65,6 +65,9 @@ type Config struct {
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
+	// RevocationList gives what the own CA has revoked, for /.well-known/paraph/ca.crl;
+	// empty where the CA is somebody else's. nil: it is not served.
+	RevocationList func() ([]byte, error)
 
 	// Closing ends the open event streams when it is closed; nil: they end with their requests.
 	Closing <-chan struct{}
@@ -121,6 +124,7 @@ func build(c Config) *api {
 	a.logAudit()
 	a.archive()
 	a.settings()
+	a.access()
 	a.hooks()
 	a.inbound()
 	a.bus()

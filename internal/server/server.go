@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/bus"
@@ -33,6 +34,7 @@ import (
 	"github.com/paraph/paraph/internal/store"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
+	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/tsp"
 )
 
@@ -79,6 +81,7 @@ type Server struct {
 	keeper    *work.Keeper
 	policy    *journal.Policy // of the log's witnesses; nil: it has none
 	stamper   *tsp.Client     // of the time stamping authorities; nil: there are none
+	evidence  pades.EvidenceSource
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
@@ -123,7 +126,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	if s.Keys, err = LoadKeys(c, s.clock); err != nil {
+	if s.Keys, err = loadKeys(c, s.clock, c.Has(config.RoleWork), func(err error) { s.log.Warn("the sealing key is away; what is to be sealed waits", "error", err) }); err != nil {
 		return nil, fmt.Errorf("the keys: %w", err)
 	}
 	if err := s.openStore(ctx); err != nil {
@@ -216,8 +219,8 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
-	if c.Has(config.RoleSequencer) {
-		if s.stamper, err = newStamper(c); err != nil {
+	if c.Has(config.RoleSequencer) || c.Has(config.RoleWork) {
+		if s.stamper, err = newStamper(c, s.clock.Now); err != nil {
 			return err
 		}
 	}
@@ -229,6 +232,10 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if s.tracing, err = telemetry.NewTracing(ctx, c.OTLPEndpoint, s.opts.Version); err != nil {
 		return err
 	}
+	roles, mistakes := access.BuiltIn().With(c.OwnRoles())
+	if len(mistakes) > 0 {
+		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
+	}
 	if err := s.openBus(); err != nil {
 		return err
 	}
@@ -237,7 +244,8 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	}
 	s.Service = service.New(service.Config{
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
-		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck),
+		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
+		Protection: protectionPlan(c),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -299,6 +307,7 @@ func (s *Server) Start(ctx context.Context) error {
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
 		s.startBus(ctx)
+		s.startRenewer(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {
@@ -429,6 +438,9 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.mapper != nil {
 		err = errors.Join(err, s.mapper.Close())
+	}
+	if s.Keys != nil {
+		err = errors.Join(err, s.Keys.Close())
 	}
 	if s.tracing != nil {
 		err = errors.Join(err, s.tracing.Close())

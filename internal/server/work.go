@@ -13,6 +13,10 @@ import (
 // not keep short ones out.
 const capturesPerChild = 2
 
+// protectionsAtOnce is how many documents are protected at once: most of that time
+// somebody else's server is waited for.
+const protectionsAtOnce = 4
+
 // rotationsAtOnce is how many units' keys are rotated at a time: it is the
 // database's work, not that of the children.
 const rotationsAtOnce = 1
@@ -26,7 +30,7 @@ func (s *Server) buildRunner() error {
 	n := s.Tools.Children()
 	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpArchive: n,
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n,
 			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpInbound: inboundAtOnce},
 	})
 	return nil

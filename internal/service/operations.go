@@ -255,6 +255,9 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		if err != nil {
 			return op, err
 		}
+		if op.Kind == OpProtect {
+			return op, s.endProtection(ctx, c, &op, d, &f)
+		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
 		if err := c.failDocument(d, &op, f.Quarantine); err != nil {
 			return op, err

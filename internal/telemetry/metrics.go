@@ -29,6 +29,7 @@ type Metrics struct {
 	anchors   *prometheus.CounterVec
 	hooks     *prometheus.CounterVec
 	hookTime  *prometheus.SummaryVec
+	lacks     *prometheus.CounterVec
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -74,7 +75,8 @@ func NewMetrics() *Metrics {
 	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_hook_requests_total", Help: "Webhooks that came in, by preset of their source and outcome; bad_signature and outside_window are refused."}, []string{"preset", "outcome"})
 	m.hookTime = prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: "paraph_hook_request_seconds", Help: "Time until a webhook that came in was answered, by preset of its source.", Objectives: quantiles, MaxAge: 10 * time.Minute}, []string{"preset"})
-	m.registry.MustRegister(m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
+	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
+	m.registry.MustRegister(m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -115,6 +117,9 @@ func (m *Metrics) ObserveHook(preset, outcome string, d time.Duration) {
 	m.hookTime.WithLabelValues(preset).Observe(d.Seconds())
 }
 
+// ProtectionLacks counts an attempt to protect a signature that lacked something.
+func (m *Metrics) ProtectionLacks(code string) { m.lacks.WithLabelValues(code).Inc() }
+
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
@@ -140,6 +145,7 @@ type State struct {
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
 	Anchored   *Anchored      // time stamps of checkpoints; nil: none are wanted
+	Protected  *Protected     // the signatures of files; nil: not known
 }
 
 // Anchored is how the log is time-stamped.
@@ -185,7 +191,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descQuarant, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descQuarant, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descFiles, descLacking, descEnding, descStamps} {
 		ch <- d
 	}
 }
@@ -217,6 +223,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	g.witnesses(state, gauge)
 	gauge(descQuarant, float64(state.Quarantine))
+	state.Protected.collect(gauge, g.now())
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}

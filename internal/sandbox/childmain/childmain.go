@@ -20,7 +20,9 @@ func Main() int {
 	ops := map[string]sandbox.Op{
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
-		opVerify:  sandbox.Handle(verifyFile),
+		opVerify:  verifyFile(documents),
+
+		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
 	maps.Copy(ops, documents.Ops())
 	maps.Copy(ops, mapping.Ops())
