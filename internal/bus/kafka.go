@@ -215,7 +215,7 @@ func (b *kafkaBus) Look(ctx context.Context) ([]Finding, error) {
 	}
 	res, err := req.RequestWith(ctx, b.client)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka does not answer: %w", err)
+		return nil, fmt.Errorf("the Kafka brokers do not answer: %w", err)
 	}
 	out := []Finding{{OK: true, Says: fmt.Sprintf("Kafka answers, with %d brokers", len(res.Brokers))}}
 	for _, t := range res.Topics {
