@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/failpoint"
@@ -41,31 +39,38 @@ func TestKilledWhileProtecting(t *testing.T) {
 	}
 	o := programtest.Options{Data: t.TempDir(), Program: programtest.Build(t, "failpoints"), Args: []string{
 		"--timestamp-authorities", tsa.Serve(t), "--timestamp-roots", roots, "--outbound-allow", "127.0.0.0/8", "--anchor-interval", "0", "--seal-level", "t", "--token-lifetime", "1h"}}
-	life := func(point failpoint.Point, first *programtest.Process) (*programtest.Process, *leveled) {
-		o.Env = nil
-		if point != "" {
-			o.Env = []string{"PARAPH_FAILPOINTS=" + string(point) + "=kill"}
+	dying := func(point failpoint.Point) *programtest.Process {
+		armed := o
+		armed.Env = []string{"PARAPH_FAILPOINTS=" + string(point) + "=kill"}
+		p, err := programtest.TryServe(t, armed)
+		if err != nil {
+			return nil
 		}
+		return p
+	}
+	life := func(first *programtest.Process) (*programtest.Process, *leveled) {
 		p := programtest.Serve(t, o)
 		if first == nil {
 			first = p
 		}
 		client := &http.Client{}
 		t.Cleanup(client.CloseIdleConnections)
-		return p, &leveled{clock: clock.NewFake(time.Now()), stack: &stack{url: p.URL, http: client, caller: login(t, client, p.URL, first.ID, first.Secret)}}
+		return p, &leveled{first: tsa, stack: &stack{url: p.URL, http: client, caller: login(t, client, p.URL, first.ID, first.Secret)}}
 	}
-	first, s := life("", nil)
+	first, s := life(nil)
 	var ids []string
 	for range protecting {
 		ids = append(ids, s.signed("To be raised"))
 	}
 	first.Kill()
-	raise := func(s *leveled, id string) {
-		_, _ = s.try(context.Background(), http.MethodPost, "/v1/documents/"+id+"/protect", strings.NewReader(`{"level":"lta"}`), "Content-Type", "application/json") // the program may be dead already
-	}
 	for i, point := range protecting {
-		p, s := life(point, first)
-		raise(s, ids[i])
+		p := dying(point)
+		if p == nil {
+			continue // over what the life before left undone
+		}
+		if c, err := programtest.Login(p.URL, first.ID, first.Secret); err == nil {
+			_, _ = c.Do(http.MethodPost, "/v1/documents/"+ids[i]+"/protect", []byte(`{"level":"lta"}`), "Content-Type", "application/json", "Idempotency-Key", ids[i]) // it may be dead already
+		}
 		select {
 		case <-p.Gone():
 		case <-time.After(time.Minute):
@@ -73,15 +78,17 @@ func TestKilledWhileProtecting(t *testing.T) {
 			p.Kill()
 		}
 	}
-	last, s := life("", first)
+	last, s := life(first)
 	for _, id := range ids {
-		raise(s, id)
+		if a := s.post("/v1/documents/"+id+"/protect", map[string]any{"level": "lta"}); a.status != http.StatusAccepted && a.status != http.StatusConflict {
+			t.Errorf("raising answers %d %s", a.status, a.body)
+		}
 		s.at(id, "lta")
 		levels, newest := s.versionsOf(id)
 		if strings.Join(levels, " ") != "t lt lta" || !bytes.Equal(s.archived(id, 1), newest) {
 			t.Errorf("document %s was raised by the versions %v", id, levels)
 		}
-		s.verified(id)
+		s.verified(id, time.Now())
 	}
 	last.Stop()
 	c := config.Default()
