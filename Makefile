@@ -87,5 +87,5 @@ lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be r
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-openapi: ## write api/openapi.yaml anew from the code
-	$(GO) test ./internal/httpapi -run TestSpecIsCommitted -update
+openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
+	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update

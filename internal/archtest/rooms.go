@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -27,7 +27,7 @@ var rooms = []room{
 	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
 	{name: "domain", folders: []string{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
-		"internal/fair", "internal/journal", "internal/retention", "internal/webhook", "internal/access",
+		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint"}, domain...)},
 
@@ -53,6 +53,7 @@ var rooms = []room{
 	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
+	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
 	{name: "crypt", folders: []string{"internal/blob/crypt"}, may: []string{"durable"}},
@@ -90,7 +91,8 @@ var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
 	"internal/sandbox/childmain": {
-		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
+		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/mapping/engine", "internal/ocr",
+		"pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
 	},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.

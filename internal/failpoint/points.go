@@ -63,7 +63,19 @@ const (
 
 	MailBefore Point = "mail.before" // a letter is written, not sent
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
+
+	HookProven  Point = "hook.proven"  // a webhook is what it says, nothing is stored
+	HookStored  Point = "hook.stored"  // its events are stored, their sender has not heard of it
+	InboundDone Point = "inbound.done" // an event's command is committed, the event does not know
+
+	BusSent     Point = "bus.sent"     // the bus has the messages, the cursor stands where it was
+	BusMoved    Point = "bus.moved"    // the cursor has moved on
+	BusReceived Point = "bus.received" // a message is stored, the bus has not heard of it
 )
+
+// Outside lists the points of what goes to other systems and comes from them; a
+// document need not meet them.
+var Outside = []Point{HookProven, HookStored, InboundDone, BusSent, BusMoved, BusReceived}
 
 // The points that a process passes only beside others.
 const (

@@ -53,6 +53,18 @@ const (
 	OperationFailed    Kind = "operation.failed"
 	OperationRetried   Kind = "operation.retried"
 
+	InboundReceived    Kind = "inbound.received"
+	InboundProcessed   Kind = "inbound.processed"
+	InboundQuarantined Kind = "inbound.quarantined"
+	InboundRedriven    Kind = "inbound.redriven"
+	InboundDiscarded   Kind = "inbound.discarded"
+
+	HookSourceCreated Kind = "hook_source.created"
+	HookSourceChanged Kind = "hook_source.changed"
+	HookSourceRemoved Kind = "hook_source.removed"
+	HookSecretAdded   Kind = "hook_source.secret_added"
+	HookSecretEnded   Kind = "hook_source.secret_ended"
+
 	DocumentTypeSaved Kind = "document_type.saved"
 	UnitCreated       Kind = "unit.created"
 	UnitChanged       Kind = "unit.changed"
@@ -123,6 +135,18 @@ var Kinds = []KindInfo{
 	{OperationSucceeded, true, "Longer work is done."},
 	{OperationFailed, true, "Longer work failed after its retries."},
 	{OperationRetried, true, "Failed work was started again."},
+
+	{InboundReceived, true, "An event came in from outside and was stored."},
+	{InboundProcessed, true, "An event that came in has taken effect, or there was nothing to do."},
+	{InboundQuarantined, true, "An event that came in cannot be processed; its code says why."},
+	{InboundRedriven, true, "An event in quarantine is processed once more."},
+	{InboundDiscarded, true, "Somebody decided that nothing comes of an event in quarantine."},
+
+	{HookSourceCreated, false, "A source of webhooks was set up."},
+	{HookSourceChanged, false, "A source of webhooks was changed."},
+	{HookSourceRemoved, false, "A source of webhooks was removed."},
+	{HookSecretAdded, false, "A source of webhooks got a secret; those before it end after the overlap."},
+	{HookSecretEnded, false, "A secret of a source of webhooks was ended."},
 
 	{DocumentTypeSaved, true, "A document type was made or changed."},
 	{UnitCreated, true, "A business unit was made."},

@@ -50,8 +50,8 @@ func (s *Server) buildHTTP() error {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: authority})
 	}
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := http.NewServeMux()

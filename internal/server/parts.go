@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -35,7 +36,9 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 			return err
 		}
 		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}
-		s.buildRunner()
+		if err := s.buildRunner(); err != nil {
+			return err
+		}
 	}
 	if pool := s.Store.Pool(); pool != nil {
 		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
@@ -63,7 +66,7 @@ func (s *Server) operations() *work.OperationWorker {
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
 	stamping := s.stamping()
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Stamping: stamping,
-		VerifyURL: s.URL() + signpage.VerifyPath, Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
+		VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
 		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}
@@ -108,7 +111,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{},
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Quarantine: f.Quarantined, Lag: map[string]int64{},
 		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Anchored: vouched.Anchored, Protected: vouched.Protected}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err

@@ -21,11 +21,13 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/vault"
+	"github.com/paraph/paraph/internal/bus"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/mapping"
 	"github.com/paraph/paraph/internal/ocr"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/service"
@@ -83,6 +85,8 @@ type Server struct {
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
+	mapper    *mapping.Tools
+	bus       bus.Bus // nil: there is none, or it is not this process' business
 	objects   blob.Store
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
@@ -232,8 +236,14 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if len(mistakes) > 0 {
 		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
 	}
+	if err := s.openBus(); err != nil {
+		return err
+	}
+	if err := s.openMapper(); err != nil {
+		return fmt.Errorf("the mappings: %w", err)
+	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
 		Protection: protectionPlan(c),
 		Limits: service.Limits{
@@ -245,8 +255,8 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if children <= 0 {
 		children = runtime.NumCPU()
 	}
-	work := filepath.Join(c.DataDir, "work")
-	if err := os.MkdirAll(work, 0o700); err != nil {
+	folder := filepath.Join(c.DataDir, "work")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	cache := s.opts.CacheDir
@@ -254,7 +264,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		cache = filepath.Join(c.DataDir, "cache")
 	}
 	s.Tools, err = pdf.New(pdf.Config{
-		Argv: s.opts.ChildArgv, CacheDir: cache, WorkDir: work, Children: children,
+		Argv: s.opts.ChildArgv, CacheDir: cache, WorkDir: folder, Children: children,
 		Limits: pdf.Limits{Pages: c.MaxPages, Pixels: c.MaxPixels},
 	})
 	if err != nil {
@@ -297,6 +307,7 @@ func (s *Server) Start(ctx context.Context) error {
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
 		s.startRenewer(ctx)
+		s.startBus(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {
@@ -361,6 +372,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 		if _, err := s.Service.Purge(ctx); err != nil {
 			s.log.Warn("removing what has run out failed; it is tried again", "error", err)
 		}
+		s.purgeInbound(ctx)
 		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("collecting orphans failed; it is tried again", "error", err)
@@ -423,6 +435,12 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.Keys != nil {
 		err = errors.Join(err, s.Keys.Close())
+	}
+	if s.bus != nil {
+		err = errors.Join(err, s.bus.Close())
+	}
+	if s.mapper != nil {
+		err = errors.Join(err, s.mapper.Close())
 	}
 	if s.tracing != nil {
 		err = errors.Join(err, s.tracing.Close())

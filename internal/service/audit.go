@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -107,7 +108,7 @@ func (a DocumentAudit) rowFaults() []AuditFault {
 			continue // erased, or about something else
 		}
 		if !told {
-			var says documentData
+			var says event.Document
 			if json.Unmarshal(e.Data, &says) == nil {
 				differs("state", string(d.State), string(says.State))
 				differs("type", d.Type, says.Type)

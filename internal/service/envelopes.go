@@ -9,6 +9,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -202,24 +203,8 @@ func (s *Service) newEnvelope(c *change, d *document.Document, v document.Versio
 	return e
 }
 
-// envelopeData is the public event data of an envelope's entry.
-type envelopeData struct {
-	EnvelopeID    string        `json:"envelope_id"`
-	DocumentID    string        `json:"document_id"`
-	Version       int           `json:"version"`
-	State         signing.State `json:"state"`
-	Subject       string        `json:"subject,omitempty"`
-	RecipientID   string        `json:"recipient_id,omitempty"`
-	Name          string        `json:"recipient_name,omitempty"`
-	Email         string        `json:"recipient_email,omitempty"`
-	Reason        string        `json:"reason,omitempty"`
-	ExpiresAt     *time.Time    `json:"expires_at,omitempty"`
-	SealedVersion int           `json:"sealed_version,omitempty"`
-	Pending       int           `json:"pending_recipients"`
-}
-
-func envelopeDataOf(e *signing.Envelope, r *signing.Recipient) envelopeData {
-	data := envelopeData{EnvelopeID: e.ID, DocumentID: e.DocumentID, Version: e.Version, State: e.State, Subject: e.Subject, Reason: e.Reason, ExpiresAt: &e.ExpiresAt, SealedVersion: e.SealedVersion}
+func envelopeDataOf(e *signing.Envelope, r *signing.Recipient) event.Envelope {
+	data := event.Envelope{EnvelopeID: e.ID, DocumentID: e.DocumentID, Version: e.Version, State: e.State, Subject: e.Subject, Reason: e.Reason, ExpiresAt: &e.ExpiresAt, SealedVersion: e.SealedVersion}
 	for i := range e.Recipients {
 		if e.Recipients[i].State != signing.RecipientSigned {
 			data.Pending++

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -220,18 +221,8 @@ func (c *change) saveLine(ctx context.Context, d *document.Document, line docume
 	return c.SaveProtection(ctx, line)
 }
 
-// protectionData is the public event data of document.protected and
-// document.protection_delayed.
-type protectionData struct {
-	documentData
-	DerivedFrom int            `json:"derived_from,omitempty"`
-	Level       document.Level `json:"level"`
-	Wanted      document.Level `json:"wanted_level"`
-	Until       *time.Time     `json:"protected_until,omitempty"`
-}
-
-func protectionDataOf(d *document.Document, version int, s document.Standing, wanted document.Level) protectionData {
-	data := protectionData{documentData: dataOf(d), Level: s.Level, Wanted: wanted}
+func protectionDataOf(d *document.Document, version int, s document.Standing, wanted document.Level) event.Protection {
+	data := event.Protection{Document: dataOf(d), Level: s.Level, Wanted: wanted}
 	if data.Version = version; !s.Until.IsZero() {
 		data.Until = &s.Until
 	}

@@ -181,6 +181,7 @@ type Figures struct {
 	OpenOperations   map[string]int64     // by kind
 	OldestOperation  map[string]time.Time // by kind
 	Cursors          map[string]int64
+	Quarantined      int64 // events that came in and could not be processed
 }
 
 // DocumentFilter narrows a list of documents. Zero fields do not narrow.

@@ -103,6 +103,8 @@ type Config struct {
 	Cursors *journal.CursorCodec
 	Meter   Meter
 	Log     *slog.Logger
+	Mapper  Mapper          // makes commands of events that come in; nil: none can be set up
+	BusKind string          // of the event bus: nats or kafka; "": there is none
 	Keeper  LogKeeper       // nil: nothing is kept outside the database
 	Closing <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
 	Limits  Limits

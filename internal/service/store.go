@@ -66,6 +66,8 @@ type Reader interface {
 	backlogReader
 	keptReader
 	queueReader
+	hookReader
+	inboundReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -85,6 +87,8 @@ type Tx interface {
 	rotationWriter
 	backlogWriter
 	keptWriter
+	hookWriter
+	inboundWriter
 }
 
 type accessReader interface {

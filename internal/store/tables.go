@@ -151,6 +151,11 @@ var Tables = []Table{
 		attempts# due_at#`, "reason", "t.document_id", deleted),
 	table("dispatch_cursor", "name", "name next#", "", ""),
 	table("setting", "name", "name value", "", "", except("t.name <> 'restore_unfinished'")),
+	table("hook_source", "id", `org id unit name preset scheme trust tolerance# client_id command program facts disabled? created_at# updated_at#
+		revision#`, "", ""),
+	table("hook_secret", "id", "org id source_id purpose sealed% created_at# expires_at#", "", ""),
+	table("inbound", "org id", `org id unit via source_id event_id kind trust state code attempts# document_id size# received_at# ended_at#
+		revision# forgettable?`, "reason payload%=NULL", "t.document_id"),
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 
