@@ -36,6 +36,7 @@ var catalogue = map[journal.Kind]line{
 	journal.DocumentVoided:          doc(document.Voided, func(d *Document) { d.Reason = "Ordered twice." }),
 	journal.DocumentExpired:         doc(document.Expired, func(d *Document) { d.Reason = "The review was not finished in time." }),
 	journal.DocumentArchived:        doc(document.Archived, func(d *Document) { d.Version = 3 }),
+	journal.DocumentArchiveExtended: doc(document.Archived, func(d *Document) { d.Version = 4 }),
 	journal.DocumentVersionAdded:    doc(document.Draft, nil),
 	journal.DocumentMetadataChanged: doc(document.Draft, nil),
 	journal.DocumentDisposed: {"document", Disposed{

@@ -103,7 +103,7 @@ func (w *InboundWorker) settle(ctx context.Context, b service.Backlogged, err er
 		return fmt.Errorf("%w: %w", context.Canceled, err) // the server stops: it waits again
 	}
 	f := fault.From(err)
-	if attempt < attemptsFor(f) {
+	if attempt < attemptsAt(f) {
 		w.Meter.Retry(b.Kind)
 		w.Log.Warn("an event could not be processed and will be tried again", "event", b.OperationID, "attempt", attempt, "code", f.Code, "error", err)
 		return err
@@ -112,8 +112,8 @@ func (w *InboundWorker) settle(ctx context.Context, b service.Backlogged, err er
 	return w.Service.QuarantineInbound(ctx, b.Org, b.OperationID, service.Failure{Code: f.Code, Reason: says(f)}, attempt)
 }
 
-// attemptsFor gives how often an event is tried that fails so.
-func attemptsFor(f *fault.Fault) int {
+// attemptsAt gives how often an event is tried that fails so.
+func attemptsAt(f *fault.Fault) int {
 	switch {
 	case f.Kind == fault.NotFound:
 		return earlyAttempts
