@@ -45,12 +45,14 @@ var catalogue = map[journal.Kind]line{
 		ObjectsDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", OperationID: sampleID("op"),
 	}},
 
-	journal.DocumentProtected: protected(document.LevelLT, func(p *Protection) { p.Version, p.DerivedFrom, p.Pages = 4, 3, 4 }),
-	journal.DocumentProtectionDelayed: protected(document.LevelB, func(p *Protection) {
-		p.Version, p.Code, p.Reason = 3, "timestamp_unreachable", "no time stamp could be had: the authority does not answer"
-	}),
-	journal.DocumentArchiveExtended: doc(document.Archived, func(d *Document) { d.Version = 5 }),
-
+	journal.DocumentProtected: {"document", Protection{
+		Document:    Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 4, Pages: 3},
+		DerivedFrom: 3, Level: document.LevelLTA, Wanted: document.LevelLTA, Until: &sampleDue,
+	}},
+	journal.DocumentProtectionDelayed: {"document", Protection{
+		Document: Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 3, Code: "timestamp_unavailable", Reason: "No time stamping authority answers."},
+		Level:    document.LevelB, Wanted: document.LevelLTA,
+	}},
 	journal.DocumentShared: {"grant", Grant{
 		GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com", Purpose: "Audit of the year 2026", From: &sampleDue, Until: &sampleDue,
 	}},
@@ -99,13 +101,6 @@ func doc(state document.State, more func(*Document)) line {
 		more(&d)
 	}
 	return line{"document", d}
-}
-
-func protected(level document.Level, more func(*Protection)) line {
-	d, _ := doc(document.Archived, nil).data.(Document)
-	p := Protection{Document: d, Level: level, Wanted: document.LevelLTA, Until: &sampleDue}
-	more(&p)
-	return line{"document", p}
 }
 
 func because(code, reason string) func(*Document) {

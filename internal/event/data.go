@@ -43,13 +43,13 @@ type Disposed struct {
 	OperationID   string   `json:"operation_id" doc:"What deletes the files."`
 }
 
-// Protection is the data of what protects a document's signatures.
+// Protection is the data of what happened to the protection of a document's signatures.
 type Protection struct {
 	Document
-	DerivedFrom int            `json:"derived_from,omitempty" doc:"The version that this one adds to."`
-	Level       document.Level `json:"level" doc:"Reached, as a PAdES baseline level: b, t, lt or lta."`
+	DerivedFrom int            `json:"derived_from,omitempty" doc:"The version that the new one was made of."`
+	Level       document.Level `json:"level" doc:"How far they are protected now."`
 	Wanted      document.Level `json:"wanted_level"`
-	Until       *time.Time     `json:"protected_until,omitempty" doc:"Then the protection runs out, unless it is renewed before."`
+	Until       *time.Time     `json:"protected_until,omitempty" doc:"When that runs out."`
 }
 
 // Grant is the data of a person's way into one document.

@@ -306,8 +306,8 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
-		s.startRenewer(ctx)
 		s.startBus(ctx)
+		s.startRenewer(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {
@@ -433,14 +433,14 @@ func (s *Server) closeParts() (err error) {
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())
 	}
-	if s.Keys != nil {
-		err = errors.Join(err, s.Keys.Close())
-	}
 	if s.bus != nil {
 		err = errors.Join(err, s.bus.Close())
 	}
 	if s.mapper != nil {
 		err = errors.Join(err, s.mapper.Close())
+	}
+	if s.Keys != nil {
+		err = errors.Join(err, s.Keys.Close())
 	}
 	if s.tracing != nil {
 		err = errors.Join(err, s.tracing.Close())

@@ -27,9 +27,9 @@ type Metrics struct {
 	sign      *prometheus.HistogramVec
 	approvals *prometheus.CounterVec
 	anchors   *prometheus.CounterVec
-	lacks     *prometheus.CounterVec
 	hooks     *prometheus.CounterVec
 	hookTime  *prometheus.SummaryVec
+	lacks     *prometheus.CounterVec
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -73,9 +73,9 @@ func NewMetrics() *Metrics {
 		approvals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_approvals_decided_total", Help: "Approvals that were decided, by outcome. increase(…[1d]) gives approvals per day."}, []string{"outcome"}),
 	}
 	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
-	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_hook_requests_total", Help: "Webhooks that came in, by preset of their source and outcome; bad_signature and outside_window are refused."}, []string{"preset", "outcome"})
 	m.hookTime = prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: "paraph_hook_request_seconds", Help: "Time until a webhook that came in was answered, by preset of its source.", Objectives: quantiles, MaxAge: 10 * time.Minute}, []string{"preset"})
+	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
 	m.registry.MustRegister(m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -111,14 +111,14 @@ func (m *Metrics) ApprovalDecided(outcome string) { m.approvals.WithLabelValues(
 // AnchorFailed counts a time stamp that an authority did not give.
 func (m *Metrics) AnchorFailed(reason string) { m.anchors.WithLabelValues(reason).Inc() }
 
-// ProtectionLacks counts an attempt to protect a signature that lacked something.
-func (m *Metrics) ProtectionLacks(code string) { m.lacks.WithLabelValues(code).Inc() }
-
 // ObserveHook notes one webhook that came in; both labels have few values.
 func (m *Metrics) ObserveHook(preset, outcome string, d time.Duration) {
 	m.hooks.WithLabelValues(preset, outcome).Inc()
 	m.hookTime.WithLabelValues(preset).Observe(d.Seconds())
 }
+
+// ProtectionLacks counts an attempt to protect a signature that lacked something.
+func (m *Metrics) ProtectionLacks(code string) { m.lacks.WithLabelValues(code).Inc() }
 
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
@@ -222,8 +222,8 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLag, float64(n), name)
 	}
 	g.witnesses(state, gauge)
-	state.Protected.collect(gauge, g.now())
 	gauge(descQuarant, float64(state.Quarantine))
+	state.Protected.collect(gauge, g.now())
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}
