@@ -17,6 +17,7 @@ type Kind string
 // The kinds of actor.
 const (
 	Client    Kind = "client"    // an OAuth client with an access token
+	Person    Kind = "user"      // a person, by a client with an access token
 	Recipient Kind = "recipient" // a person who followed a signing link
 	System    Kind = "system"    // a worker of Paraph itself
 )
@@ -25,11 +26,18 @@ const (
 type Actor struct {
 	Kind      Kind
 	Org       string
-	ID        string   // client id, recipient id, or the worker's name
+	ID        string   // client id, user id, recipient id, or the worker's name
 	Principal string   // e-mail address or name of whom it speaks for
 	Scopes    []Scope  // what the credential allows
 	Units     []string // business units it is confined to; nil: all of the organisation
 	Source    Source
+
+	// Client is the OAuth client whose token it is: the actor itself, or the program
+	// that a person uses. Delegation is what that person allowed it by.
+	Client, Delegation string
+	// OnBehalfOf is the principal in whose name a client acts that exchanged
+	// somebody's token for its own (RFC 8693); "" where it acts for itself.
+	OnBehalfOf string
 }
 
 // Source is where a request came from. The socket's peer and the header of a
@@ -162,7 +170,7 @@ func Can(a Actor, do Action, on Resource) Decision {
 		return Decision{Allow: true, Rule: "system"}
 	}
 	r, known := rules[do]
-	if a.Kind != Client || !known {
+	if a.Kind != Client && a.Kind != Person || !known {
 		return Decision{Rule: "no rule"}
 	}
 	if !a.HasAny(r.scopes...) {
@@ -222,19 +230,6 @@ func (a Actor) HasAny(scopes ...Scope) bool {
 
 // InUnit tells whether the actor may act in the business unit.
 func (a Actor) InUnit(unit string) bool { return a.Units == nil || slices.Contains(a.Units, unit) }
-
-// OAuthClient is a program, or a person's program, that may ask for tokens.
-type OAuthClient struct {
-	ID         string // cli_…
-	Org        string
-	Name       string
-	Principal  string // whom it speaks for
-	Scopes     []Scope
-	Units      []string // nil: all
-	SecretHash []byte   // SHA-256 of 256 random bits
-	CreatedAt  time.Time
-	RevokedAt  time.Time // zero: in force
-}
 
 // Organisation is a tenant.
 type Organisation struct {

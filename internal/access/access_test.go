@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// oracle is the rule in words: same organisation; system may all; a client
-// needs one of the action's scopes; then unit, or a part in the document where
+// oracle is the rule in words: same organisation; system may all; a client or a
+// person needs one of the action's scopes; then unit, or a part in the document where
 // the action knows parts.
 func oracle(a Actor, do Action, on Resource) bool {
 	if a.Org != on.Org || a.Org == "" {
@@ -16,7 +16,7 @@ func oracle(a Actor, do Action, on Resource) bool {
 		return true
 	}
 	r, ok := rules[do]
-	if a.Kind != Client || !ok {
+	if a.Kind != Client && a.Kind != Person || !ok {
 		return false
 	}
 	scoped := false
@@ -32,7 +32,7 @@ func oracle(a Actor, do Action, on Resource) bool {
 func TestExhaustive(t *testing.T) {
 	t.Parallel()
 	n, allowed := 0, 0
-	for _, kind := range []Kind{Client, Recipient, System} {
+	for _, kind := range []Kind{Client, Person, Recipient, System} {
 		for _, do := range append(Actions(), "unknown.action", SignAsRecipient) {
 			for scope := range Scopes() {
 				for _, units := range [][]string{nil, {}, {"a"}, {"b", "a"}} {

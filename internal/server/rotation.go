@@ -215,6 +215,8 @@ func (m MasterKey) Needed() string {
 		return ""
 	case m.Until.Equal(service.UntilCaptured):
 		return "until captures that are running have ended"
+	case m.Until.Equal(service.UntilResealed):
+		return "until a running server has sealed the keys of tokens anew"
 	}
 	return "until " + m.Until.Format(time.RFC3339)
 }

@@ -27,7 +27,8 @@ type rotationReader interface {
 	MasterUse(ctx context.Context) (map[string]int, error)
 	// SealedUntil tells until when a value may be needed that begins with the
 	// prefix, as those do that one key of the box has sealed; zero where there is
-	// none, UntilCaptured where a capture that is running has kept some.
+	// none, UntilCaptured where a capture that is running has kept some, UntilResealed
+	// where a key of tokens waits to be sealed anew.
 	SealedUntil(ctx context.Context, prefix []byte) (time.Time, error)
 }
 
@@ -46,8 +47,12 @@ type rotationWriter interface {
 	DestroyKey(ctx context.Context, id string) error
 }
 
-// UntilCaptured stands for the end of a capture, which nobody knows.
-var UntilCaptured = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// UntilCaptured stands for the end of a capture, UntilResealed for the moment in
+// which a running server has sealed a key anew: nobody knows them.
+var (
+	UntilCaptured = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	UntilResealed = time.Date(9998, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // Settings about the master key.
 const (

@@ -37,12 +37,12 @@ func (t *Tx) InsertOrganisation(ctx context.Context, o access.Organisation) erro
 }
 
 var (
-	clientColumns = []string{"id", "org", "name", "principal", "scopes", "units", "secret_hash", "created_at", "revoked_at"}
+	clientColumns = []string{"id", "org", "name", "principal", "scopes", "units", "secret_hash", "created_at", "revoked_at", "profile"}
 	selectClient  = selectFrom("client", "c", clientColumns)
 )
 
 func scanClient(s scanner) (c access.OAuthClient, err error) {
-	err = s.Scan(&c.ID, &c.Org, &c.Name, &c.Principal, asJSON{&c.Scopes}, asJSON{&c.Units}, &c.SecretHash, stamp{&c.CreatedAt}, stamp{&c.RevokedAt})
+	err = s.Scan(&c.ID, &c.Org, &c.Name, &c.Principal, asJSON{&c.Scopes}, asJSON{&c.Units}, &c.SecretHash, stamp{&c.CreatedAt}, stamp{&c.RevokedAt}, asJSON{&c.Profile})
 	return
 }
 
@@ -59,7 +59,7 @@ func (r *Reader) Clients(ctx context.Context, org string) ([]access.OAuthClient,
 // InsertClient implements service.Tx. Fault Conflict "exists".
 func (t *Tx) InsertClient(ctx context.Context, c access.OAuthClient) error {
 	ok, err := change(ctx, t.c, 1, insertInto("client", clientColumns, 1, "ON CONFLICT DO NOTHING"),
-		c.ID, c.Org, c.Name, c.Principal, encode(c.Scopes), encode(c.Units), c.SecretHash, c.CreatedAt, c.RevokedAt)
+		c.ID, c.Org, c.Name, c.Principal, encode(c.Scopes), encode(c.Units), c.SecretHash, c.CreatedAt, c.RevokedAt, encode(c.Profile))
 	if err == nil && !ok {
 		return taken("a client of this id")
 	}

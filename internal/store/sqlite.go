@@ -26,6 +26,7 @@ type sqliteEngine struct {
 	// deciding are the places for commands that decide at once. One core is left to
 	// the writer, for whom all of them wait in the end.
 	deciding chan struct{}
+	used     *memory
 }
 
 // sqliteURL opens the file with our settings; the driver sets busy_timeout
@@ -72,7 +73,7 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	readers.SetMaxOpenConns(n)
 	readers.SetMaxIdleConns(n)
 	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers),
-		deciding: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+		deciding: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)), used: newMemory(o.Clock)}
 	e.writer = newWriter(e, o, h)
 	return e, nil
 }
