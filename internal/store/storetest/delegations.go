@@ -108,13 +108,14 @@ func delegations(t *testing.T, s service.Store) {
 func purged(t *testing.T, s service.Store, by time.Time, ask func(context.Context, service.Reader) error) {
 	t.Helper()
 	read(t, s, ask)
-	write(t, s, func(ctx context.Context, tx service.Tx) error {
-		n, err := tx.PurgeTokens(ctx, by, by)
-		if n < 1 {
-			t.Errorf("%d rows purged", n)
-		}
+	var n int64
+	write(t, s, func(ctx context.Context, tx service.Tx) (err error) {
+		n, err = tx.PurgeTokens(ctx, by, by)
 		return err
 	})
+	if n < 1 {
+		t.Errorf("%d rows purged", n)
+	}
 	gone(t, "what was purged", s.Read(t.Context(), ask))
 }
 
@@ -285,28 +286,9 @@ func tokenKeys(t *testing.T, s service.Store) {
 	})
 }
 
-// clientProfile: how a client proves itself is kept as it was given.
-func clientProfile(t *testing.T, s service.Store) {
-	full := access.OAuthClient{ID: newID("cli"), Org: org, Name: "full", Principal: "p", Scopes: []access.Scope{access.Admin}, CreatedAt: at(1), Profile: access.Profile{
-		Auth: access.AuthKey, Grants: []access.GrantType{access.GrantCode, access.GrantRefresh}, RedirectURIs: []string{"https://app.example/done?a=\"b\""},
-		Keys: []byte(`{"keys":[{"kty":"OKP"}]}`), Subject: access.CertificateSubject{DNS: "erp.example"}, DPoP: true, Certificate: true, Pushed: true,
-		Resources: []string{"https://a.example"}, Serves: []string{"https://b.example"},
-	}}
-	plain := access.OAuthClient{ID: newID("cli"), Org: org, Name: "plain", Principal: "p", Scopes: []access.Scope{access.Admin}, SecretHash: []byte{1}, CreatedAt: at(1)}
-	write(t, s, func(ctx context.Context, tx service.Tx) error {
-		if err := tx.InsertClient(ctx, full); err != nil {
-			return err
-		}
-		return tx.InsertClient(ctx, plain)
-	})
-	read(t, s, func(ctx context.Context, tx service.Reader) error {
-		for _, want := range []access.OAuthClient{full, plain} {
-			got, err := tx.Client(ctx, want.ID)
-			if err != nil {
-				return err
-			}
-			same(t, want.Name, got, want)
-		}
-		return nil
-	})
+// fullProfile has every member set.
+var fullProfile = access.Profile{
+	Auth: access.AuthKey, Grants: []access.GrantType{access.GrantCode, access.GrantRefresh}, RedirectURIs: []string{"https://app.example/done?a=\"b\""},
+	Keys: []byte(`{"keys":[{"kty":"OKP"}]}`), Subject: access.CertificateSubject{DNS: "erp.example"}, DPoP: true, Certificate: true, Pushed: true,
+	Resources: []string{"https://a.example"}, Serves: []string{"https://b.example"},
 }
