@@ -54,6 +54,15 @@ const (
 	ClientCreated     Kind = "client.created"
 	ClientRevoked     Kind = "client.revoked"
 
+	DelegationGranted Kind = "delegation.granted"
+	DelegationRevoked Kind = "delegation.revoked"
+	// DelegationReused: somebody besides the client has a copy of what it was given.
+	DelegationReused Kind = "delegation.reuse_detected"
+	TokenExchanged   Kind = "token.exchanged"
+	TokenRevoked     Kind = "token.revoked"
+	TokenKeyAdded    Kind = "token_key.added"
+	TokenKeyChanged  Kind = "token_key.changed"
+
 	LogRestored Kind = "log.restored"
 
 	KeyMasterRotated Kind = "key.master_rotated"
@@ -118,6 +127,14 @@ var Kinds = []KindInfo{
 	{UnitChanged, true, "A business unit's title or weight was changed."},
 	{ClientCreated, false, "An API client was made."},
 	{ClientRevoked, false, "An API client lost its access."},
+
+	{DelegationGranted, true, "A person let a client act in their name."},
+	{DelegationRevoked, true, "A client may no longer act in a person's name."},
+	{DelegationReused, true, "A code or refresh token came back that was used before: everything that came of it was revoked."},
+	{TokenExchanged, true, "A client exchanged somebody's token to act in their name."},
+	{TokenRevoked, false, "A client gave back an access token."},
+	{TokenKeyAdded, false, "A key that signs access tokens was made."},
+	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

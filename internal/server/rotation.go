@@ -39,7 +39,7 @@ func (s *Server) keepKeys(ctx context.Context) error {
 			s.log.Warn("wrapping keys anew failed; it is tried again", "error", err)
 		}
 		if done != (Rewrapped{}) {
-			s.log.Info("keys were wrapped anew", "units", done.Units, "documents", done.Documents, "destroyed", done.Destroyed)
+			s.log.Info("keys were wrapped anew", "units", done.Units, "documents", done.Documents, "delegations", done.Delegations, "destroyed", done.Destroyed)
 		}
 	}
 }
@@ -60,9 +60,10 @@ type rotation struct {
 
 // Rewrapped counts what was done.
 type Rewrapped struct {
-	Units     int `json:"unit_keys"`
-	Documents int `json:"document_keys"`
-	Destroyed int `json:"destroyed"`
+	Units       int `json:"unit_keys"`
+	Documents   int `json:"document_keys"`
+	Delegations int `json:"delegations"`
+	Destroyed   int `json:"destroyed"`
 }
 
 // pass follows what changed; with act it also does what is left to do.
@@ -99,6 +100,9 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 		}
 	}
 	if done.Units, err = r.vault.RewrapUnits(ctx, inForce); err != nil {
+		return done, err
+	}
+	if done.Delegations, err = r.service.ResealDelegations(ctx); err != nil {
 		return done, err
 	}
 	for _, k := range superseded {

@@ -15,9 +15,9 @@ type delegationReader interface {
 	// Delegation finds a delegation by id alone, since a refresh token names no organisation.
 	Delegation(ctx context.Context, id string) (delegation.Delegation, error)
 	Delegations(ctx context.Context, f DelegationFilter) ([]delegation.Delegation, error) // by id, newest first
-	// DelegationsNotSealedBy gives delegations in force whose key does not begin with
-	// the prefix, by id.
-	DelegationsNotSealedBy(ctx context.Context, prefix []byte, limit int) ([]delegation.Delegation, error)
+	// DelegationsNotSealedBy gives delegations behind an id whose key does not begin
+	// with the prefix, by id.
+	DelegationsNotSealedBy(ctx context.Context, prefix []byte, after string, limit int) ([]delegation.Delegation, error)
 	// AuthorizationCode, Device, DeviceOf and PushedRequest find what they are named
 	// after by its hash alone.
 	AuthorizationCode(ctx context.Context, hash []byte) (delegation.Code, error)

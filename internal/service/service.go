@@ -58,6 +58,8 @@ type Content interface {
 type Box interface {
 	Seal(plaintext, context []byte) ([]byte, error)
 	Open(ciphertext, context []byte) ([]byte, error)
+	// Prefix is how every value begins that is sealed now.
+	Prefix() []byte
 }
 
 // Meter receives what the metrics count. Implemented by internal/telemetry.
@@ -77,6 +79,8 @@ type Limits struct {
 	ReminderInterval time.Duration // between reminders to a recipient; 0: none
 	MaxReminders     int
 	IdempotencyTTL   time.Duration
+	DelegationTTL    time.Duration // how long a person's delegation lasts at most
+	DelegationIdle   time.Duration // and how long when it is not used
 }
 
 // DefaultLimits are the limits where nothing is configured.
@@ -86,6 +90,8 @@ var DefaultLimits = Limits{
 	ReminderInterval: 3 * 24 * time.Hour,
 	MaxReminders:     5,
 	IdempotencyTTL:   7 * 24 * time.Hour,
+	DelegationTTL:    90 * 24 * time.Hour,
+	DelegationIdle:   14 * 24 * time.Hour,
 }
 
 // Config is what a Service is made of.

@@ -39,8 +39,8 @@ func (r *Reader) Delegations(ctx context.Context, f service.DelegationFilter) ([
 }
 
 // DelegationsNotSealedBy implements service.Reader.
-func (r *Reader) DelegationsNotSealedBy(ctx context.Context, prefix []byte, limit int) ([]delegation.Delegation, error) {
-	return list(ctx, r.c, scanDelegation, selectDelegation+"WHERE d.sealed IS NOT NULL AND substr(d.sealed, 1, ?) <> ? ORDER BY d.id LIMIT ?", len(prefix), prefix, limit)
+func (r *Reader) DelegationsNotSealedBy(ctx context.Context, prefix []byte, after string, limit int) ([]delegation.Delegation, error) {
+	return list(ctx, r.c, scanDelegation, selectDelegation+"WHERE d.sealed IS NOT NULL AND substr(d.sealed, 1, ?) <> ? AND d.id > ? ORDER BY d.id LIMIT ?", len(prefix), prefix, after, limit)
 }
 
 // InsertDelegation implements service.Tx.

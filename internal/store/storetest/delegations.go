@@ -88,11 +88,18 @@ func delegations(t *testing.T, s service.Store) {
 			same(t, name, got, c.want)
 		}
 		for prefix, want := range map[string]int{"\x01\x01k": 0, "\x01\x01z": 2} { // those of both organisations that have a key
-			got, err := tx.DelegationsNotSealedBy(ctx, []byte(prefix), 10)
+			got, err := tx.DelegationsNotSealedBy(ctx, []byte(prefix), "", 10)
 			if err != nil {
 				return err
 			}
 			same(t, "not sealed by "+prefix, len(got), want)
+			if want > 0 {
+				got, err = tx.DelegationsNotSealedBy(ctx, []byte(prefix), got[0].ID, 1)
+				same(t, "the rest", len(got), 1)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		until, err := tx.SealedUntil(ctx, []byte("\x01\x01k"))
 		same(t, "sealed until", until, at(90))
