@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"slices"
@@ -207,6 +208,11 @@ func (s *Service) Refresh(ctx context.Context, call Call, text, clientID string,
 			return b, c.revoke(ctx, &b.Delegation, journal.DelegationReused, delegation.ReasonReuse)
 		case delegation.Rotate:
 			b.Delegation.Rotated(c.Now(), s.Limits.DelegationIdle)
+			if !bytes.HasPrefix(d.Key, s.Box.Prefix()) { // another master key is in force
+				if b.Delegation.Key, err = s.Box.Seal(key[:], refreshContext(d.ID)); err != nil {
+					return b, err
+				}
+			}
 			if err := c.UpdateDelegation(ctx, &b.Delegation); err != nil {
 				return b, err
 			}

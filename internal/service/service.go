@@ -118,10 +118,11 @@ type Config struct {
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
-// holds no state of its own beside a cache of compiled schemas.
+// holds no state of its own beside a cache of compiled schemas and what it has looked through.
 type Service struct {
 	Config
-	schemas schemaCache
+	schemas  schemaCache
+	resealed resealed
 }
 
 // New makes a Service.

@@ -1,10 +1,13 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
 
@@ -25,6 +28,9 @@ type TokenKeyChange struct {
 	Drop   []string
 }
 
+// Empty tells whether nothing is to change.
+func (t *TokenKeyChange) Empty() bool { return len(t.Add)+len(t.Change)+len(t.Reseal)+len(t.Drop) == 0 }
+
 // KeepTokenKeys lets decide say what is to change about the keys that sign tokens,
 // and carries it out. Of several processes one does so at a time, and the next one
 // sees what it did.
@@ -38,7 +44,7 @@ func (s *Service) KeepTokenKeys(ctx context.Context, decide func(now time.Time, 
 			return err
 		}
 		do, err := decide(tx.Now(), there)
-		if err != nil || len(do.Add)+len(do.Change)+len(do.Reseal)+len(do.Drop) == 0 {
+		if err != nil || do.Empty() {
 			return err
 		}
 		tx.Notify(TopicRevoked)
@@ -86,37 +92,69 @@ func changeTokenKeys(ctx context.Context, tx Tx, do TokenKeyChange) error {
 // resealBatch is how many delegations are sealed anew in one transaction.
 const resealBatch = 200
 
+// resealEvery is how often everything is looked through although no other key came
+// into force: another process may have sealed by the old one a moment longer.
+const resealEvery = 10 * time.Minute
+
+// resealed remembers by which key everything was found sealed, and when.
+type resealed struct {
+	mu     sync.Mutex
+	prefix []byte
+	at     time.Time
+}
+
 // ResealDelegations seals the keys of refresh tokens anew that another key than the
 // box's present one has sealed, and counts them. The box must hold the key in force.
 // What it cannot open is left as it is: another process may.
 func (s *Service) ResealDelegations(ctx context.Context) (n int, err error) {
+	prefix, now := s.Box.Prefix(), s.Clock.Now()
+	s.resealed.mu.Lock()
+	defer s.resealed.mu.Unlock()
+	if bytes.Equal(s.resealed.prefix, prefix) && now.Sub(s.resealed.at).Abs() < resealEvery {
+		return 0, nil
+	}
 	for after := ""; ; {
 		var old []delegation.Delegation
-		done := 0
-		err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
-			done = 0
-			if old, err = tx.DelegationsNotSealedBy(ctx, s.Box.Prefix(), after, resealBatch); err != nil {
-				return err
-			}
-			for i := range old {
-				d := &old[i]
-				key, ok := s.refreshKey(d)
-				if !ok {
-					continue
-				}
-				if d.Key, err = s.Box.Seal(key[:], refreshContext(d.ID)); err != nil {
-					return err
-				}
-				if err := tx.UpdateDelegation(ctx, d); err != nil {
-					return err
-				}
-				done++
-			}
-			return nil
+		err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+			old, err = tx.DelegationsNotSealedBy(ctx, prefix, after, resealBatch)
+			return err
 		})
-		if n += done; err != nil || len(old) < resealBatch {
+		if err != nil {
+			return n, err
+		}
+		if len(old) == 0 {
+			s.resealed.prefix, s.resealed.at = prefix, now
+			return n, nil
+		}
+		done := 0
+		err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
+			done, err = s.resealAll(ctx, tx, old)
+			return err
+		})
+		if n += done; err != nil {
 			return n, err
 		}
 		after = old[len(old)-1].ID
 	}
+}
+
+func (s *Service) resealAll(ctx context.Context, tx Tx, old []delegation.Delegation) (n int, err error) {
+	for i := range old {
+		d, err := tx.Delegation(ctx, old[i].ID)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return n, err
+		}
+		key, ok := s.refreshKey(&d)
+		if !ok {
+			continue
+		}
+		if d.Key, err = s.Box.Seal(key[:], refreshContext(d.ID)); err != nil {
+			return n, err
+		}
+		if err := tx.UpdateDelegation(ctx, &d); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
