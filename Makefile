@@ -33,9 +33,9 @@ test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a fai
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m ./... | $(GO) run ./scripts/testcount
 
-soak: ## kill the server 500 times on each store, at every failpoint and at random moments, and count what is lost (ARGS="-kills 100 -seed 7")
+soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 $(ARGS) | grep -vE '^=== '
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
 judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
 	@scripts/setup judges
@@ -48,7 +48,7 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
 
-bench-scale: ## measure start, memory and uploads; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
+bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)
 	@$(if $(ARGS),true,$(GO) run ./bench/scale idle && $(GO) run ./bench/scale upload)
 

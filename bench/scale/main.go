@@ -6,6 +6,7 @@
 //	go run ./bench/scale start -data DIR                # time from exec to ready
 //	go run ./bench/scale idle                           # memory of all processes, 60 s after one document
 //	go run ./bench/scale upload                         # 1 GB, beside hashing and encrypting alone
+//	go run ./bench/scale audit -data DIR                # entries a second of `paraph audit verify`
 //
 // It prints figures and never fails because of one.
 package main
@@ -31,12 +32,12 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say what: load, start, idle or upload")
+		return fmt.Errorf("say what: load, start, idle, upload or audit")
 	}
 	fs := flag.NewFlagSet(args[0], flag.ExitOnError)
 	var l loadOptions
 	var o storeOptions
-	measure := map[string]func(context.Context, storeOptions, io.Writer) error{"start": starts, "idle": idle, "upload": uploads}[args[0]]
+	measure := map[string]func(context.Context, storeOptions, io.Writer) error{"start": starts, "idle": idle, "upload": uploads, "audit": audits}[args[0]]
 	switch {
 	case args[0] == "load":
 		fs.IntVar(&l.documents, "documents", 1_000_000, "documents")

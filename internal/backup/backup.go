@@ -182,6 +182,30 @@ func Newest(dir string) (*Manifest, error) {
 	return nil, fault.New(fault.NotFound, "no_backup", "There is no whole backup in %s.", dir)
 }
 
+// brokenAfter is the age from which a folder without a manifest counts as what a
+// backup has left that was broken off, rather than one that is being taken.
+const brokenAfter = 24 * time.Hour
+
+// sweep removes what backups have left that were broken off, and names it.
+func sweep(dir string, now time.Time) (swept []string, err error) {
+	all, err := os.ReadDir(filepath.Join(dir, databaseDir))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		begun, perr := time.Parse(nameForm, e.Name())
+		_, serr := os.Stat(filepath.Join(dir, databaseDir, e.Name(), manifestName))
+		if perr != nil || !os.IsNotExist(serr) || now.Sub(begun) < brokenAfter {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, databaseDir, e.Name())); err != nil {
+			return swept, err
+		}
+		swept = append(swept, e.Name())
+	}
+	return swept, nil
+}
+
 // Open reads the manifest of the backup of that name in dir and checks every
 // file of it. An fs error where there is none; fault Internal "backup_damaged".
 func Open(dir, name string) (*Manifest, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/durable"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
@@ -150,6 +151,9 @@ func Load(ctx context.Context, to Target, dir string, m *Manifest, part string, 
 		say(f.Table)
 		if err := l.file(ctx, f); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Table, err)
+		}
+		if err := failpoint.Hit(failpoint.RestoreTable); err != nil {
+			return nil, err
 		}
 	}
 	err := to.Store.Write(ctx, func(ctx context.Context, tx service.Tx) (err error) {
@@ -442,6 +446,9 @@ func (l *loader) files(ctx context.Context, dir string, say func(string)) error 
 			return fmt.Errorf("file %s: %w", id, err)
 		}
 		l.out.Blobs++
+		if err := failpoint.Hit(failpoint.RestoreFile); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -468,6 +475,9 @@ func (l *loader) tree(ctx context.Context) error {
 			stored[h.Pos] = h.Hash
 		}
 		err = l.Store.Write(ctx, func(ctx context.Context, tx service.Tx) error { return tx.(*store.Tx).StoreHashes(ctx, stored) })
+		if err == nil {
+			err = failpoint.Hit(failpoint.RestoreTree)
+		}
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/durable"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store"
@@ -42,7 +43,8 @@ type Report struct {
 	Manifest
 	Copied       int64         `json:"blobs_copied"`
 	CopiedBytes  int64         `json:"blobs_copied_bytes"`
-	Dropped      int64         `json:"blobs_dropped"` // of documents disposed of
+	Dropped      int64         `json:"blobs_dropped"`   // of documents disposed of
+	Swept        []string      `json:"swept,omitempty"` // what backups that were broken off have left
 	DocumentKeys int64         `json:"document_keys"`
 	KeyFiles     []string      `json:"key_files"`
 	KeysPart     string        `json:"keys_part"`
@@ -76,7 +78,13 @@ func Take(ctx context.Context, s Source, w Where, now time.Time, say func(string
 	if err := r.keys(ctx, s, w.KeyFiles); err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit(failpoint.BackupManifest); err != nil {
+		return nil, err
+	}
 	if err := r.keep(w.To); err != nil {
+		return nil, err
+	}
+	if r.Swept, err = sweep(w.To, now); err != nil {
 		return nil, err
 	}
 	r.Took = time.Since(now)
@@ -169,7 +177,7 @@ func (r *Report) table(folder string, t *store.Table, each func(func(store.Row) 
 		return err
 	}
 	r.Tables = append(r.Tables, f)
-	return nil
+	return failpoint.Hit(failpoint.BackupTable)
 }
 
 // sealer seals the personal part of rows. Rows of one document often come
@@ -249,6 +257,9 @@ func (r *Report) blobs(ctx context.Context, s Source, to string, named []string,
 		}
 		if n > 0 {
 			r.Copied, r.CopiedBytes = r.Copied+1, r.CopiedBytes+n
+		}
+		if err := failpoint.Hit(failpoint.BackupFile); err != nil {
+			return err
 		}
 	}
 	return s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
@@ -364,6 +375,9 @@ func (r *Report) keys(ctx context.Context, s Source, files bool) error {
 		return err
 	}
 	if _, err := w.end(); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.BackupKeys); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, r.KeysPart); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -191,6 +193,13 @@ func unopened(err error) error {
 		return because(err, ErrDamaged)
 	}
 	return Away(err)
+}
+
+// Opened names the keys of units that are kept in memory.
+func (k *KeyRing) Opened() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Sorted(maps.Keys(k.opened))
 }
 
 // Forget drops what is kept in memory of a key, or of all keys with "": after a

@@ -42,13 +42,17 @@ func (k *KeyRing) moved(ctx context.Context, row KeyRow, to Scope) (KeyRow, erro
 // DocumentRewrapped gives a document's key wrapped by the present key of the
 // place that its unit's key, which is out of force, once served.
 func (k *KeyRing) DocumentRewrapped(ctx context.Context, row DocumentKeyRow, old KeyRow) (DocumentKeyRow, error) {
-	from, err := k.ByID(ctx, old.ID)
-	if err != nil {
-		return row, err
-	}
 	scope := old.Scope
 	scope.Class, _, _ = strings.Cut(scope.Class, supersededMark)
 	k.Supersede(old.ID)
+	return k.rewrapped(ctx, row, scope)
+}
+
+func (k *KeyRing) rewrapped(ctx context.Context, row DocumentKeyRow, scope Scope) (DocumentKeyRow, error) {
+	from, err := k.ByID(ctx, row.KeyID)
+	if err != nil {
+		return row, err
+	}
 	to, err := k.For(ctx, scope)
 	if err != nil {
 		return row, err
@@ -63,6 +67,13 @@ func (k *KeyRing) DocumentRewrapped(ctx context.Context, row DocumentKeyRow, old
 		return row, Away(err)
 	}
 	return row, nil
+}
+
+// DocumentRekeyed gives the key of a document that stands nowhere yet wrapped by
+// the key of the scope that is in force.
+func (k *KeyRing) DocumentRekeyed(ctx context.Context, row DocumentKeyRow, scope Scope) (DocumentKeyRow, error) {
+	k.Supersede(row.KeyID)
+	return k.rewrapped(ctx, row, scope)
 }
 
 // Supersede makes the ring wrap nothing more by a key that is out of force; it

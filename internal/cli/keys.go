@@ -3,18 +3,20 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/server"
 )
 
-// runKeys shows and rotates the master keys of an installation.
+// runKeys shows and rotates the keys of an installation.
 func runKeys(ctx context.Context, env *Env, args []string) int {
 	if len(args) == 0 {
 		args = []string{""}
 	}
 	fs := flags(env, "keys")
 	asJSON := fs.Bool("json", false, "Write JSON.")
+	org := fs.String("organisation-id", "", "For rotate-unit: whose unit; default: the first organisation.")
 	verb := args[0]
 	l, code, done := settings(env, fs, args[1:])
 	if done {
@@ -47,6 +49,15 @@ func runKeys(ctx context.Context, env *Env, args []string) int {
 			return show(r, "%s is the master key from now on; the running server wraps the keys by it\n`paraph keys list` shows how far it is\n", r.To)
 		}
 		return show(r, "%s is the master key from now on; %d keys of units were wrapped by it\n", r.To, r.Done.Units)
+	case verb == "rotate-unit" && fs.NArg() == 1:
+		r, err := server.RotateUnit(ctx, c, *org, fs.Arg(0))
+		if err != nil {
+			return fail(env, err)
+		}
+		if r.Running {
+			return show(r, "the running server gives %s another key within seconds, by an operation of kind rotate_key\n", fs.Arg(0))
+		}
+		return show(r, "%s has another key; workers wrap its documents' keys by it: %s\n", fs.Arg(0), strings.Join(r.Done.Operations, ", "))
 	case verb == "retire" && fs.NArg() == 1:
 		if err := server.RetireKey(ctx, c, fs.Arg(0)); err != nil {
 			return fail(env, err)

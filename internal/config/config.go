@@ -82,6 +82,7 @@ type Config struct {
 	RateBurst       int           `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
 	Workers         int           `name:"workers" doc:"Child processes, and pages read at once; 0: one per core."`
 	MemoryBudget    int64         `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
+	PagesPerTurn    int           `name:"pages-per-turn" doc:"Pages of a document that are read before others that wait get its place; longer documents are divided among the worker processes. 0: 64."`
 	QueueAgeWarning time.Duration `name:"queue-age-warning" doc:"Work that has waited longer is told in the log, with the reason; 0: never."`
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,6 +87,7 @@ func mainJob(t *testing.T, s *stack, file []byte) {
 	checkProofs(t, s, all, string(vkey))
 	checkSealed(t, s, id, ca)
 	checkPackage(t, s, id, ca, vkey)
+	checkFound(t, s, id)
 	checkAudit(t, s)
 	checkMetrics(t, s)
 }
@@ -188,6 +190,30 @@ func paraph(args ...string) (int, string) {
 	var out bytes.Buffer
 	code := cli.Run(args, strings.NewReader(""), &out, &out, func(string) string { return "" })
 	return code, out.String()
+}
+
+// checkFound looks for the document by its text, now that it is sealed: in all
+// documents, and on its own pages.
+func checkFound(t *testing.T, s *stack, id string) {
+	t.Helper()
+	var page struct{ Words []struct{ Text string } }
+	s.get("/v1/documents/" + id + "/pages/1").want(200).into(&page)
+	word := ""
+	for _, w := range page.Words {
+		if len(w.Text) > len(word) {
+			word = w.Text
+		}
+	}
+	for _, path := range []string{"/v1/search", "/v1/documents/" + id + "/search"} {
+		var hits list[struct {
+			DocumentID string `json:"document_id"`
+			Page       int
+		}]
+		s.get(path + "?q=" + url.QueryEscape(word)).want(200).into(&hits)
+		if len(hits.Items) == 0 || hits.Items[0].DocumentID != id || hits.Items[0].Page != 1 {
+			t.Errorf("%s finds %q in %+v", path, word, hits.Items)
+		}
+	}
 }
 
 func checkAudit(t *testing.T, s *stack) {

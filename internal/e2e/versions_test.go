@@ -5,11 +5,13 @@ package e2e
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/store/pgtest"
 	"github.com/paraph/paraph/internal/testneed"
@@ -19,18 +21,21 @@ import (
 // database: the last one that was released, or the first one that can.
 const previous = "a1de2c920e0f"
 
-// previousProgram builds it from the history.
-func previousProgram(t *testing.T) string {
+// beforeBacklog is the last commit whose program put operations into the job queue.
+const beforeBacklog = "5bb0bf0"
+
+// programAt builds the program of a commit from the history.
+func programAt(t *testing.T, commit string) string {
 	t.Helper()
 	git := testneed.Command(t, "git")
 	root := testneed.Root(t)
-	if err := exec.Command(git, "-C", root, "cat-file", "-e", previous+"^{commit}").Run(); err != nil {
-		t.Skipf("the history here does not reach back to %s", previous)
+	if err := exec.Command(git, "-C", root, "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
+		t.Skipf("the history here does not reach back to %s", commit)
 	}
 	dir := t.TempDir()
 	out := filepath.Join(dir, "paraph")
 	const build = `git -C "$0" archive "$1" | tar -x -C "$2" && cd "$2" && go build -buildvcs=false -o paraph ./cmd/paraph`
-	if said, err := exec.Command("/bin/sh", "-c", build, root, previous, dir).CombinedOutput(); err != nil {
+	if said, err := exec.Command("/bin/sh", "-c", build, root, commit, dir).CombinedOutput(); err != nil {
 		t.Fatalf("the program before does not build: %v\n%s", err, said)
 	}
 	return out
@@ -46,7 +51,7 @@ func TestTwoVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, previousProgram(t), pgtest.Database(t))
+	h := newHouse(t, programAt(t, previous), pgtest.Database(t))
 	before := h.start("api,sequencer,dispatch,work")
 	first := login(t, &http.Client{}, before.said.Address, before.said.ID, before.said.Secret)
 	oldDocument := first.reads("Before the upgrade")
@@ -93,4 +98,69 @@ func (c *caller) reads(text string) string {
 	c.send(http.MethodPost, "/v1/documents", bytes.NewReader(textPDF(text)), "Content-Type", "application/pdf").want(http.StatusAccepted).into(&up)
 	c.until(up.Document.ID, "document.captured")
 	return up.Document.ID
+}
+
+// TestUpgradeFromBeforeTheBacklog: the program before the backlog is killed while
+// some of its operations are at work and others wait in its job queue. This one
+// takes them all over, and each takes effect once.
+func TestUpgradeFromBeforeTheBacklog(t *testing.T) {
+	t.Parallel()
+	testneed.Command(t, "go")
+	old := programAt(t, beforeBacklog)
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			gate := filepath.Join(dir, "gate")
+			fakeOCR(t, dir, gate, 0)
+			if err := os.WriteFile(gate, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := programtest.Options{Data: t.TempDir(), Database: database(t), Program: old, Args: []string{"--workers", "1"}, Env: []string{"PATH=" + dir + ":" + os.Getenv("PATH")}}
+			p := programtest.Serve(t, o)
+			c := login(t, &http.Client{}, p.URL, p.ID, p.Secret)
+			s := &stack{http: c.http, url: c.url, caller: c}
+			var all []uploaded
+			for range 4 {
+				var up uploaded
+				s.send(http.MethodPost, "/v1/documents", bytes.NewReader(scanPDF(1)), "Content-Type", "application/pdf").want(http.StatusAccepted).into(&up)
+				all = append(all, up)
+			}
+			for running := false; !running; { // one stands before the gate, the others behind it
+				var ops list[operation]
+				s.get("/v1/operations?state=running").want(200).into(&ops)
+				running = len(ops.Items) > 0
+			}
+			p.Kill()
+			if n := rows(t, o, "SELECT count(*) FROM river_job WHERE kind = 'operation' AND state <> 'completed'"); n != len(all) {
+				t.Fatalf("the old program has left %d operations in its job queue: this test would prove nothing", n)
+			}
+			if err := os.Remove(gate); err != nil {
+				t.Fatal(err)
+			}
+			o.Program = ""
+			if o.Database != "" {
+				pgtest.Exec(t, o.Database, "UPDATE lease SET until = 0")
+			}
+			now := programtest.Serve(t, o)
+			s.caller = login(t, &http.Client{}, now.URL, p.ID, p.Secret)
+			for _, up := range all {
+				s.until(up.Document.ID, "document.captured")
+				s.settled(up.Document.ID, "operation.succeeded")
+				if n := count(kinds(s.events(up.Document.ID))); n["document.captured"] != 1 || n["operation.succeeded"] != 1 || n["operation.failed"] != 0 {
+					t.Errorf("%s: %v", up.Document.ID, n)
+				}
+			}
+			now.Stop()
+			if n := rows(t, o, "SELECT (SELECT count(*) FROM river_job WHERE kind = 'operation' AND state <> 'completed') + (SELECT count(*) FROM backlog)"); n != 0 {
+				t.Errorf("%d operations are left in the job queue or the backlog", n)
+			}
+			conf := config.Default()
+			conf.DataDir, conf.Database = o.Data, config.Secret(o.Database)
+			report, err := server.Audit(t.Context(), &conf, "", nil)
+			if err != nil || !report.Sound || report.Waiting != 0 {
+				t.Errorf("the log: %+v %v", report, err)
+			}
+		})
+	}
 }

@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// Point names a place in the code. Every place is listed in All, so that a
-// harness can visit each of them.
+// Point names a place in the code. Every place is listed in All, Apart or Tools, so that
+// a harness can visit each of them.
 type Point string
 
 var (
@@ -100,7 +100,7 @@ func Arm(spec string) (disarm func(), err error) {
 func parse(part string) (Point, *rule, error) {
 	name, what, ok := strings.Cut(part, "=")
 	p := Point(name)
-	if !ok || !slices.Contains(All, p) {
+	if !ok || !slices.Contains(slices.Concat(All, Apart, Tools), p) {
 		return "", nil, fmt.Errorf("failpoint: %q names no point", part)
 	}
 	r := &rule{first: 1}

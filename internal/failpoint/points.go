@@ -44,11 +44,53 @@ const (
 	ArchiveRead     Point = "archive.read"     // it was read back and agrees, no row names it
 	ArchiveFinished Point = "archive.finished" // the rows are committed
 
+	DisposeRead      Point = "dispose.read"      // what is left of the document is known, nothing deleted
+	DisposeDeleted   Point = "dispose.deleted"   // one of its files is deleted
+	DisposeForgotten Point = "dispose.forgotten" // the queue's rows about it are deleted
+	DisposeScrubbed  Point = "dispose.scrubbed"  // the database's files hold nothing of it, the operation has not ended
+
+	RotateRewrapped Point = "rotate.rewrapped" // some keys of documents lie under the new key of the unit
+	RotateEmptied   Point = "rotate.emptied"   // nothing lies under the old one, it is there
+	RotateDestroyed Point = "rotate.destroyed" // it is destroyed, the operation has not ended
+
 	MailBefore Point = "mail.before" // a letter is written, not sent
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
 )
 
-// All lists every point.
+// The points that a process passes only beside others.
+const (
+	CaptureDivided Point = "capture.divided" // a long document's parts wait, and the document for them
+	CapturePart    Point = "capture.part"    // the pages of a part are read and kept, it has not ended
+)
+
+// Apart lists the points that a process passes only beside others.
+var Apart = []Point{CaptureDivided, CapturePart}
+
+// The points of the command line, which no server passes.
+const (
+	BackupTable    Point = "backup.table"    // the rows of one table are written and synced
+	BackupFile     Point = "backup.file"     // a file of a document is copied
+	BackupKeys     Point = "backup.keys"     // the keys part is written beside the one before it
+	BackupManifest Point = "backup.manifest" // everything is there but the manifest
+
+	RestoreClaimed Point = "restore.claimed" // the empty database is claimed, nothing loaded
+	RestoreTable   Point = "restore.table"   // one table is loaded
+	RestoreFile    Point = "restore.file"    // a file of a document is copied
+	RestoreTree    Point = "restore.tree"    // part of the tree is made
+	RestoreProven  Point = "restore.proven"  // it has proven itself, the claim stands
+
+	AcceptBefore Point = "accept.before" // a restored log is about to get its new name
+	AcceptNamed  Point = "accept.named"  // it has it, the high-water mark is the old one
+)
+
+// Tools lists the points of the command line.
+var Tools = []Point{
+	BackupTable, BackupFile, BackupKeys, BackupManifest,
+	RestoreClaimed, RestoreTable, RestoreFile, RestoreTree, RestoreProven,
+	AcceptBefore, AcceptNamed,
+}
+
+// All lists every point that a server alone passes.
 var All = []Point{
 	RequestRead, AnswerBefore,
 	BlobWriting, BlobSync, BlobNamed, BlobSynced,
@@ -59,5 +101,7 @@ var All = []Point{
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,
 	SealPrepared, SealSigned, SealStored, SealFinished,
 	ArchivePacked, ArchiveStored, ArchiveRead, ArchiveFinished,
+	DisposeRead, DisposeDeleted, DisposeForgotten, DisposeScrubbed,
+	RotateRewrapped, RotateEmptied, RotateDestroyed,
 	MailBefore, MailAfter,
 }

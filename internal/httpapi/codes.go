@@ -114,11 +114,15 @@ var catalogue = map[string]codeInfo{
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},
+	"metadata_unchecked":  {kind: fault.Conflict, title: "The document type was changed a moment ago"},
 	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
 	"store_unavailable":   {kind: fault.Unavailable, title: "The database is away"},
 	"storage_unavailable": {kind: fault.Unavailable, title: "The file storage is away"},
 	"wrong_master_key":    {kind: fault.Unavailable, title: "The master key in force is not in the key file"},
 	"master_key_rotated":  {kind: fault.Unavailable, title: "The master key was rotated a moment ago"},
+	"unit_key_rotated":    {kind: fault.Unavailable, title: "The business unit's key was rotated a moment ago"},
+	"unit_without_key":    {kind: fault.Conflict, title: "The business unit has no key yet"},
+	"upgrade_running":     {kind: fault.Unavailable, title: "Processes of another version are running"},
 	"key_in_use":          {kind: fault.Conflict, title: "Something still lies under the key"},
 	"storage_full":        {kind: fault.Unavailable, title: "The storage is full"},
 }

@@ -13,9 +13,9 @@ import (
 // Operation is long work that can be polled, awaited or heard of.
 type Operation struct {
 	ID         string     `json:"id" example:"op_01kb0q7m4b1s9v3d8r5x2c6e7f"`
-	Kind       string     `json:"kind" enum:"capture,seal,archive,dispose"`
+	Kind       string     `json:"kind" enum:"capture,seal,archive,dispose,rotate_key"`
 	State      string     `json:"state" enum:"pending,running,succeeded,failed"`
-	DocumentID string     `json:"document_id"`
+	DocumentID string     `json:"document_id,omitempty" doc:"Absent where it belongs to no document."`
 	EnvelopeID string     `json:"envelope_id,omitempty" doc:"Of a seal."`
 	Progress   *Progress  `json:"progress,omitempty"`
 	Waiting    *Waiting   `json:"waiting,omitempty" doc:"Of one operation that no worker has: since when, and for what."`
@@ -102,7 +102,7 @@ func (a *api) operations() {
 type listOperationsInput struct {
 	Paged
 	State      string `query:"state" enum:"pending,running,succeeded,failed"`
-	Kind       string `query:"kind" enum:"capture,seal,archive,dispose"`
+	Kind       string `query:"kind" enum:"capture,seal,archive,dispose,rotate_key"`
 	DocumentID string `query:"document_id"`
 }
 

@@ -12,7 +12,7 @@ import (
 // Waiting says since when an operation waits, and for what.
 type Waiting struct {
 	Since   time.Time  `json:"since"`
-	Code    string     `json:"code" enum:"log,no_worker,retry,suspected,type_limit,turn"`
+	Code    string     `json:"code" enum:"log,no_worker,retry,suspected,type_limit,turn,pages"`
 	Reason  string     `json:"reason" doc:"The same for people."`
 	Ahead   int        `json:"ahead" doc:"How many of its business unit and type are before it, counted up to 1000."`
 	RetryAt *time.Time `json:"retry_at,omitempty"`
@@ -28,12 +28,12 @@ func (a *api) waiting(ctx context.Context, op service.Operation) (*Waiting, erro
 
 // Queue is what waits and works of one kind of operation, document type and business unit.
 type Queue struct {
-	Kind         string     `json:"kind" enum:"capture,seal,archive,dispose"`
+	Kind         string     `json:"kind" enum:"capture,pages,seal,archive,dispose,rotate_key" doc:"pages: a part of the capture of a long document."`
 	DocumentType string     `json:"document_type"`
 	BusinessUnit string     `json:"business_unit"`
 	Waiting      int        `json:"waiting" doc:"Operations that could be worked now."`
 	Later        int        `json:"later" doc:"Operations that failed and are tried again later."`
-	Running      int        `json:"running" doc:"Operations that a worker has."`
+	Running      int        `json:"running" doc:"Operations that a worker has, or of which workers read the pages."`
 	Oldest       *time.Time `json:"oldest,omitempty" doc:"Since when the first of them could be worked."`
 	NextRetry    *time.Time `json:"next_retry,omitempty"`
 	Code         string     `json:"code,omitempty" enum:"no_worker,retry,suspected,type_limit,turn" doc:"Why it waits."`

@@ -74,6 +74,9 @@ func (a *api) settings() {
 		summary: "Make a business unit", about: "Units divide an organisation: documents lie in one, and clients can be confined to some.", codes: []string{"invalid_unit", "exists"}}, a.createUnit)
 	handle(a, route{id: "changeBusinessUnit", method: http.MethodPatch, path: "/v1/business-units/{name}", tag: tag, does: access.ManageSettings,
 		summary: "Change a business unit", about: "What is left out stays as it is.", codes: []string{"invalid_unit", "not_found"}}, a.changeUnit)
+	handle(a, route{id: "rotateUnitKey", method: http.MethodPost, path: "/v1/business-units/{name}/rotate-key", tag: tag, does: access.ManageSettings, status: http.StatusAccepted,
+		summary: "Rotate the key of a business unit", about: "A new key takes its place at once. The operation wraps the keys of the unit's documents by it, in small steps, and destroys the old one at the end; files are not touched. Both ends stand in the log.",
+		codes: []string{"not_found", "unit_without_key"}}, a.rotateUnitKey)
 	handle(a, route{id: "listBusinessUnits", method: http.MethodGet, path: "/v1/business-units", tag: tag, does: access.ReadSettings,
 		summary: "List business units", about: "By name."}, a.listUnits)
 	handle(a, route{id: "createClient", method: http.MethodPost, path: "/v1/clients", tag: tag, does: access.ManageSettings, status: http.StatusCreated,
@@ -88,7 +91,7 @@ func (a *api) settings() {
 // DocumentTypeRequest is what a document type is made of.
 type DocumentTypeRequest struct {
 	Title      string  `json:"title,omitempty" example:"Purchase order"`
-	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused."`
+	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused. One by which a check could take for ever is refused too (too_costly)."`
 	Weight     *int    `json:"weight,omitempty" doc:"Its share of the work beside other types, 1 to 1000. Left out: as it was; 1 for a new type."`
 	MaxRunning *int    `json:"max_running,omitempty" doc:"Most of its documents in work at once; 0: no limit. Left out: as it was."`
 }
@@ -184,6 +187,19 @@ func (a *api) changeUnit(ctx context.Context, in *changeUnitInput) (*oneUnit, er
 		return nil, err
 	}
 	return &oneUnit{Replayed: replayed(out.Replayed), Body: unitOf(&out.Value)}, nil
+}
+
+type rotateKeyInput struct {
+	Name string `path:"name" maxLength:"63" example:"purchasing"`
+	Keyed
+}
+
+func (a *api) rotateUnitKey(ctx context.Context, in *rotateKeyInput) (*startedOperation, error) {
+	out, err := a.Service.RotateUnitKey(ctx, callOf(ctx), in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return a.started(ctx, in.awaited(), out)
 }
 
 func (a *api) listUnits(ctx context.Context, _ *struct{}) (*struct{ Body Items[BusinessUnit] }, error) {

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 
@@ -100,11 +101,12 @@ func AuditPart(tree Tree, want Head, rows []Row, stored HashReader) (Tree, *Disa
 }
 
 type auditor struct {
-	want    Head
-	stored  HashReader
-	tree    Tree
-	pending []StoredHash // computed, not yet compared with what is stored
-	report  Report
+	want      Head
+	stored    HashReader
+	tree      Tree
+	pending   []StoredHash // computed, not yet compared with what is stored
+	positions []int64      // of pending
+	report    Report
 }
 
 func (a *auditor) differs(index int64, code, about string) {
@@ -127,15 +129,17 @@ func (a *auditor) row(row Row) error {
 		a.differs(row.Index, "beyond", "The entry comes after those the checkpoint was signed over.")
 		return nil
 	}
-	if _, err := parseRecord(row.Leaf); err != nil {
-		a.differs(row.Index, "leaf", err.Error())
-		return nil
+	e, err := row.Entry, row.Outcome
+	if e != nil && !row.Checked {
+		err = Check(e)
 	}
-	if e := row.Entry; e != nil {
-		err := row.Outcome
-		if !row.Checked {
-			err = Check(*e)
+	if e == nil || err != nil || !bytes.Equal(e.Leaf, row.Leaf) { // an entry that passed its check has a leaf that is one
+		if _, err := parseRecord(row.Leaf); err != nil {
+			a.differs(row.Index, "leaf", err.Error())
+			return nil
 		}
+	}
+	if e != nil {
 		switch {
 		case !bytes.Equal(e.Leaf, row.Leaf):
 			a.differs(row.Index, "entry", "The entry carries another leaf than the row.")
@@ -149,10 +153,8 @@ func (a *auditor) row(row Row) error {
 			a.report.Checked++
 		}
 	}
-	var added []StoredHash
-	a.tree, added = a.tree.Append(row.Leaf)
-	if a.stored != nil {
-		a.pending = append(a.pending, added...)
+	if a.pending = a.tree.add(row.Leaf, a.pending); a.stored == nil {
+		a.pending = a.pending[:0]
 	}
 	if row.Signed != nil && a.tree.Head().Root != *row.Signed {
 		if err := a.compare(); err != nil || a.report.Disagreement != nil {
@@ -172,11 +174,11 @@ func (a *auditor) compare() error {
 	if len(a.pending) == 0 {
 		return nil
 	}
-	positions := make([]int64, len(a.pending))
-	for i, s := range a.pending {
-		positions[i] = s.Pos
+	a.positions = a.positions[:0]
+	for _, s := range a.pending {
+		a.positions = append(a.positions, s.Pos)
 	}
-	got, err := readHashes(a.stored, positions)
+	got, err := readHashes(a.stored, a.positions)
 	if errors.Is(err, ErrHashMissing) {
 		a.differs(a.tree.size-1, "hash", "A stored hash of the tree is missing, here or up to a few thousand entries before.")
 		return nil
@@ -195,32 +197,48 @@ func (a *auditor) compare() error {
 	return nil
 }
 
+// Link is what of an entry its document's chain is checked by.
+type Link struct {
+	Index      int64 // Unsequenced until the sequencer has been
+	ID, Org    string
+	Kind       Kind
+	DocumentID string
+	DocSeq     int64
+	Digests    map[string]string
+	Data       json.RawMessage
+	Erased     bool
+	Leaf       []byte
+}
+
 // CheckChain compares the entries of one document, in the order of DocSeq, with
 // each other: sequence without a hole, each with the hash of the one before, and
 // the last one as the document's row has it (seq and hash of the newest entry).
-// It needs no tree, so it also covers entries that are not sequenced yet.
-// Invalid, "chain_broken".
-func CheckChain(entries iter.Seq2[Entry, error], lastSeq int64, lastLeaf Hash) error {
+// It needs no tree, so it also covers entries that are not sequenced yet; what
+// else the leaves of those that are say is for Audit to compare.
+// Invalid, "chain_broken", or "leaf_malformed".
+func CheckChain(chain []Link, lastSeq int64, lastLeaf Hash) error {
 	var seq int64
 	var prev Hash
 	broken := func(format string, args ...any) error {
 		return fault.New(fault.Invalid, "chain_broken", "The document's entries are not complete: "+format+".", args...)
 	}
-	for e, err := range entries {
-		if err != nil {
-			return err
-		}
-		rec, err := parseRecord(e.Leaf)
-		if err != nil {
-			return err
+	for i := range chain {
+		e := &chain[i]
+		id, before, ok := link(e.Leaf)
+		if !ok || e.Index == Unsequenced {
+			rec, err := parseRecord(e.Leaf)
+			if err != nil {
+				return err
+			}
+			id, before = []byte(rec.id), rec.prev
 		}
 		if e.DocSeq != seq+1 {
 			return broken("after entry %d of the document comes entry %d", seq, e.DocSeq)
 		}
-		if rec.prev != prev || rec.id != e.ID {
+		if before != prev || string(id) != e.ID {
 			return broken("entry %d of the document does not follow from the one before it", e.DocSeq)
 		}
-		seq, prev = e.DocSeq, e.LeafHash()
+		seq, prev = e.DocSeq, tlog.RecordHash(e.Leaf)
 	}
 	if seq != lastSeq || prev != lastLeaf {
 		return broken("the document counts %d entries, %d are there, or the last one is another", lastSeq, seq)

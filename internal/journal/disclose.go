@@ -89,7 +89,7 @@ func Disclose(e Entry, reveal ...Field) (Disclosed, error) {
 	if e.Erased() {
 		return withhold(e)
 	}
-	if err := Check(e); err != nil {
+	if err := Check(&e); err != nil {
 		return Disclosed{}, err
 	}
 	if len(reveal) == 0 {
@@ -100,10 +100,11 @@ func Disclose(e Entry, reveal ...Field) (Disclosed, error) {
 		shown[f] = true
 	}
 	d := Disclosed{Format: disclosedFormat, ID: e.ID, Kind: e.Kind, Prev: e.PrevLeaf.String()}
-	rec, keys := e.record(), fieldKeys(e.Salt)
+	var s scratch
+	rec := s.record(&e)
 	for i, f := range fields {
 		if shown[f] {
-			d.reveal(e, f, keys[i].String())
+			d.reveal(e, f, s.fieldKey((*Hash)(&e.Salt), f).String())
 			continue
 		}
 		if d.Withheld == nil {
@@ -198,6 +199,7 @@ func (d Disclosed) Leaf() ([]byte, error) {
 	if len(keys)+len(d.Withheld) != len(fields) {
 		return malformed("a field is neither revealed nor withheld, or both")
 	}
+	var s scratch
 	rec := record{id: d.ID, kind: d.Kind, prev: prev}
 	for i, f := range fields {
 		if key, ok := keys[f]; ok {
@@ -205,14 +207,14 @@ func (d Disclosed) Leaf() ([]byte, error) {
 			if err != nil {
 				return malformed("the key of " + string(f))
 			}
-			rec.commits[i] = commit(k, e.value(f))
+			rec.commits[i] = s.commit(&k, &e, f)
 			continue
 		}
 		if rec.commits[i], err = parseHash(d.Withheld[f]); err != nil {
 			return malformed("the commitment of " + string(f))
 		}
 	}
-	return rec.encode(), nil
+	return rec.append(nil), nil
 }
 
 // open gives the revealed values as an entry and the keys of the revealed fields.

@@ -68,6 +68,7 @@ const (
 	KeyMasterRotated Kind = "key.master_rotated"
 	KeyUnitRotated   Kind = "key.unit_rotated"
 	KeyUnitDestroyed Kind = "key.unit_destroyed"
+	KeyMasterRetired Kind = "key.master_retired"
 	LogAnchored      Kind = "log.anchored"
 
 	LogAnchorRequested Kind = "log.anchor_requested"
@@ -140,6 +141,7 @@ var Kinds = []KindInfo{
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},
 	{LogRestored, false, "A restored backup was accepted; the log goes on under a new name."},
 	{KeyMasterRotated, false, "Another master key was put in force; keys are wrapped by it anew."},
+	{KeyMasterRetired, false, "A master key under which nothing lay any more was taken out of the key file."},
 	{KeyUnitRotated, false, "The key of a unit was taken out of force; the next use makes a new one."},
 	{KeyUnitDestroyed, false, "A unit's key that was out of force, with nothing left under it, was destroyed."},
 }

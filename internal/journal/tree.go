@@ -112,21 +112,26 @@ func (t Tree) Head() Head {
 // it, in the order of their positions, without a gap after those of the old tree.
 func (t Tree) Append(leaves ...[]byte) (Tree, []StoredHash) {
 	stored := make([]StoredHash, 0, 2*len(leaves)+8)
-	pos := tlog.StoredHashCount(t.size)
 	for _, leaf := range leaves {
-		h := tlog.RecordHash(leaf)
-		stored = append(stored, StoredHash{pos, h})
-		pos++
-		l := 0
-		for ; t.size>>l&1 == 1; l++ {
-			h = tlog.NodeHash(t.edge[l], h)
-			stored = append(stored, StoredHash{pos, h})
-			pos++
-		}
-		t.edge[l] = h
-		t.size++
+		stored = t.add(leaf, stored)
 	}
 	return t, stored
+}
+
+// add adds a leaf to the tree in its place, and its hashes to stored.
+func (t *Tree) add(leaf []byte, stored []StoredHash) []StoredHash {
+	pos := tlog.StoredHashCount(t.size)
+	h := tlog.RecordHash(leaf)
+	stored = append(stored, StoredHash{pos, h})
+	l := 0
+	for ; t.size>>l&1 == 1; l++ {
+		pos++
+		h = tlog.NodeHash(t.edge[l], h)
+		stored = append(stored, StoredHash{pos, h})
+	}
+	t.edge[l] = h
+	t.size++
+	return stored
 }
 
 // Append adds leaves to the tree of size leaves whose hashes r reads: one read,

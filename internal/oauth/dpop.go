@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
@@ -81,7 +82,7 @@ func (p *prover) fresh() (string, error) {
 	return p.nonce, nil
 }
 
-// madeBy tells when a nonce was made; false for none of ours.
+// made tells when a nonce was made; false for none of ours.
 func (p *prover) made(nonce string) (time.Time, bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(nonce)
 	if err != nil || len(nonce) > 512 {
@@ -104,43 +105,55 @@ type proof struct {
 	Nonce    string           `json:"nonce"`
 }
 
-// check decides on the proof of a request as section 4.3 says, and gives the
-// thumbprint of its key; "" where there is no proof. token is the access token it
-// has to belong to, "" at the token endpoint.
-func (p *prover) check(r *http.Request, token string) (string, error) {
+// shown is a proof that was found good, and not noted as used yet.
+type shown struct {
+	jkt   string // thumbprint of its key; "" where there is no proof
+	mark  [32]byte
+	until time.Time // it would be taken
+}
+
+// read decides on the proof of a request as section 4.3 says, but for its replay.
+// token is the access token it has to belong to, "" at the token endpoint.
+func (p *prover) read(r *http.Request, token string) (s shown, err error) {
 	sent := r.Header.Values("DPoP")
 	switch len(sent) {
 	case 0:
-		return "", nil
+		return s, nil
 	case 1:
 	default:
-		return "", badProof("There is more than one header DPoP.")
+		return s, badProof("There is more than one header DPoP.")
 	}
 	claims, jkt, err := readProof(sent[0])
 	if err != nil {
-		return "", err
+		return s, err
 	}
 	if claims.Method != r.Method {
-		return "", badProof("htm is not the request's method.")
+		return s, badProof("htm is not the request's method.")
 	}
 	if !p.isFor(claims.URI, r.URL) {
-		return "", badProof("htu is not the request's address.")
+		return s, badProof("htu is not the request's address.")
 	}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		if !same(claims.Token, base64.RawURLEncoding.EncodeToString(sum[:])) {
-			return "", badProof("ath does not belong to the access token.")
+			return s, badProof("ath does not belong to the access token.")
 		}
 	}
 	until, err := p.timely(claims)
-	if err != nil {
-		return "", err
+	return shown{jkt, sha256.Sum256([]byte("dpop\x00" + jkt + "\x00" + claims.ID)), until}, err
+}
+
+// spend notes a proof as used. It comes after everything that can be refused
+// without it, so that nobody fills what is remembered for nothing.
+func (p *prover) spend(ctx context.Context, s shown) error {
+	if s.jkt == "" {
+		return nil
 	}
-	first, err := p.replays.Once(r.Context(), sha256.Sum256([]byte("dpop\x00"+jkt+"\x00"+claims.ID)), until)
+	first, err := p.replays.Once(ctx, s.mark, s.until)
 	if err == nil && !first {
 		err = badProof("The proof was used before.")
 	}
-	return jkt, err
+	return err
 }
 
 // readProof checks the form of a proof and its signature by the key inside.

@@ -321,19 +321,21 @@ func (v *Verifier) bound(r *http.Request, answer http.Header, scheme, token stri
 	if nonce, err := v.prover.fresh(); err == nil {
 		answer.Set("DPoP-Nonce", nonce)
 	}
-	key, err := v.prover.check(r, token)
-	var bad *proofError
+	sent, err := v.prover.read(r, token)
 	switch {
-	case errors.As(err, &bad):
-		return fault.New(fault.Unauthorized, bad.code, "%s", bad.why)
 	case err != nil:
-		return err
-	case key == "":
-		return fault.New(fault.Unauthorized, "invalid_dpop_proof", "The access token is bound to a key: send a proof of it in the header DPoP.")
-	case !same(key, jkt):
+	case sent.jkt == "":
+		err = badProof("The access token is bound to a key: send a proof of it in the header DPoP.")
+	case !same(sent.jkt, jkt):
 		return invalidToken(errToken("it is bound to another key"))
+	default:
+		err = v.prover.spend(r.Context(), sent)
 	}
-	return nil
+	var bad *proofError
+	if errors.As(err, &bad) {
+		return fault.New(fault.Unauthorized, bad.code, "%s", bad.why)
+	}
+	return err
 }
 
 // recall gives what is remembered of something, or asks for it. What was asked for

@@ -25,7 +25,7 @@ func (a *storeAudit) documents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var total, done int64
+		var total, done, entries int64
 		for _, n := range figures.DocumentsByState {
 			total += n
 		}
@@ -36,12 +36,14 @@ func (a *storeAudit) documents(ctx context.Context) error {
 				return err
 			}
 			if len(page) == 0 {
-				return a.strays(ctx, tx)
+				return a.strays(ctx, tx, entries)
 			}
 			page = sameOrganisation(page)
-			if err := a.page(ctx, tx, page); err != nil {
+			n, err := a.page(ctx, tx, page)
+			if err != nil {
 				return err
 			}
+			entries += n
 			last := page[len(page)-1]
 			org, id = last.Org, last.ID
 			done += int64(len(page))
@@ -60,27 +62,37 @@ func sameOrganisation(page []document.Document) []document.Document {
 	return page
 }
 
-// page compares some documents of one organisation with the journal.
-func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []document.Document) error {
+// page compares some documents of one organisation with the journal, and counts
+// their entries.
+func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []document.Document) (entries int64, err error) {
 	ids := make([]string, len(page))
 	for i := range page {
 		ids[i] = page[i].ID
 	}
 	chains, err := tx.Chains(ctx, ids)
+	if service.Unreadable(err) {
+		a.fault(service.Faultf("chain", "documents %s to %s: %s", ids[0], ids[len(ids)-1], fault.From(err).Message))
+		return 0, nil
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	versions, err := tx.VersionsOf(ctx, page[0].Org, ids)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	packages, err := tx.PackagesOf(ctx, page[0].Org, ids)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	chainOf := gather(chains, func(e journal.Entry) string { return e.DocumentID })
-	versionsOf := gather(versions, func(v document.Version) string { return v.DocumentID })
-	packagesOf := gather(packages, func(p service.ArchiveRecord) string { return p.DocumentID })
+	chainOf := runs(chains, func(e *journal.Link) string { return e.DocumentID })
+	versionsOf := runs(versions, func(v *document.Version) string { return v.DocumentID })
+	packagesOf := runs(packages, func(p *service.ArchiveRecord) string { return p.DocumentID })
+	for i := range chains {
+		if chains[i].Org == page[0].Org {
+			entries++
+		}
+	}
 	for _, d := range page {
 		a.fault(service.DocumentAudit{Document: d, Chain: chainOf[d.ID], Versions: versionsOf[d.ID], Packages: packagesOf[d.ID]}.Faults()...)
 	}
@@ -89,8 +101,13 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 		r.Versions += int64(len(versions))
 	})
 	if a.vault == nil {
-		return nil
+		return entries, nil
 	}
+	return entries, a.files(ctx, tx, page, versions, packages)
+}
+
+// files reads the stored files of some documents.
+func (a *storeAudit) files(ctx context.Context, tx service.Reader, page []document.Document, versions []document.Version, packages []service.ArchiveRecord) error {
 	gone := map[string]bool{} // disposed of: their files are destroyed
 	for i := range page {
 		gone[page[i].ID] = page[i].Disposed()
@@ -114,16 +131,26 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 	return nil
 }
 
-func gather[T any](all []T, key func(T) string) map[string][]T {
+// runs cuts a list into the parts that have one key; such stand together in it.
+func runs[T any](all []T, key func(*T) string) map[string][]T {
 	out := map[string][]T{}
-	for _, v := range all {
-		out[key(v)] = append(out[key(v)], v)
+	for from := 0; from < len(all); {
+		name, to := key(&all[from]), from+1
+		for to < len(all) && key(&all[to]) == name {
+			to++
+		}
+		out[name], from = all[from:to], to
 	}
 	return out
 }
 
-// strays looks for entries of documents that are not there.
-func (a *storeAudit) strays(ctx context.Context, tx service.Reader) error {
+// strays looks for entries of documents that are not there, if more entries tell
+// of documents than those that are there have.
+func (a *storeAudit) strays(ctx context.Context, tx service.Reader, seen int64) error {
+	all, err := tx.DocumentEntries(ctx)
+	if err != nil || all == seen {
+		return err
+	}
 	ids, err := tx.StrayEntries(ctx, auditFaults)
 	for _, id := range ids {
 		a.fault(service.Faultf("stray", "entry %s tells of a document that is not there", id))

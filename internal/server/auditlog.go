@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"runtime"
 	"sync"
 
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -34,6 +36,9 @@ func (a *storeAudit) log(ctx context.Context) error {
 		rows, stop := a.rows(ctx, head.Size, verifiers)
 		defer stop()
 		tree, err := journal.Audit(ctx, want, rows, service.HashesOf(ctx, tx), func(done, total int64) { a.progress("entries", done, total) })
+		if service.Unreadable(err) && tree.Disagreement == nil {
+			tree.Disagreement, err = &journal.Disagreement{Index: tree.Size, Code: "entry", About: fault.From(err).Message}, nil
+		}
 		if d := tree.Disagreement; d != nil {
 			a.fault(service.Faultf(d.Code, "at entry %d: %s", d.Index, d.About))
 		}
@@ -64,7 +69,7 @@ func (a *storeAudit) beyond(ctx context.Context, tx service.Reader, size int64) 
 	if len(entries) > 0 {
 		a.fault(service.Faultf("beyond", "entry %d stands behind the end of the log, %d entries", entries[0].Index, size))
 	}
-	notes, err := tx.Checkpoints(ctx, size, 1)
+	notes, err := tx.Checkpoints(ctx, size, math.MaxInt64)
 	if err != nil {
 		return err
 	}
@@ -126,10 +131,13 @@ func (a *storeAudit) rows(ctx context.Context, size int64, verifiers []*journal.
 func (a *storeAudit) readRows(ctx context.Context, tx service.Reader, size int64, verifiers []*journal.Verifier, out chan<- *rowBatch) error {
 	for from := int64(0); from < size; {
 		entries, err := tx.EntriesFrom(ctx, from, int(min(auditBatch, size-from)))
-		if err != nil || len(entries) == 0 {
+		if bad := service.Unreadable(err); err != nil && !bad || len(entries) == 0 {
 			return err
 		}
-		notes, err := tx.Checkpoints(ctx, from, len(entries))
+		broken := err
+		first := from
+		from = entries[len(entries)-1].Index + 1
+		notes, err := tx.Checkpoints(ctx, first, from)
 		if err != nil {
 			return err
 		}
@@ -138,13 +146,8 @@ func (a *storeAudit) readRows(ctx context.Context, tx service.Reader, size int64
 			e := &entries[i]
 			b.rows[i] = journal.Row{Index: e.Index, Leaf: e.Leaf, Entry: e, Checked: true}
 		}
-		b.look(func(i int) { b.rows[i].Outcome = journal.Check(*b.rows[i].Entry) }, len(b.rows))
-		from = entries[len(entries)-1].Index + 1
-		for i, n := range notes {
-			if n.Size > from {
-				notes = notes[:i]
-				break
-			}
+		b.look(func(i int) { b.rows[i].Outcome = journal.Check(b.rows[i].Entry) }, len(b.rows))
+		for _, n := range notes {
 			if at := n.Size - 1 - entries[0].Index; at >= 0 && at < int64(len(b.rows)) {
 				root := journal.Hash(n.Root)
 				b.rows[at].Signed = &root
@@ -157,6 +160,9 @@ func (a *storeAudit) readRows(ctx context.Context, tx service.Reader, size int64
 		case <-ctx.Done():
 			b.checked.Wait()
 			return ctx.Err()
+		}
+		if broken != nil {
+			return broken
 		}
 	}
 	return nil

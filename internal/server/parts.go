@@ -53,15 +53,17 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
 }
 
-// operations is the worker of capture, seal and archive.
+// operations is the worker of all kinds of operation.
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
-	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.opts.PagesPerTurn, Meter: s.Metrics, Log: s.log}
+	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
+	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
-		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle},
+		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle,
+			service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
@@ -62,6 +63,9 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 	if err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit(failpoint.AcceptBefore); err != nil {
+		return nil, err
+	}
 	r.Reason = reason
 	renamed, err := journal.NewSigner(r.To, keys.logKey)
 	if err != nil {
@@ -76,6 +80,9 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := failpoint.Hit(failpoint.AcceptNamed); err != nil {
 		return nil, err
 	}
 	return rename(ctx, db, c, r, mark, renamed)

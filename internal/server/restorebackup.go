@@ -15,6 +15,7 @@ import (
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store"
@@ -87,6 +88,9 @@ func Restore(ctx context.Context, c *config.Config, from FromBackup, say func(st
 	if err := begin(ctx, db, m.Name); err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit(failpoint.RestoreClaimed); err != nil {
+		return nil, err
+	}
 	jobs, err := queueOf(ctx, db)
 	if err != nil {
 		return nil, err
@@ -103,6 +107,9 @@ func Restore(ctx context.Context, c *config.Config, from FromBackup, say func(st
 		}
 	}
 	if err := r.prove(ctx, db, c, m, v, say); err != nil {
+		return nil, err
+	}
+	if err := failpoint.Hit(failpoint.RestoreProven); err != nil {
 		return nil, err
 	}
 	if r.Proven = len(r.Faults) == 0; r.Proven {

@@ -38,8 +38,8 @@ func (s *Server) keepKeys(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("wrapping keys anew failed; it is tried again", "error", err)
 		}
-		if done != (Rewrapped{}) {
-			s.log.Info("keys were wrapped anew", "units", done.Units, "documents", done.Documents, "delegations", done.Delegations, "destroyed", done.Destroyed)
+		if done.Units+done.Delegations > 0 {
+			s.log.Info("keys were wrapped by the master key in force", "units", done.Units, "delegations", done.Delegations)
 		}
 	}
 }
@@ -58,12 +58,12 @@ type rotation struct {
 	log     *slog.Logger
 }
 
-// Rewrapped counts what was done.
+// Rewrapped is what a pass has done.
 type Rewrapped struct {
-	Units       int `json:"unit_keys"`
-	Documents   int `json:"document_keys"`
-	Delegations int `json:"delegations"`
-	Destroyed   int `json:"destroyed"`
+	Units       int `json:"unit_keys"`   // wrapped by the master key in force
+	Delegations int `json:"delegations"` // the keys of their refresh tokens
+	// Operations that were started for what the command line asked for.
+	Operations []string `json:"operations,omitempty"`
 }
 
 // pass follows what changed; with act it also does what is left to do.
@@ -75,8 +75,7 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 	if err := r.keys.reload(inForce); err != nil {
 		return done, err
 	}
-	superseded, err := r.vault.NoticeSuperseded(ctx)
-	if err != nil || !act {
+	if err := r.vault.NoticeSuperseded(ctx); err != nil || !act {
 		return done, err
 	}
 	if first := r.keys.first(); first != inForce {
@@ -105,25 +104,30 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 	if done.Delegations, err = r.service.ResealDelegations(ctx); err != nil {
 		return done, err
 	}
-	for _, k := range superseded {
-		n, err := r.vault.RewrapDocuments(ctx, k)
-		done.Documents += n
-		if err != nil {
-			return done, err
-		}
-		if r.clock.Now().Sub(k.SupersededAt) < vault.KeyGrace {
+	done.Operations, err = r.grant(ctx)
+	return done, err
+}
+
+// grant does what the command line has asked for. A master key that this
+// process' key file still holds is not retired yet.
+func (r *rotation) grant(ctx context.Context) (operations []string, err error) {
+	wishes, err := service.KeyWishes(ctx, r.db)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range wishes {
+		if w.Retired != "" && slices.Contains(r.keys.ids(), w.Retired) {
 			continue
 		}
-		destroyed, err := r.service.DestroyKey(ctx, k)
+		op, err := r.service.GrantKeyWish(ctx, w)
 		if err != nil {
-			return done, err
+			return operations, err
 		}
-		r.vault.Forget(k.ID)
-		if destroyed {
-			done.Destroyed++
+		if op.ID != "" {
+			operations = append(operations, op.ID)
 		}
 	}
-	return done, nil
+	return operations, nil
 }
 
 func (r *rotation) inForce(ctx context.Context) (id string, err error) {
@@ -154,15 +158,6 @@ func cursorMasterIn(ctx context.Context, tx service.Reader) (string, error) {
 		err = json.Unmarshal([]byte(text), &w)
 	}
 	return w.MasterID, err
-}
-
-// RotateUnitKey takes a unit's key out of force for an actor of its organisation.
-func (s *Server) RotateUnitKey(ctx context.Context, call service.Call, unit string) (service.Result[service.KeyRotated], error) {
-	out, err := s.Service.RotateUnitKey(ctx, call, unit, vault.Class, s.Vault.Superseded)
-	if err == nil {
-		_, err = s.Vault.NoticeSuperseded(ctx)
-	}
-	return out, err
 }
 
 // MasterKey is a master key as `paraph keys list` shows it.
@@ -237,9 +232,9 @@ func StageKey(c *config.Config) (string, error) {
 	return k.ID, err
 }
 
-// Rotated is what came of RotateMaster.
+// Rotated is what came of RotateMaster or RotateUnit.
 type Rotated struct {
-	To string `json:"to"`
+	To string `json:"to,omitempty"` // the master key
 	// Running tells that a server holds the database and does the rest.
 	Running bool      `json:"running"`
 	Done    Rewrapped `json:"done"`
@@ -278,6 +273,52 @@ func RotateMaster(ctx context.Context, c *config.Config, to string) (*Rotated, e
 	return out, errors.Join(err, closing())
 }
 
+// RotateUnit has the key of a business unit rotated: by an operation that is
+// started here, or on SQLite by the server that is running. org "": the first one.
+func RotateUnit(ctx context.Context, c *config.Config, org, unit string) (*Rotated, error) {
+	err := wish(ctx, c, func(ctx context.Context, db service.Store) (service.KeyWish, error) {
+		err := db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+			orgs, err := tx.Organisations(ctx)
+			if err == nil && org == "" && len(orgs) > 0 {
+				org = orgs[0].ID
+			}
+			return err
+		})
+		return service.KeyWish{Org: org, Unit: unit}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return granted(ctx, c)
+}
+
+// wish writes down what is asked for.
+func wish(ctx context.Context, c *config.Config, what func(context.Context, service.Store) (service.KeyWish, error)) error {
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	if err != nil {
+		return err
+	}
+	w, err := what(ctx, db)
+	if err == nil {
+		err = service.WishForKey(ctx, db, w)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// granted does what is asked for, unless a server does.
+func granted(ctx context.Context, c *config.Config) (*Rotated, error) {
+	r, closing, err := openRotation(ctx, c)
+	if errors.Is(err, errRunning) {
+		return &Rotated{Running: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &Rotated{}
+	out.Done, err = r.pass(ctx, true)
+	return out, errors.Join(err, closing())
+}
+
 // openRotation opens what a rotation needs, without a server. errRunning on
 // SQLite where one is running.
 func openRotation(ctx context.Context, c *config.Config) (r *rotation, closing func() error, err error) {
@@ -306,8 +347,8 @@ func openRotation(ctx context.Context, c *config.Config) (r *rotation, closing f
 	return &rotation{keys, db, v, service.New(service.Config{Store: db, Vault: v, Clock: clk, Box: keys.Box}), clk, slog.New(slog.DiscardHandler)}, closing, nil
 }
 
-// RetireKey takes a master key out of the key file. It refuses as long as anything
-// lies under it.
+// RetireKey takes a master key out of the key file, which the log tells. It
+// refuses as long as anything lies under it.
 func RetireKey(ctx context.Context, c *config.Config, id string) error {
 	all, err := ListKeys(ctx, c)
 	if err != nil {
@@ -324,8 +365,20 @@ func RetireKey(ctx context.Context, c *config.Config, id string) error {
 	case !all[i].Until.IsZero():
 		return fault.New(fault.Conflict, "key_in_use", "Stored values are still sealed by the master key %s, %s.", id, all[i].Needed())
 	}
+	// Asked for first: the log says so once the key is out of the file, even if
+	// this process dies in between.
+	err = wish(ctx, c, func(context.Context, service.Store) (service.KeyWish, error) {
+		return service.KeyWish{Retired: id}, nil
+	})
+	if err != nil {
+		return err
+	}
 	_, err = crypt.EditKeys(masterPath(c), masterPurpose, func(keys []crypt.NamedKey) ([]crypt.NamedKey, error) {
 		return slices.DeleteFunc(keys, func(k crypt.NamedKey) bool { return k.ID == id }), nil
 	})
+	if err != nil {
+		return err
+	}
+	_, err = granted(ctx, c)
 	return err
 }

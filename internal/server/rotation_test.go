@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
@@ -22,6 +23,7 @@ import (
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store/storetest"
+	"github.com/paraph/paraph/internal/work"
 )
 
 const testOrg = "org_a"
@@ -77,11 +79,24 @@ func (p *process) put(ctx context.Context, unit, content string) (service.Blob, 
 	doc := "doc_" + content
 	b, err := p.vault.Put(ctx, service.Place{Org: testOrg, Unit: unit, Document: doc, New: true}, bytes.NewReader([]byte(content)))
 	if err == nil {
-		err = p.in.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-			return errors.Join(tx.InsertDocumentKey(ctx, *b.Key), tx.InsertBlob(ctx, b))
-		})
+		err = p.write(ctx, b)
+	}
+	for err != nil && fault.CodeOf(err) == service.CodeKeyRotated { // as the service's commands do
+		if *b.Key, err = p.vault.Rekey(ctx, unit, *b.Key); err == nil {
+			err = p.write(ctx, b)
+		}
 	}
 	return b, err
+}
+
+// write writes the rows of a new document's file.
+func (p *process) write(ctx context.Context, b service.Blob) error {
+	return p.in.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		if err := tx.InsertDocumentKey(ctx, *b.Key); err != nil {
+			return err
+		}
+		return tx.InsertBlob(ctx, b)
+	})
 }
 
 func (p *process) mustPut(unit, content string) {
@@ -161,10 +176,20 @@ func (b *breaking) Write(ctx context.Context, fn func(context.Context, service.T
 // untilDone runs passes in processes that are killed at each transaction in turn.
 func (in *installation) untilDone() {
 	in.t.Helper()
+	in.killed(func(p *process) error {
+		_, err := p.pass(in.t.Context(), true)
+		return err
+	})
+}
+
+// killed has something done by processes that are killed at each transaction in
+// turn, before its commit or right after, until one comes to the end.
+func (in *installation) killed(do func(p *process) error) {
+	in.t.Helper()
 	for n := 1; ; n++ {
 		done := true
 		for _, after := range []bool{false, true} {
-			_, err := in.start(&breaking{Store: in.db, left: n, after: after}).pass(in.t.Context(), true)
+			err := do(in.start(&breaking{Store: in.db, left: n, after: after}))
 			if err != nil && !errors.Is(err, errKilled) {
 				in.t.Fatal(err)
 			}
@@ -175,6 +200,23 @@ func (in *installation) untilDone() {
 			return
 		}
 	}
+}
+
+// work makes attempts at the rotation of a unit's key, each by a process that is
+// killed somewhere.
+func (in *installation) work(opID string) {
+	in.t.Helper()
+	call := service.SystemCall(testOrg, "test", "")
+	in.killed(func(p *process) error {
+		op, doc, err := p.service.BeginWork(in.t.Context(), call, opID)
+		if fault.CodeOf(err) == "operation_ended" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return (&work.Rotator{Service: p.service, Keys: p.vault}).Handle(in.t.Context(), work.Job{Call: call, Operation: op, Document: doc})
+	})
 }
 
 func TestMasterRotationSurvivesKills(t *testing.T) {
@@ -269,34 +311,125 @@ func TestUnitKeyRotationSurvivesKills(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open storetest.Open) {
 		in := install(t, open)
 		here, elsewhere := in.start(in.db), in.start(in.db)
-		here.mustPut("buying", "here")
+		for i := range 250 { // several batches
+			here.mustPut("buying", fmt.Sprint("here ", i))
+		}
 		elsewhere.mustPut("buying", "elsewhere")
 		here.mustPut("legal", "another unit's")
 		admin := service.Call{Actor: access.Actor{Kind: access.Client, Org: testOrg, ID: "cli_1", Scopes: []access.Scope{access.Admin}}}
-		out, err := here.service.RotateUnitKey(t.Context(), admin, "buying", vault.Class, here.vault.Superseded)
+		old := in.keyOf("buying")
+		out, err := here.service.RotateUnitKey(t.Context(), admin, "buying")
 		must(t, err)
 		in.readable()
 		elsewhere.mustPut("buying", "late") // it has not heard of it
-		in.untilDone()
-		in.clock.Advance(vault.KeyGrace - time.Second)
-		in.untilDone()
-		if !in.there(out.Value.From) {
-			t.Error("the key was destroyed while a row under it might still come")
-		}
-		in.clock.Advance(2 * time.Second)
-		in.untilDone()
-		if in.there(out.Value.From) {
+		in.work(out.Value.ID)
+		if in.there(old) {
 			t.Error("the key is still there, and nothing is left under it")
 		}
-		elsewhere.mustPut("buying", "after") // it has slept for a day and asks by itself
+		op := in.operation(out.Value.ID)
+		if op.State != service.OperationSucceeded || op.Done != op.Total || op.Done < 251 {
+			t.Errorf("the operation: %+v", op)
+		}
+		elsewhere.mustPut("buying", "after")
 		in.readable()
 		in.logged("key.unit_rotated", "key.unit_destroyed")
 		// Who is no administrator may not.
 		admin.Actor.Scopes = []access.Scope{access.DocumentsWrite}
-		if _, err := here.service.RotateUnitKey(t.Context(), admin, "buying", vault.Class, here.vault.Superseded); fault.KindOf(err) != fault.Forbidden {
+		if _, err := here.service.RotateUnitKey(t.Context(), admin, "buying"); fault.KindOf(err) != fault.Forbidden {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestWhatWasOnItsWayDuringARotation: the key of a document that was made before a
+// rotation, and whose row comes after its end, is wrapped anew.
+func TestWhatWasOnItsWayDuringARotation(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open storetest.Open) {
+		in := install(t, open)
+		p := in.start(in.db)
+		p.mustPut("buying", "before")
+		slow := in.start(in.db)
+		b, err := slow.vault.Put(t.Context(), service.Place{Org: testOrg, Unit: "buying", Document: "doc_slow", New: true}, bytes.NewReader([]byte("slow")))
+		must(t, err)
+		admin := service.Call{Actor: access.Actor{Kind: access.Client, Org: testOrg, ID: "cli_1", Scopes: []access.Scope{access.Admin}}}
+		for range 2 {
+			out, err := p.service.RotateUnitKey(t.Context(), admin, "buying")
+			must(t, err)
+			in.work(out.Value.ID)
+			p.mustPut("buying", fmt.Sprint("under ", out.Value.ID))
+		}
+		insert := func() error { return slow.write(t.Context(), b) }
+		if err := insert(); fault.CodeOf(err) != service.CodeKeyRotated {
+			t.Fatalf("a key under one that is destroyed was taken: %v", err)
+		}
+		must(t, slow.vault.NoticeSuperseded(t.Context()))
+		*b.Key, err = slow.vault.Rekey(t.Context(), "buying", *b.Key)
+		must(t, err)
+		must(t, insert())
+		in.blobs["slow"] = b
+		in.readable()
+		// In the end it is forgotten, in every process.
+		old := slow.vault.Keys().(*blob.KeyRing)
+		n := len(old.Opened())
+		for range 3 {
+			in.clock.Advance(vault.KeyGrace + time.Minute)
+			must(t, slow.vault.NoticeSuperseded(t.Context()))
+		}
+		if after := len(old.Opened()); after >= n {
+			t.Errorf("%d keys are remembered, before %d", after, n)
+		}
+	})
+}
+
+// TestAnOlderVersionKeepsTheOldKey: it might still bring something under it.
+func TestAnOlderVersionKeepsTheOldKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open storetest.Open) {
+		in := install(t, open)
+		p := in.start(in.db)
+		p.mustPut("buying", "x")
+		seen := func(see func(ctx context.Context, tx service.Tx) error) { must(t, in.db.Write(t.Context(), see)) }
+		seen(func(ctx context.Context, tx service.Tx) error {
+			return tx.SeeProcess(ctx, service.Process{ID: "worker-1", Roles: []string{"work"}, Version: "old", StartedAt: in.clock.Now()})
+		})
+		admin := service.Call{Actor: access.Actor{Kind: access.Client, Org: testOrg, ID: "cli_1", Scopes: []access.Scope{access.Admin}}}
+		old := in.keyOf("buying")
+		out, err := p.service.RotateUnitKey(t.Context(), admin, "buying")
+		must(t, err)
+		call := service.SystemCall(testOrg, "test", "")
+		op, _, err := p.service.BeginWork(t.Context(), call, out.Value.ID)
+		must(t, err)
+		rotator := &work.Rotator{Service: p.service, Keys: p.vault, Version: "new"}
+		if err := rotator.Handle(t.Context(), work.Job{Call: call, Operation: op}); fault.CodeOf(err) != "upgrade_running" || !in.there(old) {
+			t.Fatalf("beside an older version: %v", err)
+		}
+		in.readable()
+		seen(func(ctx context.Context, tx service.Tx) error { return tx.ForgetProcess(ctx, "worker-1") })
+		must(t, rotator.Handle(t.Context(), work.Job{Call: call, Operation: op}))
+		if in.there(old) {
+			t.Error("the key is still there")
+		}
+	})
+}
+
+func (in *installation) keyOf(unit string) (id string) {
+	in.t.Helper()
+	must(in.t, in.db.Read(in.t.Context(), func(ctx context.Context, tx service.Reader) error {
+		k, err := tx.Key(ctx, testOrg, unit, service.ClassDocuments)
+		id = k.ID
+		return err
+	}))
+	return id
+}
+
+func (in *installation) operation(id string) (op service.Operation) {
+	in.t.Helper()
+	must(in.t, in.db.Read(in.t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
+		op, err = tx.Operation(ctx, testOrg, id)
+		return err
+	}))
+	return op
 }
 
 // there tells whether a unit's key is there, and not without its use.
@@ -367,12 +500,16 @@ func TestReadersDuringRotations(t *testing.T) {
 		admin := service.Call{Actor: access.Actor{Kind: access.Client, Org: testOrg, ID: "cli_1", Scopes: []access.Scope{access.Admin}}}
 		for range 4 {
 			in.addMaster()
-			_, err := p.service.RotateUnitKey(t.Context(), admin, "buying", vault.Class, p.vault.Superseded)
+			out, err := p.service.RotateUnitKey(t.Context(), admin, "buying")
 			must(t, err)
-			for range 3 {
-				_, err = p.pass(t.Context(), true)
-				must(t, err)
-			}
+			_, err = p.pass(t.Context(), true)
+			must(t, err)
+			op := in.operation(out.Value.ID)
+			op.State = service.OperationRunning
+			call := service.SystemCall(testOrg, "test", "")
+			_, _, err = p.service.BeginWork(t.Context(), call, op.ID)
+			must(t, err)
+			must(t, (&work.Rotator{Service: p.service, Keys: p.vault}).Handle(t.Context(), work.Job{Call: call, Operation: op}))
 		}
 		stop()
 		readers.Wait()

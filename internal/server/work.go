@@ -13,13 +13,25 @@ import (
 // not keep short ones out.
 const capturesPerChild = 2
 
+// rotationsAtOnce is how many units' keys are rotated at a time: it is the
+// database's work, not that of the children.
+const rotationsAtOnce = 1
+
 // buildRunner makes what takes operations out of the backlog.
 func (s *Server) buildRunner() {
 	n := s.Tools.Children()
 	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce},
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce},
 	})
+}
+
+// pagesPerTurn is how many pages of a document make a turn; 0: work's own.
+func (s *Server) pagesPerTurn() int {
+	if s.opts.PagesPerTurn > 0 {
+		return s.opts.PagesPerTurn
+	}
+	return s.Config.PagesPerTurn
 }
 
 // startWork says that this process lives and begins to work. Alone on its

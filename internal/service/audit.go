@@ -17,18 +17,21 @@ import (
 // auditReader is what re-reading a whole store needs beside the rest: pages of
 // everything, across all organisations, in an order that costs no memory.
 type auditReader interface {
-	// Checkpoints gives up to limit checkpoints over more than after entries, smallest first.
-	Checkpoints(ctx context.Context, after int64, limit int) ([]StoredCheckpoint, error)
+	// Checkpoints gives the checkpoints over more than after and at most upTo
+	// entries, smallest first.
+	Checkpoints(ctx context.Context, after, upTo int64) ([]StoredCheckpoint, error)
 	// DocumentsAfter gives up to limit documents of all organisations behind
 	// (org, id), in the order of the two.
 	DocumentsAfter(ctx context.Context, org, id string, limit int) ([]document.Document, error)
 	// Chains gives the entries of the documents, numbered or not, by document and
-	// place in its chain.
-	Chains(ctx context.Context, documents []string) ([]journal.Entry, error)
+	// place in its chain. Fault Internal "entry_unreadable" as EntriesFrom.
+	Chains(ctx context.Context, documents []string) ([]journal.Link, error)
 	// VersionsOf gives the versions of the documents, by document and number.
 	VersionsOf(ctx context.Context, org string, documents []string) ([]document.Version, error)
 	// PackagesOf gives the archive records of the documents.
 	PackagesOf(ctx context.Context, org string, documents []string) ([]ArchiveRecord, error)
+	// DocumentEntries counts the entries that tell of documents.
+	DocumentEntries(ctx context.Context) (int64, error)
 	// StrayEntries gives up to limit ids of entries whose document has no row.
 	StrayEntries(ctx context.Context, limit int) ([]string, error)
 }
@@ -54,10 +57,14 @@ func Faultf(code, format string, args ...any) AuditFault {
 	return AuditFault{Code: code, About: fmt.Sprintf(format, args...)}
 }
 
+// Unreadable tells whether reading entries ended at a row that holds what no
+// entry holds: for an audit a finding, for everybody else an error.
+func Unreadable(err error) bool { return err != nil && fault.CodeOf(err) == "entry_unreadable" }
+
 // DocumentAudit is what the database holds of one document.
 type DocumentAudit struct {
 	Document document.Document
-	Chain    []journal.Entry // by place
+	Chain    []journal.Link // by place
 	Versions []document.Version
 	Packages []ArchiveRecord
 }
@@ -71,18 +78,11 @@ func (a DocumentAudit) Faults() []AuditFault {
 	var out []AuditFault
 	var last journal.Hash
 	copy(last[:], d.LastLeaf)
-	chain := func(yield func(journal.Entry, error) bool) {
-		for _, e := range a.Chain {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-	if err := journal.CheckChain(chain, d.EntrySeq, last); err != nil {
+	if err := journal.CheckChain(a.Chain, d.EntrySeq, last); err != nil {
 		out = append(out, Faultf("chain", "document %s: %s", d.ID, fault.From(err).Message))
 	}
-	for _, e := range a.Chain {
-		if e.Org != d.Org {
+	for i := range a.Chain {
+		if e := &a.Chain[i]; e.Org != d.Org {
 			out = append(out, Faultf("chain", "document %s: entry %s is one of another organisation", d.ID, e.ID))
 		}
 	}
@@ -99,8 +99,9 @@ func (a DocumentAudit) rowFaults() []AuditFault {
 		}
 	}
 	told, metadata := false, false
-	for _, e := range slices.Backward(a.Chain) {
-		if e.Salt == [32]byte{} || !strings.HasPrefix(string(e.Kind), "document.") {
+	for i := range slices.Backward(a.Chain) {
+		e := &a.Chain[i]
+		if e.Erased || !strings.HasPrefix(string(e.Kind), "document.") {
 			continue // erased, or about something else
 		}
 		if !told {
@@ -129,8 +130,8 @@ func (a DocumentAudit) digestFaults() []AuditFault {
 	d := &a.Document
 	var out []AuditFault
 	said := map[string]bool{} // name and digest
-	for _, e := range a.Chain {
-		for name, sum := range e.Digests {
+	for i := range a.Chain {
+		for name, sum := range a.Chain[i].Digests {
 			said[name+" "+sum] = true
 		}
 	}

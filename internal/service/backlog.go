@@ -26,9 +26,12 @@ type Backlogged struct {
 	Failures    int       // attempts that failed in this round
 	Deaths      int       // processes that died while they had it, in a row
 	Alone       bool      // suspected of bringing processes down: worked while nothing else is
-	Code        string    // of the last failed attempt
+	Code        string    // of the last failed attempt; codeParted while its parts are read
 	Reason      string
-	Weight      int // of its unit, when it was claimed; not stored
+	Parent      string // of a part: the operation it belongs to
+	First, Last int    // of a part: its pages, both included
+	Parts       int    // into how many the operation was divided; 0: it was not
+	Weight      int    // of its unit, when it was claimed; not stored
 }
 
 // A document that was in work when its process died may be what killed it.
@@ -78,7 +81,10 @@ type backlogReader interface {
 	FlowHead(ctx context.Context, kind string, f Flow, now time.Time) (Backlogged, error)
 	// Suspect gives the suspect that has been due longest. NotFound where none is.
 	Suspect(ctx context.Context, now time.Time) (Backlogged, error)
-	// InWork counts what workers have, by document type.
+	// Parts counts the parts of an operation that have not ended, and of these those
+	// that a worker has.
+	Parts(ctx context.Context, org, operationID string) (left, held int, err error)
+	// InWork counts the documents that workers have, or have parts of, by type.
 	InWork(ctx context.Context) (map[TypeOf]int, error)
 	// Holders names the processes that have work.
 	Holders(ctx context.Context) ([]string, error)
@@ -95,6 +101,9 @@ type backlogWriter interface {
 	// UpdateBacklogged writes a row where it still has the token, and makes the
 	// token one higher. Conflict "stale" where it changed hands.
 	UpdateBacklogged(ctx context.Context, b *Backlogged) error
+	// LockBacklogged gives a row, and keeps it as it is until this transaction ends.
+	// NotFound where there is none.
+	LockBacklogged(ctx context.Context, org, operationID string) (Backlogged, error)
 	// RemoveBacklogged removes a row where it still has the token.
 	RemoveBacklogged(ctx context.Context, b Backlogged) error
 	// GiveBack lets everything that a dead process had wait again, with one death
@@ -110,7 +119,9 @@ func eligible(ctx context.Context, tx Reader, kind string, now time.Time, inWork
 	}
 	var out []Flow
 	for _, f := range all {
-		if !f.Due.After(now) && (f.MaxRunning == 0 || inWork[TypeOf{f.Org, f.Type}] < f.MaxRunning) {
+		// A document whose pages are read in parts is in work as a whole already.
+		room := f.MaxRunning == 0 || kind == KindPages || inWork[TypeOf{f.Org, f.Type}] < f.MaxRunning
+		if !f.Due.After(now) && room {
 			out = append(out, f)
 		}
 	}
@@ -176,6 +187,9 @@ func claim(ctx context.Context, tx Tx, kind, holder string, n int) ([]Backlogged
 			return nil, err
 		}
 		b.Holder, b.Weight = holder, f.UnitWeight
+		if b.Code == codeParted {
+			b.Code = "" // its parts take too long: whoever has it reads what is missing
+		}
 		if err := tx.UpdateBacklogged(ctx, &b); err != nil {
 			return nil, err
 		}
@@ -183,7 +197,9 @@ func claim(ctx context.Context, tx Tx, kind, holder string, n int) ([]Backlogged
 		for level, key := range tags.Charge(paths[next]) {
 			moved[key] = names[:level]
 		}
-		inWork[TypeOf{f.Org, f.Type}]++
+		if kind != KindPages {
+			inWork[TypeOf{f.Org, f.Type}]++
+		}
 		out = append(out, b)
 	}
 	var turns []Turn
@@ -283,6 +299,9 @@ func (s *Service) changeHands(ctx context.Context, b *Backlogged, change func(Tx
 func (s *Service) Done(ctx context.Context, b Backlogged) error {
 	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		tx.Notify(TopicBacklog) // a type's place has become free
+		if b.Parent != "" {
+			return endPart(ctx, tx, b)
+		}
 		return tx.RemoveBacklogged(ctx, b)
 	})
 }

@@ -46,7 +46,7 @@ type Uploaded struct {
 // Faults: Invalid "invalid_document" listing everything, "empty_file"; Conflict
 // "external_id_taken"; those of Vault.Put and of the body's reader.
 func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file File) (Result[Uploaded], error) {
-	d, err := s.draft(ctx, call.Actor, in, file.Name)
+	d, known, err := s.draft(ctx, call.Actor, in, file.Name)
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
@@ -55,9 +55,12 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+	return s.keep(ctx, call, d.Unit, blob, known, func(ctx context.Context, c *change) (Uploaded, error) {
 		now := c.Now()
 		d := d
+		if err := s.stillRight(ctx, c, &d, known); err != nil {
+			return Uploaded{}, err
+		}
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
 		v := originalVersion(&d, 1, file, blob, now)
 		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256, "metadata": hexSum(d.Metadata)}}); err != nil {
@@ -89,7 +92,7 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 //
 // Faults: Invalid "invalid_document" listing everything; Conflict "external_id_taken".
 func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[document.Document], error) {
-	d, err := s.draft(ctx, call.Actor, in, "")
+	d, known, err := s.draft(ctx, call.Actor, in, "")
 	if err != nil {
 		return Result[document.Document]{}, err
 	}
@@ -98,9 +101,12 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 	if err != nil {
 		return Result[document.Document]{}, err
 	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
+	made := func(ctx context.Context, c *change) (document.Document, error) {
 		now := c.Now()
 		d := d
+		if err := s.stillRight(ctx, c, &d, known); err != nil {
+			return d, err
+		}
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
 		d.Processing.Status = document.StatusDone
 		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"metadata": hexSum(d.Metadata)}}); err != nil {
@@ -111,7 +117,8 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 			return d, err
 		}
 		return d, c.InsertDocument(ctx, d)
-	})
+	}
+	return keyed(ctx, s, d.Unit, &key, func() (Result[document.Document], error) { return checkedRun(ctx, s, call, known, made) })
 }
 
 // Replace stores a corrected file as a new version of a draft and reads it.
@@ -131,7 +138,7 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 	if err != nil {
 		return Result[Uploaded]{}, err
 	}
-	return s.keep(ctx, call, blob, func(ctx context.Context, c *change) (Uploaded, error) {
+	return s.keep(ctx, call, unit, blob, &checks{}, func(ctx context.Context, c *change) (Uploaded, error) {
 		d, err := c.document(ctx, docID, access.WriteDocument)
 		if err != nil {
 			return Uploaded{}, err
@@ -168,8 +175,9 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 	})
 }
 
-// draft checks everything that can be checked before the body is read.
-func (s *Service) draft(ctx context.Context, a access.Actor, in NewDocument, fileName string) (document.Document, error) {
+// draft checks everything that can be checked before the body is read, and gives
+// what was found out about the metadata.
+func (s *Service) draft(ctx context.Context, a access.Actor, in NewDocument, fileName string) (document.Document, *checks, error) {
 	d := document.Document{
 		Org: a.Org, Unit: in.Unit, Type: in.Type, Title: in.Title, ExternalID: in.ExternalID,
 		Labels: in.Labels, Metadata: in.Metadata, CreatedBy: a.Principal,
@@ -187,16 +195,35 @@ func (s *Service) draft(ctx context.Context, a access.Actor, in NewDocument, fil
 		d.Title = titleOf(fileName)
 	}
 	if err := access.Check(a, access.WriteDocument, access.Resource{Org: a.Org, Unit: d.Unit}); err != nil {
-		return d, err
+		return d, nil, err
 	}
-	return d, s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		return s.checkDocument(ctx, tx, &d)
-	})
+	known := &checks{}
+	look := func(ctx context.Context, tx Reader) error { return s.checkDocument(ctx, tx, &d, known) }
+	for range recheckings {
+		err := s.Store.Read(ctx, look)
+		if err == nil || known.missing == nil || fault.CodeOf(err) != errUnchecked.Code {
+			return d, known, err
+		}
+		if err := s.look(ctx, a.Org, known); err != nil {
+			return d, nil, err
+		}
+	}
+	return d, nil, errUnchecked
+}
+
+// stillRight looks inside a command whether its document's metadata fit the type
+// as it is by now: it may have been changed while the file was sent.
+func (s *Service) stillRight(ctx context.Context, tx Reader, d *document.Document, known *checks) error {
+	var l fault.List
+	if err := known.of(ctx, s, tx, d, &l); err != nil {
+		return err
+	}
+	return l.Err("invalid_document", "The document's details have faults.")
 }
 
 // checkDocument lists everything wrong with a document's own fields, its type,
 // unit and metadata.
-func (s *Service) checkDocument(ctx context.Context, tx Reader, d *document.Document) error {
+func (s *Service) checkDocument(ctx context.Context, tx Reader, d *document.Document, known *checks) error {
 	var l fault.List
 	d.Check(&l)
 	if document.Slug(d.Unit) {
@@ -206,13 +233,8 @@ func (s *Service) checkDocument(ctx context.Context, tx Reader, d *document.Docu
 			return err
 		}
 	}
-	if document.Slug(d.Type) {
-		t, err := tx.DocumentType(ctx, d.Org, d.Type)
-		if fault.KindOf(err) == fault.NotFound {
-			l.Add("/document_type", "unknown_type", "There is no document type %s.", d.Type)
-		} else if err != nil {
-			return err
-		} else if err := s.schemas.check(t, d.Metadata, &l); err != nil {
+	if document.Slug(d.Type) && len(d.Metadata) <= document.MaxMetadata {
+		if err := known.of(ctx, s, tx, d, &l); err != nil {
 			return err
 		}
 	}
@@ -243,8 +265,8 @@ func (s *Service) receive(ctx context.Context, call *Call, at Place, body io.Rea
 // the command did not take it: it was refused, or was a repetition. Where it is
 // not certain that nothing was committed, the blob stays for the collector of
 // orphans, which looks whether a row names it.
-func (s *Service) keep(ctx context.Context, call Call, blob Blob, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
-	out, err := run(ctx, s, call, false, fn)
+func (s *Service) keep(ctx context.Context, call Call, unit string, blob Blob, known *checks, fn func(context.Context, *change) (Uploaded, error)) (Result[Uploaded], error) {
+	out, err := keyed(ctx, s, unit, blob.Key, func() (Result[Uploaded], error) { return checkedRun(ctx, s, call, known, fn) })
 	if out.Replayed || (err != nil && !Uncertain(err)) {
 		if rm := s.Vault.Remove(context.WithoutCancel(ctx), blob.ID); rm != nil {
 			s.Log.Warn("an orphaned blob stays until the collector comes", "blob", blob.ID, "error", rm)
@@ -314,12 +336,13 @@ type Edit struct {
 //
 // Faults: Invalid "invalid_document", Conflict "document_not_draft", "external_id_taken".
 func (s *Service) EditDocument(ctx context.Context, call Call, docID string, in Edit) (Result[document.Document], error) {
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Document, error) {
+	known := &checks{}
+	return checkedRun(ctx, s, call, known, func(ctx context.Context, c *change) (document.Document, error) {
 		d, err := c.document(ctx, docID, access.WriteDocument)
 		if err != nil {
 			return d, err
 		}
-		if err := s.applyEdit(ctx, c, &d, in); err != nil {
+		if err := s.applyEdit(ctx, c, &d, in, known); err != nil {
 			return d, err
 		}
 		d.UpdatedAt = c.Now()
@@ -330,7 +353,7 @@ func (s *Service) EditDocument(ctx context.Context, call Call, docID string, in 
 	})
 }
 
-func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document, in Edit) error {
+func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document, in Edit, known *checks) error {
 	draft := d.State.Allows(document.Submit)
 	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil)) {
 		return fault.New(fault.Conflict, "document_not_draft", "The document is %s; its title, unit and metadata can be changed while it is a draft.", d.State)
@@ -353,5 +376,5 @@ func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document
 		}
 		d.Unit = *in.Unit
 	}
-	return s.checkDocument(ctx, c, d)
+	return s.checkDocument(ctx, c, d, known)
 }

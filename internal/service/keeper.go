@@ -112,6 +112,10 @@ func (s *Service) AcceptRestore(ctx context.Context, r LogRestore, number func(c
 		if err := tx.SetSetting(ctx, SettingOrigin, r.To); err != nil {
 			return err
 		}
+		// What was shown of the history that is given up speaks of another log now.
+		if err := KeepLogEvidence(ctx, tx, nil); err != nil {
+			return err
+		}
 		if err := c.flush(ctx); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type PageKept struct {
 
 type keptReader interface {
 	KeptPages(ctx context.Context, org, operationID string) ([]PageKept, error) // by number
+	CountKept(ctx context.Context, org, operationID string) (int, error)
 }
 
 type keptWriter interface {
@@ -43,15 +44,18 @@ func (s *Service) KeptPages(ctx context.Context, org, opID string) (map[int][]by
 }
 
 // KeepPage keeps a page that was read and notes how far the operation has come,
-// in one step. Fault Conflict "operation_ended" where another took its place.
-func (s *Service) KeepPage(ctx context.Context, call Call, opID string, p PageKept, done, total int) error {
+// in one step: beside the pages that are kept, of which other processes may have
+// read some, bare ones need no keeping. Fault Conflict "operation_ended" where
+// another took its place.
+func (s *Service) KeepPage(ctx context.Context, call Call, opID string, p PageKept, bare, total int) error {
 	sealed, err := s.Box.Seal(p.Data, keptContext(call.Actor.Org, opID, p.No))
 	if err != nil {
 		return err
 	}
 	p.Data = sealed
 	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		op, err := tx.Operation(ctx, call.Actor.Org, opID)
+		// Locked: as many processes as read the document write here.
+		op, err := tx.LockOperation(ctx, call.Actor.Org, opID)
 		if err == nil && op.State != OperationRunning {
 			err = fault.New(fault.Conflict, "operation_ended", "The operation has %s already.", op.State)
 		}
@@ -61,7 +65,11 @@ func (s *Service) KeepPage(ctx context.Context, call Call, opID string, p PageKe
 		if err := tx.KeepPage(ctx, op.Org, op.ID, p); err != nil {
 			return err
 		}
-		op.Step, op.Done, op.Total = "read", done, total
+		kept, err := tx.CountKept(ctx, op.Org, op.ID)
+		if err != nil {
+			return err
+		}
+		op.Step, op.Done, op.Total = "read", min(kept+bare, total), total
 		return tx.UpdateOperation(ctx, &op)
 	})
 }

@@ -16,15 +16,34 @@ import (
 type operationData struct {
 	OperationID  string `json:"operation_id"`
 	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id"`
-	DocumentType string `json:"document_type"`
+	DocumentID   string `json:"document_id,omitempty"`
+	DocumentType string `json:"document_type,omitempty"`
 	EnvelopeID   string `json:"envelope_id,omitempty"`
 	Code         string `json:"code,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 }
 
-func operationDataOf(o *Operation, d *document.Document) operationData {
-	return operationData{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, DocumentType: d.Type, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
+// logOperation notes what happened to an operation, in the chain of its document
+// where it has one.
+func (c *change) logOperation(o *Operation, d *document.Document, kind journal.Kind) error {
+	n := note{kind: kind, subject: "operation", id: o.ID}
+	data := operationData{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
+	if d == nil {
+		n.data = data
+		return c.log(o.Org, o.Unit, n)
+	}
+	data.DocumentType = d.Type
+	n.data = data
+	return c.logDocument(d, n)
+}
+
+// documentOf gives the document of an operation, nil where it belongs to none.
+func (c *change) documentOf(ctx context.Context, o *Operation) (*document.Document, error) {
+	if o.DocumentID == "" {
+		return nil, nil
+	}
+	d, err := c.Document(ctx, o.Org, o.DocumentID)
+	return &d, err
 }
 
 // startOperation makes an operation for a document, shows it there, and notes
@@ -35,7 +54,7 @@ func (s *Service) startOperation(_ context.Context, c *change, d *document.Docum
 		State: OperationPending, CreatedAt: c.Now(), Revision: 1,
 	}
 	d.Processing = document.Processing{Status: document.StatusPending, Step: kind, Operation: op.ID}
-	return op, c.logDocument(d, note{kind: journal.OperationStarted, subject: "operation", id: op.ID, data: operationDataOf(&op, d)})
+	return op, c.logOperation(&op, d, journal.OperationStarted)
 }
 
 // supersede ends the operation that is still at work on a document whose place
@@ -51,7 +70,7 @@ func (c *change) supersede(ctx context.Context, d *document.Document, reason str
 	}
 	op.State, op.EndedAt, op.Retryable = OperationFailed, c.Now(), false
 	op.Code, op.Reason = "superseded", reason
-	if err := c.logDocument(d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, d)}); err != nil {
+	if err := c.logOperation(&op, d, journal.OperationFailed); err != nil {
 		return err
 	}
 	if err := c.DropPages(ctx, op.Org, op.ID); err != nil {
@@ -76,6 +95,9 @@ func (s *Service) Operation(ctx context.Context, a access.Actor, opID string) (o
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		if op, err = tx.Operation(ctx, a.Org, opID); err != nil {
 			return err
+		}
+		if op.DocumentID == "" {
+			return access.Check(a, access.ReadSettings, access.Resource{Org: op.Org, Unit: op.Unit})
 		}
 		err := check(ctx, tx, a, access.ReadDocument, op.Unit, op.DocumentID)
 		if k := fault.KindOf(err); err == nil || (k != fault.NotFound && k != fault.Forbidden) {
@@ -131,7 +153,14 @@ func (s *Service) RetryOperation(ctx context.Context, call Call, opID string) (R
 		if err != nil {
 			return op, err
 		}
-		d, err := c.document(ctx, op.DocumentID, access.WriteDocument)
+		var d *document.Document
+		if op.DocumentID == "" {
+			err = access.Check(c.actor, access.ManageSettings, access.Resource{Org: op.Org, Unit: op.Unit})
+		} else {
+			var of document.Document
+			of, err = c.document(ctx, op.DocumentID, access.WriteDocument)
+			d = &of
+		}
 		if err != nil {
 			return op, err
 		}
@@ -141,24 +170,23 @@ func (s *Service) RetryOperation(ctx context.Context, call Call, opID string) (R
 		if !op.Retryable {
 			return op, fault.New(fault.Conflict, "operation_not_retryable", "Trying again cannot help: %s Upload a corrected file.", op.Reason)
 		}
-		if d.Processing.Operation != op.ID {
+		if d != nil && d.Processing.Operation != op.ID {
 			return op, fault.New(fault.Conflict, "operation_not_retryable", "Another operation, %s, has taken the place of this one.", d.Processing.Operation)
 		}
 		// The new round counts its own attempts: what broke once before is not at fault yet.
 		op.State, op.Code, op.Reason, op.Attempts, op.EndedAt = OperationPending, "", "", 0, time.Time{}
-		d.Processing = document.Processing{Status: document.StatusPending, Step: op.Kind, Operation: op.ID}
-		if err := c.logDocument(&d, note{kind: journal.OperationRetried, subject: "operation", id: op.ID, data: operationDataOf(&op, &d)}); err != nil {
+		if d != nil {
+			d.Processing = document.Processing{Status: document.StatusPending, Step: op.Kind, Operation: op.ID}
+		}
+		if err := c.logOperation(&op, d, journal.OperationRetried); err != nil {
 			return op, err
 		}
-		if err := c.UpdateDocument(ctx, &d); err != nil {
-			return op, err
-		}
-		return op, c.UpdateOperation(ctx, &op)
+		return op, c.writeWork(ctx, &op, d)
 	})
 }
 
 // BeginWork marks an operation as running, for a worker that starts an attempt.
-// It returns the operation and its document. Fault Conflict "operation_ended"
+// It returns the operation and its document, an empty one where it has none. Fault Conflict "operation_ended"
 // where there is nothing left to do: the job is a late twin.
 func (s *Service) BeginWork(ctx context.Context, call Call, opID string) (Operation, document.Document, error) {
 	var doc document.Document
@@ -170,20 +198,36 @@ func (s *Service) BeginWork(ctx context.Context, call Call, opID string) (Operat
 		if op.State.Ended() {
 			return op, fault.New(fault.Conflict, "operation_ended", "The operation has %s already.", op.State)
 		}
-		if doc, err = c.Document(ctx, op.Org, op.DocumentID); err != nil {
+		d, err := c.documentOf(ctx, &op)
+		if err != nil {
 			return op, err
 		}
 		op.State, op.Attempts = OperationRunning, op.Attempts+1
 		if op.StartedAt.IsZero() {
 			op.StartedAt = c.Now()
 		}
-		doc.Processing.Status, doc.Processing.Step, doc.Processing.Operation = document.StatusRunning, op.Kind, op.ID
-		if err := c.UpdateDocument(ctx, &doc); err != nil {
+		if d != nil {
+			d.Processing.Status, d.Processing.Step, d.Processing.Operation = document.StatusRunning, op.Kind, op.ID
+		}
+		if err := c.writeWork(ctx, &op, d); err != nil {
 			return op, err
 		}
-		return op, c.UpdateOperation(ctx, &op)
+		if d != nil {
+			doc = *d
+		}
+		return op, nil
 	})
 	return out.Value, doc, err
+}
+
+// writeWork writes an operation, and its document where it has one.
+func (c *change) writeWork(ctx context.Context, op *Operation, d *document.Document) error {
+	if d != nil {
+		if err := c.UpdateDocument(ctx, d); err != nil {
+			return err
+		}
+	}
+	return c.UpdateOperation(ctx, op)
 }
 
 // Progress notes how far a running operation has come. It is not journaled.
@@ -218,41 +262,48 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		if err != nil || op.State.Ended() {
 			return op, err
 		}
-		d, err := c.Document(ctx, op.Org, op.DocumentID)
+		d, err := c.documentOf(ctx, &op)
 		if err != nil {
 			return op, err
 		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
-		kind := journal.DocumentProcessingFailed
-		d.Processing = document.Processing{Status: document.StatusFailed, Step: op.Kind, Operation: op.ID, Code: f.Code, Reason: f.Reason}
-		if f.Quarantine {
-			kind, d.Processing.Status = journal.DocumentQuarantined, document.StatusQuarantined
-		}
-		data := dataOf(&d)
-		data.Code, data.Reason = f.Code, f.Reason
-		if err := c.logDocument(&d, note{kind: kind, data: data}); err != nil {
+		if err := c.failDocument(d, &op, f.Quarantine); err != nil {
 			return op, err
 		}
-		if err := c.logDocument(&d, note{kind: journal.OperationFailed, subject: "operation", id: op.ID, data: operationDataOf(&op, &d)}); err != nil {
+		if err := c.logOperation(&op, d, journal.OperationFailed); err != nil {
 			return op, err
 		}
 		if err := c.DropPages(ctx, op.Org, op.ID); err != nil {
 			return op, err
 		}
-		if err := c.UpdateDocument(ctx, &d); err != nil {
-			return op, err
-		}
-		return op, c.UpdateOperation(ctx, &op)
+		return op, c.writeWork(ctx, &op, d)
 	})
 	return err
 }
 
-// succeed ends an operation and notes it; the caller writes the document.
+// failDocument shows on a document that its operation failed.
+func (c *change) failDocument(d *document.Document, op *Operation, quarantine bool) error {
+	if d == nil {
+		return nil
+	}
+	kind := journal.DocumentProcessingFailed
+	d.Processing = document.Processing{Status: document.StatusFailed, Step: op.Kind, Operation: op.ID, Code: op.Code, Reason: op.Reason}
+	if quarantine {
+		kind, d.Processing.Status = journal.DocumentQuarantined, document.StatusQuarantined
+	}
+	data := dataOf(d)
+	data.Code, data.Reason = op.Code, op.Reason
+	return c.logDocument(d, note{kind: kind, data: data})
+}
+
+// succeed ends an operation and notes it; the caller writes the document, where it has one.
 func (c *change) succeed(ctx context.Context, op *Operation, d *document.Document) error {
 	op.State, op.EndedAt, op.Code, op.Reason = OperationSucceeded, c.Now(), "", ""
 	op.Done = op.Total
-	d.Processing = document.Processing{Status: document.StatusDone, Step: op.Kind, Operation: op.ID}
-	if err := c.logDocument(d, note{kind: journal.OperationSucceeded, subject: "operation", id: op.ID, data: operationDataOf(op, d)}); err != nil {
+	if d != nil {
+		d.Processing = document.Processing{Status: document.StatusDone, Step: op.Kind, Operation: op.ID}
+	}
+	if err := c.logOperation(op, d, journal.OperationSucceeded); err != nil {
 		return err
 	}
 	if err := c.DropPages(ctx, op.Org, op.ID); err != nil {

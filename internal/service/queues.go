@@ -23,6 +23,7 @@ const (
 	WaitsApart     WaitCode = "suspected"  // the server died over it: it is worked while nothing else is
 	WaitsForLimit  WaitCode = "type_limit" // as many of its type are in work as may be
 	WaitsForTurn   WaitCode = "turn"       // others are before it
+	WaitsForPages  WaitCode = "pages"      // its pages are read, by any worker
 )
 
 // MostAhead is how far those before an operation are counted.
@@ -87,6 +88,11 @@ func (s *Service) waiting(ctx context.Context, tx Reader, op Operation) (*Waitin
 	}
 	if err != nil || b.Holder != "" {
 		return nil, err
+	}
+	if b.parted() {
+		left, held, err := tx.Parts(ctx, op.Org, op.ID)
+		w.Code, w.Reason = WaitsForPages, fmt.Sprintf("Its pages are read in %d parts, by any worker: %d are left, of which %d are in work.", b.Parts, left, held)
+		return w, err
 	}
 	workers, err := tx.Workers(ctx)
 	if err != nil {

@@ -65,10 +65,12 @@ const (
 	OpSeal    = "seal"    // make the sealed PDF of an envelope
 	OpArchive = "archive" // put a document into the archive
 	OpDispose = "dispose" // delete what is left of a document that was disposed of
+
+	OpRotateKey = "rotate_key" // wrap what lies under a unit's old key anew; it belongs to no document
 )
 
 // OperationKinds lists the kinds.
-func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive, OpDispose} }
+func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive, OpDispose, OpRotateKey} }
 
 // Operation is long work that a caller can poll, await or hear of.
 type Operation struct {
@@ -76,7 +78,7 @@ type Operation struct {
 	Org        string
 	Unit       string
 	Kind       string
-	DocumentID string
+	DocumentID string // "" where it belongs to none
 	EnvelopeID string // for a seal
 	State      OperationState
 	Step       string

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -21,6 +20,8 @@ type rotationReader interface {
 	// DocumentKeysUnder gives keys of documents that a unit's key wraps, by id;
 	// destroyed ones are left out.
 	DocumentKeysUnder(ctx context.Context, keyID string, limit int) ([]DocumentKey, error)
+	// CountDocumentKeysUnder counts them.
+	CountDocumentKeysUnder(ctx context.Context, keyID string) (int, error)
 	// KeyInUse tells whether a unit's key wraps anything.
 	KeyInUse(ctx context.Context, keyID string) (bool, error)
 	// MasterUse counts the keys of units by the master key that wraps them.
@@ -43,6 +44,12 @@ type rotationWriter interface {
 	// SupersedeKey writes k.Class, k.MasterID, k.Wrapped and k.SupersededAt.
 	// Conflict "stale" where the key is not in force.
 	SupersedeKey(ctx context.Context, k Key) error
+	// HoldKey keeps a unit's key in force until this transaction ends. Unavailable
+	// CodeKeyRotated where it is not.
+	HoldKey(ctx context.Context, id string) error
+	// LockKey keeps others from writing rows under a unit's key until this
+	// transaction ends, and waits for those that are about to. NotFound where it is gone.
+	LockKey(ctx context.Context, id string) error
 	// DestroyKey removes a key that is not in force.
 	DestroyKey(ctx context.Context, id string) error
 }
@@ -136,58 +143,6 @@ func logKey(ctx context.Context, tx Tx, org string, kind journal.Kind, id string
 		return err
 	}
 	return c.flush(ctx)
-}
-
-// KeyRotated is the result of RotateUnitKey.
-type KeyRotated struct {
-	Unit string `json:"unit"`
-	From string `json:"from" doc:"The key that was in force; it is destroyed once nothing lies under it any more."`
-}
-
-// RotateUnitKey takes the key of a unit and class out of force; the next use makes
-// a new one. moved gives the old key's row for its new place. What lies under it is
-// wrapped anew in the background. Fault NotFound where the unit has no key yet.
-func (s *Service) RotateUnitKey(ctx context.Context, call Call, unit, class string, moved func(context.Context, Key, time.Time) (Key, error)) (Result[KeyRotated], error) {
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (KeyRotated, error) {
-		if err := access.Check(c.actor, access.ManageSettings, access.Resource{Org: c.actor.Org}); err != nil {
-			return KeyRotated{}, err
-		}
-		old, err := c.Key(ctx, c.actor.Org, unit, class)
-		if err != nil {
-			return KeyRotated{}, err
-		}
-		k, err := moved(ctx, old, c.Now())
-		if err != nil {
-			return KeyRotated{}, err
-		}
-		if err := c.SupersedeKey(ctx, k); err != nil {
-			return KeyRotated{}, err
-		}
-		return KeyRotated{Unit: unit, From: k.ID}, c.log(k.Org, unit, note{kind: journal.KeyUnitRotated, subject: "key", id: k.ID, data: map[string]string{"from": k.ID, "unit": unit}})
-	})
-}
-
-// DestroyKey destroys a key that is no longer in force, where nothing lies under
-// it. It tells whether it did.
-func (s *Service) DestroyKey(ctx context.Context, k Key) (done bool, err error) {
-	err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		done = false
-		if used, err := tx.KeyInUse(ctx, k.ID); err != nil || used {
-			return err
-		}
-		if _, err := tx.KeyByID(ctx, k.ID); err != nil { // another process was first
-			if fault.KindOf(err) == fault.NotFound {
-				return nil
-			}
-			return err
-		}
-		done = true
-		if err := tx.DestroyKey(ctx, k.ID); err != nil {
-			return err
-		}
-		return logKey(ctx, tx, k.Org, journal.KeyUnitDestroyed, k.ID, map[string]string{"id": k.ID, "unit": k.Unit})
-	})
-	return done, err
 }
 
 // Wrapped is a small secret of the installation in its settings, wrapped by a

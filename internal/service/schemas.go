@@ -1,19 +1,10 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"path"
-	"strings"
-	"sync"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
@@ -25,97 +16,6 @@ import (
 // MaxSchema is the largest schema of a document type, in bytes.
 const MaxSchema = 64 << 10
 
-// schemaCache keeps compiled schemas by the digest of their text.
-type schemaCache struct {
-	mu       sync.Mutex
-	compiled map[[32]byte]*jsonschema.Schema
-}
-
-// check validates metadata against the type's schema and lists every fault.
-func (c *schemaCache) check(t document.Type, metadata json.RawMessage, l *fault.List) error {
-	if len(t.Schema) == 0 || string(t.Schema) == "null" {
-		return nil
-	}
-	schema, err := c.compile(t.Schema)
-	if err != nil {
-		return err
-	}
-	if len(metadata) == 0 {
-		metadata = json.RawMessage("{}")
-	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(metadata))
-	if err != nil {
-		return nil // document.Check has said so
-	}
-	var bad *jsonschema.ValidationError
-	if err := schema.Validate(value); errors.As(err, &bad) {
-		listSchemaFaults(bad, l)
-	} else if err != nil {
-		return err
-	}
-	return nil
-}
-
-// maxSchemaFaults bounds how many faults of one document's metadata are told.
-const maxSchemaFaults = 100
-
-func listSchemaFaults(e *jsonschema.ValidationError, l *fault.List) {
-	if l.Len() >= maxSchemaFaults {
-		return
-	}
-	if len(e.Causes) == 0 {
-		pointer := "/metadata"
-		for _, part := range e.InstanceLocation {
-			pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part)
-		}
-		l.Add(pointer, "schema", "%s", e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
-	}
-	for _, cause := range e.Causes {
-		listSchemaFaults(cause, l)
-	}
-}
-
-func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) {
-	sum := sha256.Sum256(text)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := c.compiled[sum]; s != nil {
-		return s, nil
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return nil, badSchema(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.UseLoader(noLoader{})
-	const url = "paraph:metadata"
-	if err := compiler.AddResource(url, doc); err != nil {
-		return nil, badSchema(err)
-	}
-	s, err := compiler.Compile(url)
-	if err != nil {
-		return nil, badSchema(err)
-	}
-	if c.compiled == nil || len(c.compiled) > 1000 {
-		c.compiled = map[[32]byte]*jsonschema.Schema{}
-	}
-	c.compiled[sum] = s
-	return s, nil
-}
-
-// noLoader refuses references to other files and hosts: a schema stands alone.
-type noLoader struct{}
-
-func (noLoader) Load(url string) (any, error) {
-	return nil, errors.New("a schema cannot refer to " + path.Base(url) + ": it stands alone")
-}
-
-func badSchema(err error) error {
-	return fault.Wrap(err, fault.Invalid, "invalid_document_type", "The schema cannot be used.").With(
-		fault.Detail{Pointer: "/schema", Code: "bad_schema", Message: strings.ReplaceAll(err.Error(), "paraph:metadata", "schema")})
-}
-
 // SavedType is what an administrator says of a document type.
 type SavedType struct {
 	Title      string
@@ -124,7 +24,8 @@ type SavedType struct {
 	MaxRunning *int // nil: as it was
 }
 
-// SaveDocumentType makes or changes a document type.
+// SaveDocumentType makes or changes a document type. A schema by which checking a
+// document could take for ever is refused.
 // Faults: Invalid "invalid_document_type"; Forbidden "missing_scope".
 func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, in SavedType) (Result[document.Type], error) {
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
@@ -147,7 +48,7 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, 
 		return Result[document.Type]{}, err
 	}
 	if len(in.Schema) > 0 && string(in.Schema) != "null" {
-		if _, err := s.schemas.compile(in.Schema); err != nil {
+		if err := affordable(in.Schema); err != nil {
 			return Result[document.Type]{}, err
 		}
 	}

@@ -29,6 +29,11 @@ type Vault interface {
 	// NewKey makes the key of a new document that has no file yet, for the command
 	// that makes the document to write.
 	NewKey(ctx context.Context, at Place) (DocumentKey, error)
+	// Rekey gives the row of a new document's key, which stands nowhere yet, wrapped
+	// by the key of the unit that is in force now.
+	Rekey(ctx context.Context, unit string, k DocumentKey) (DocumentKey, error)
+	// Superseded gives the row of a unit's key for its place out of force.
+	Superseded(ctx context.Context, k Key, at time.Time) (Key, error)
 	// Open gives the plaintext. Fault Internal "blob_damaged" where the object is
 	// not what was stored; reads of damaged parts fail, they never return them.
 	Open(ctx context.Context, b Blob) (Content, error)

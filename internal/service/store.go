@@ -115,6 +115,8 @@ type documentReader interface {
 	Unit(ctx context.Context, org, name string) (document.Unit, error)
 	Units(ctx context.Context, org string) ([]document.Unit, error)
 	DocumentType(ctx context.Context, org, name string) (document.Type, error)
+	// DocumentTypeRevision gives a type's revision alone. NotFound where there is none.
+	DocumentTypeRevision(ctx context.Context, org, name string) (int64, error)
 	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
 	Document(ctx context.Context, org, id string) (document.Document, error)
 	// Documents lists by id, newest first.
@@ -123,7 +125,8 @@ type documentReader interface {
 	Versions(ctx context.Context, org, documentID string) ([]document.Version, error) // by number
 	// Pages gives the pages of a version by number, without their Text.
 	Pages(ctx context.Context, org, documentID string, version int) ([]document.Page, error)
-	// SearchPages finds pages of current versions whose text contains the query
+	// SearchPages finds pages of current versions, or where those were made of one
+	// that was read, of that one, whose text contains the query
 	// (any substring, case and accents folded as far as the database can).
 	SearchPages(ctx context.Context, q PageQuery) ([]PageHit, error)
 	Blob(ctx context.Context, org, id string) (Blob, error)
@@ -169,7 +172,8 @@ type documentWriter interface {
 	Erase(ctx context.Context, org, documentID string) error
 	// InsertKey: Conflict "exists" where another transaction made it first.
 	InsertKey(ctx context.Context, k Key) error
-	// InsertDocumentKey: Conflict "exists" where the document has one already.
+	// InsertDocumentKey: Conflict "exists" where the document has one already;
+	// Unavailable CodeKeyRotated where the unit's key that wraps it is out of force.
 	InsertDocumentKey(ctx context.Context, k DocumentKey) error
 	// RewrapBlob writes the blob's KeyID and DataKey where it still lies under the
 	// key from, and does nothing where it does not.
@@ -217,7 +221,8 @@ type journalReader interface {
 	// Entries lists numbered entries in the order of the log.
 	Entries(ctx context.Context, f EntryFilter) ([]journal.Entry, error)
 	// EntriesFrom gives up to limit numbered entries of all organisations with
-	// index ≥ from, in order: for dispatchers and audits.
+	// index ≥ from, in order: for dispatchers and audits. Fault Internal
+	// "entry_unreadable" at a row that is no entry, with those before it.
 	EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error)
 	// EntriesOf gives the entries of the kinds with from ≤ index < to, in order.
 	EntriesOf(ctx context.Context, from, to int64, kinds []journal.Kind) ([]journal.Entry, error)
@@ -272,6 +277,8 @@ type workReader interface {
 
 type workWriter interface {
 	InsertOperation(ctx context.Context, o Operation) error
+	// LockOperation gives an operation, and keeps it as it is until this transaction ends.
+	LockOperation(ctx context.Context, org, id string) (Operation, error)
 	// UpdateOperation compare-and-swaps (Conflict "stale").
 	UpdateOperation(ctx context.Context, o *Operation) error
 	// InsertArchiveRecord: Conflict "exists" where the document has one already.

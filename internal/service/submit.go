@@ -18,7 +18,14 @@ import (
 // Faults: NotFound; Invalid "invalid_approval" listing everything; Conflict
 // "action_not_allowed", "document_processing", "document_quarantined", "document_failed".
 func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Result[approval.Approval], error) {
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (approval.Approval, error) {
+	known := &checks{}
+	if n := len(p.Metadata); n > 0 && n <= document.MaxMetadata && document.Slug(p.DocumentType) && !s.schemas.believedOpen(call.Actor.Org, p.DocumentType) {
+		known.missing = &said{p.DocumentType, p.Metadata}
+		if err := s.look(ctx, call.Actor.Org, known); err != nil {
+			return Result[approval.Approval]{}, err
+		}
+	}
+	return checkedRun(ctx, s, call, known, func(ctx context.Context, c *change) (approval.Approval, error) {
 		var l fault.List
 		p.Check(&l, c.Now())
 		if err := l.Err("invalid_approval", "The approval payload has faults."); err != nil {
@@ -28,7 +35,7 @@ func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Re
 		if err != nil {
 			return approval.Approval{}, err
 		}
-		if err := s.acceptSubmission(ctx, c, &d, p); err != nil {
+		if err := s.acceptSubmission(ctx, c, &d, p, known); err != nil {
 			return approval.Approval{}, err
 		}
 		var v document.Version
@@ -50,7 +57,7 @@ func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Re
 }
 
 // acceptSubmission checks the payload against the document and moves it to submitted.
-func (s *Service) acceptSubmission(ctx context.Context, c *change, d *document.Document, p approval.Payload) error {
+func (s *Service) acceptSubmission(ctx context.Context, c *change, d *document.Document, p approval.Payload, known *checks) error {
 	if err := d.Apply(document.Submit); err != nil {
 		return err
 	}
@@ -61,7 +68,7 @@ func (s *Service) acceptSubmission(ctx context.Context, c *change, d *document.D
 	if len(p.Metadata) > 0 {
 		d.Metadata = p.Metadata
 	}
-	if err := s.checkDocument(ctx, c, d); err != nil {
+	if err := s.checkDocument(ctx, c, d, known); err != nil {
 		f := fault.From(err)
 		if f.Code == "invalid_document" {
 			f.Code, f.Message = "invalid_approval", "The approval payload has faults."

@@ -14,8 +14,8 @@ func scanCheckpoint(s scanner) (c service.StoredCheckpoint, err error) {
 }
 
 // Checkpoints implements service.Reader.
-func (r *Reader) Checkpoints(ctx context.Context, after int64, limit int) ([]service.StoredCheckpoint, error) {
-	return list(ctx, r.c, scanCheckpoint, "SELECT size, root, note, at FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", after, limit)
+func (r *Reader) Checkpoints(ctx context.Context, after, upTo int64) ([]service.StoredCheckpoint, error) {
+	return list(ctx, r.c, scanCheckpoint, "SELECT size, root, note, at FROM checkpoint WHERE size > ? AND size <= ? ORDER BY size", after, upTo)
 }
 
 // DocumentsAfter implements service.Reader.
@@ -24,11 +24,12 @@ func (r *Reader) DocumentsAfter(ctx context.Context, org, id string, limit int) 
 }
 
 // Chains implements service.Reader.
-func (r *Reader) Chains(ctx context.Context, documents []string) ([]journal.Entry, error) {
+func (r *Reader) Chains(ctx context.Context, documents []string) ([]journal.Link, error) {
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.document_id IN ("+marks(len(documents))+") AND e.document_id <> '' ORDER BY e.document_id, e.doc_seq", anys(documents)...)
+	return readRows(ctx, r.c, &linkReading{}, 16*len(documents),
+		"WHERE e.document_id IN ("+marks(len(documents))+") AND e.document_id <> '' ORDER BY e.document_id, e.doc_seq", anys(documents))
 }
 
 // VersionsOf implements service.Reader.
@@ -45,8 +46,13 @@ func (r *Reader) PackagesOf(ctx context.Context, org string, documents []string)
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	return list(ctx, r.c, scanArchive, selectArchive+"WHERE a.org = ? AND a.document_id IN ("+marks(len(documents))+")",
+	return list(ctx, r.c, scanArchive, selectArchive+"WHERE a.org = ? AND a.document_id IN ("+marks(len(documents))+") ORDER BY a.document_id",
 		append([]any{org}, anys(documents)...)...)
+}
+
+// DocumentEntries implements service.Reader.
+func (r *Reader) DocumentEntries(ctx context.Context) (int64, error) {
+	return one(ctx, r.c, scanInt, "SELECT count(*) FROM entry WHERE document_id <> ''")
 }
 
 // StrayEntries implements service.Reader.

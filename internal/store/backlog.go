@@ -9,13 +9,13 @@ import (
 
 var (
 	backlogColumns = []string{"org", "operation_id", "kind", "doc_type", "unit", "document_id", "trace", "enqueued_at", "due_at",
-		"holder", "token", "failures", "deaths", "alone", "code", "reason"}
+		"holder", "token", "failures", "deaths", "alone", "code", "reason", "parent", "first_page", "last_page", "parts"}
 	selectBacklog = selectFrom("backlog", "b", backlogColumns)
 )
 
 func scanBacklogged(s scanner) (b service.Backlogged, err error) {
 	err = s.Scan(&b.Org, &b.OperationID, &b.Kind, &b.Type, &b.Unit, &b.DocumentID, &b.Trace, stamp{&b.EnqueuedAt}, stamp{&b.DueAt},
-		&b.Holder, &b.Token, &b.Failures, &b.Deaths, &b.Alone, &b.Code, &b.Reason)
+		&b.Holder, &b.Token, &b.Failures, &b.Deaths, &b.Alone, &b.Code, &b.Reason, &b.Parent, &b.First, &b.Last, &b.Parts)
 	return
 }
 
@@ -66,14 +66,37 @@ func scanInWork(s scanner) (w inWork, err error) {
 	return
 }
 
-// InWork implements service.Reader.
+// InWork implements service.Reader. Each half is served by its own index.
 func (r *Reader) InWork(ctx context.Context) (map[service.TypeOf]int, error) {
-	found, err := list(ctx, r.c, scanInWork, "SELECT org, doc_type, COUNT(*) FROM backlog WHERE holder <> '' GROUP BY org, doc_type")
+	found, err := list(ctx, r.c, scanInWork, `SELECT org, doc_type, COUNT(DISTINCT document_id) FROM (
+		SELECT org, doc_type, document_id FROM backlog WHERE holder <> '' UNION ALL
+		SELECT org, doc_type, document_id FROM backlog WHERE code = 'parted' AND holder = '') w GROUP BY org, doc_type`)
 	out := map[service.TypeOf]int{}
 	for _, w := range found {
 		out[w.of] = w.n
 	}
 	return out, err
+}
+
+type partCount struct{ left, held int }
+
+func scanPartCount(s scanner) (n partCount, err error) {
+	err = s.Scan(&n.left, &n.held)
+	return
+}
+
+// Parts implements service.Reader.
+func (r *Reader) Parts(ctx context.Context, org, operationID string) (left, held int, err error) {
+	n, err := one(ctx, r.c, scanPartCount, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN holder <> '' THEN 1 ELSE 0 END), 0) FROM backlog WHERE org = ? AND parent = ? AND parent <> ''", org, operationID)
+	return n.left, n.held, err
+}
+
+// LockBacklogged implements service.Tx.
+func (t *Tx) LockBacklogged(ctx context.Context, org, operationID string) (service.Backlogged, error) {
+	if err := t.locks(); err != nil {
+		return service.Backlogged{}, err
+	}
+	return one(ctx, t.c, scanBacklogged, selectBacklog+"WHERE b.org = ? AND b.operation_id = ?"+t.c.dialect().lock, org, operationID)
 }
 
 // Holders implements service.Reader.
@@ -95,7 +118,8 @@ func (r *Reader) Turns(ctx context.Context, kind string) ([]service.Turn, error)
 }
 
 const beginAnew = `ON CONFLICT (org, operation_id) DO UPDATE SET enqueued_at = excluded.enqueued_at, due_at = excluded.due_at, holder = '',
-	token = backlog.token + 1, failures = 0, deaths = 0, alone = FALSE, code = '', reason = ''`
+	token = backlog.token + 1, failures = 0, deaths = 0, alone = FALSE, code = '', reason = '',
+	first_page = excluded.first_page, last_page = excluded.last_page, parts = 0`
 
 // Enqueue implements service.Tx.
 func (t *Tx) Enqueue(ctx context.Context, rows []service.Backlogged) error {
@@ -109,7 +133,7 @@ func (t *Tx) Enqueue(ctx context.Context, rows []service.Backlogged) error {
 		if last[[2]string{b.Org, b.OperationID}] != i {
 			continue
 		}
-		all = append(all, []any{b.Org, b.OperationID, b.Kind, b.Type, b.Unit, b.DocumentID, b.Trace, b.EnqueuedAt, b.DueAt, "", 1, 0, 0, false, "", ""})
+		all = append(all, []any{b.Org, b.OperationID, b.Kind, b.Type, b.Unit, b.DocumentID, b.Trace, b.EnqueuedAt, b.DueAt, "", 1, 0, 0, false, "", "", b.Parent, b.First, b.Last, 0})
 		flows[[4]string{b.Kind, b.Org, b.Type, b.Unit}] = true
 	}
 	if _, err := insertRows(ctx, t.c, "backlog", backlogColumns, beginAnew, all); err != nil {
@@ -147,9 +171,9 @@ func (t *Tx) SaveTurns(ctx context.Context, kind string, turns []service.Turn) e
 
 // UpdateBacklogged implements service.Tx.
 func (t *Tx) UpdateBacklogged(ctx context.Context, b *service.Backlogged) error {
-	n, err := exec(ctx, t.c, `UPDATE backlog SET due_at = ?, holder = ?, token = ?, failures = ?, deaths = ?, alone = ?, code = ?, reason = ?
+	n, err := exec(ctx, t.c, `UPDATE backlog SET due_at = ?, holder = ?, token = ?, failures = ?, deaths = ?, alone = ?, code = ?, reason = ?, parts = ?
 		WHERE org = ? AND operation_id = ? AND token = ?`,
-		b.DueAt, b.Holder, b.Token+1, b.Failures, b.Deaths, b.Alone, b.Code, b.Reason, b.Org, b.OperationID, b.Token)
+		b.DueAt, b.Holder, b.Token+1, b.Failures, b.Deaths, b.Alone, b.Code, b.Reason, b.Parts, b.Org, b.OperationID, b.Token)
 	if err == nil && n == 0 {
 		return stale()
 	}
@@ -181,6 +205,12 @@ func (r *Reader) KeptPages(ctx context.Context, org, operationID string) ([]serv
 	return list(ctx, r.c, scanKept, "SELECT number, data FROM kept_page WHERE org = ? AND operation_id = ? ORDER BY number", org, operationID)
 }
 
+// CountKept implements service.Reader.
+func (r *Reader) CountKept(ctx context.Context, org, operationID string) (int, error) {
+	n, err := one(ctx, r.c, scanInt, "SELECT COUNT(*) FROM kept_page WHERE org = ? AND operation_id = ?", org, operationID)
+	return int(n), err
+}
+
 // KeepPage implements service.Tx.
 func (t *Tx) KeepPage(ctx context.Context, org, operationID string, p service.PageKept) error {
 	_, err := exec(ctx, t.c, "INSERT INTO kept_page (org, operation_id, number, data) VALUES (?, ?, ?, ?) ON CONFLICT (org, operation_id, number) DO NOTHING", org, operationID, p.No, p.Data)
@@ -207,9 +237,9 @@ func scanQueue(s scanner) (q service.QueueState, err error) {
 
 // Queues implements service.Reader.
 func (r *Reader) Queues(ctx context.Context, org string, now time.Time) ([]service.QueueState, error) {
-	return list(ctx, r.c, scanQueue, `SELECT org, kind, doc_type, unit, SUM(CASE WHEN holder = '' AND due_at <= ? THEN 1 ELSE 0 END), SUM(CASE WHEN holder = '' AND due_at > ? THEN 1 ELSE 0 END),
-		SUM(CASE WHEN holder = '' AND alone = TRUE THEN 1 ELSE 0 END), SUM(CASE WHEN holder <> '' THEN 1 ELSE 0 END),
-		MIN(CASE WHEN holder = '' AND due_at <= ? THEN due_at END), MIN(CASE WHEN holder = '' AND due_at > ? THEN due_at END)
+	return list(ctx, r.c, scanQueue, `SELECT org, kind, doc_type, unit, SUM(CASE WHEN holder = '' AND due_at <= ? THEN 1 ELSE 0 END), SUM(CASE WHEN holder = '' AND due_at > ? AND code <> 'parted' THEN 1 ELSE 0 END),
+		SUM(CASE WHEN holder = '' AND alone = TRUE THEN 1 ELSE 0 END), SUM(CASE WHEN holder <> '' OR code = 'parted' THEN 1 ELSE 0 END),
+		MIN(CASE WHEN holder = '' AND due_at <= ? THEN due_at END), MIN(CASE WHEN holder = '' AND due_at > ? AND code <> 'parted' THEN due_at END)
 		FROM backlog WHERE org = ? OR ? = '' GROUP BY org, kind, doc_type, unit ORDER BY org, kind, doc_type, unit`, now, now, now, now, org, org)
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/service"
@@ -66,7 +67,8 @@ func (t *Tx) InsertKey(ctx context.Context, k service.Key) error {
 var (
 	documentKeyColumns = []string{"id", "org", "document_id", "key_id", "wrapped", "created_at", "destroyed_at"}
 	selectDocumentKey  = selectFrom("document_key", "k", documentKeyColumns)
-	insertDocumentKey  = insertInto("document_key", documentKeyColumns, 1, "ON CONFLICT DO NOTHING")
+	insertDocumentKey  = "INSERT INTO document_key (" + strings.Join(documentKeyColumns, ", ") + ") SELECT " + marks(len(documentKeyColumns)) +
+		" FROM unit_key u WHERE u.id = ? AND u.superseded_at IS NULL"
 )
 
 func scanDocumentKey(s scanner) (k service.DocumentKey, err error) {
@@ -101,11 +103,15 @@ func (r *Reader) BlobsOf(ctx context.Context, org, documentID string) ([]service
 
 // InsertDocumentKey implements service.Tx.
 func (t *Tx) InsertDocumentKey(ctx context.Context, k service.DocumentKey) error {
-	ok, err := change(ctx, t.c, 1, insertDocumentKey, k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt)
-	if err == nil && !ok {
-		return taken("a key for this document")
+	ok, err := change(ctx, t.c, 1, insertDocumentKey+t.c.dialect().share+" ON CONFLICT DO NOTHING",
+		k.ID, k.Org, k.DocumentID, k.KeyID, k.Wrapped, k.CreatedAt, k.DestroyedAt, k.KeyID)
+	if err != nil || ok {
+		return err
 	}
-	return err
+	if err := t.HoldKey(ctx, k.KeyID); err != nil {
+		return err
+	}
+	return taken("a key for this document")
 }
 
 // RewrapBlob implements service.Tx.

@@ -20,11 +20,21 @@ type dialect struct {
 	// lock makes rows that were read stay as they are until the transaction ends.
 	// SQLite has one writer, and nothing to lock.
 	lock string
+	// share keeps a row that was read from being deleted or moved until the
+	// transaction ends, and lets others read it so too.
+	share string
 	// now is the database's clock in microseconds.
 	now string
 	// whileIdle follows a RETURNING list and says for how long, in milliseconds,
 	// the transaction may stand still from here on before it is undone.
 	whileIdle string
+	// joined writes the texts of a row as one, with zero bytes between; nil where
+	// the database knows no zero byte in texts, and hands columns over fast enough.
+	joined func(texts []string) string
+	// hashes joins the column hash of the rows t, which come in the order of pos.
+	hashes string
+	// noSalt is the salt of an erased entry.
+	noSalt string
 }
 
 var sqliteDialect = &dialect{
@@ -32,6 +42,9 @@ var sqliteDialect = &dialect{
 	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each(d.labels) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_each(d.approvers) j WHERE j.value = ?)",
+	joined:     func(texts []string) string { return "concat_ws(char(0), " + strings.Join(texts, ", ") + ")" },
+	noSalt:     "zeroblob(32)",
+	hashes:     "CAST(group_concat(t.hash, '') AS BLOB)",
 	pageContains: func(folded string) (string, string, bool) {
 		if len([]rune(folded)) < 3 { // a trigram index knows nothing shorter
 			return likeCondition, likePattern(folded), false
@@ -45,7 +58,10 @@ var postgresDialect = &dialect{
 	name:       "postgres",
 	updateMany: true,
 	lock:       " FOR UPDATE",
+	share:      " FOR KEY SHARE",
 	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
+	noSalt:     "decode(repeat('00', 32), 'hex')",
+	hashes:     "string_agg(t.hash, ''::bytea ORDER BY t.pos)",
 	whileIdle:  ", set_config('idle_in_transaction_session_timeout', ?, true)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each_text(d.labels::json) j WHERE j.key = ? AND j.value = ?)",
 	approverIs: "EXISTS (SELECT 1 FROM json_array_elements_text(d.approvers::json) j WHERE j.value = ?)",

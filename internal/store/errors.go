@@ -106,6 +106,12 @@ func retryable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
+// impatient tells whether a lane did not wait any longer for a lock.
+func impatient(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
 func isStale(err error) bool {
 	return fault.CodeOf(err) == "stale" && fault.KindOf(err) == fault.Conflict
 }

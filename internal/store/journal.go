@@ -13,29 +13,22 @@ var (
 	entryColumns = []string{"id", "idx", "org", "unit", "kind", "subject_type", "subject_id", "document_id", "doc_version",
 		"doc_seq", "at", "actor_kind", "actor_id", "principal", "on_behalf_of", "peer", "forwarded", "user_agent",
 		"request_id", "digests", "data", "trace", "salt", "prev_leaf", "leaf"}
-	selectEntry = selectFrom("entry", "e", entryColumns)
 	insertEntry = insertInto("entry", entryColumns, 1, unlessInChain)
 )
 
 // unlessInChain: a document's chain has no two entries of one place.
 const unlessInChain = "ON CONFLICT (document_id, doc_seq) WHERE document_id <> '' DO NOTHING"
 
-func scanEntry(s scanner) (e journal.Entry, err error) {
-	var idx *int64
-	err = s.Scan(&e.ID, &idx, &e.Org, &e.Unit, &e.Kind, &e.SubjectType, &e.SubjectID, &e.DocumentID, &e.DocVersion,
-		&e.DocSeq, stamp{&e.At}, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Principal, &e.Actor.OnBehalfOf, &e.Source.Peer,
-		&e.Source.Forwarded, &e.Source.UserAgent, &e.Source.RequestID, asJSON{&e.Digests}, rawJSON{(*[]byte)(&e.Data)}, &e.Trace,
-		fixed{&e.Salt}, fixed{(*[32]byte)(&e.PrevLeaf)}, &e.Leaf)
-	e.Index = journal.Unsequenced
-	if idx != nil {
-		e.Index = *idx
-	}
-	return
-}
-
 // Entry implements service.Reader.
 func (r *Reader) Entry(ctx context.Context, org, id string) (journal.Entry, error) {
-	return one(ctx, r.c, scanEntry, selectEntry+"WHERE e.id = ? AND e.org = ?", id, org)
+	found, err := readRows(ctx, r.c, &entryReading{}, 1, "WHERE e.id = ? AND e.org = ?", []any{id, org})
+	if err == nil && len(found) == 0 {
+		err = access.NotFound()
+	}
+	if err != nil {
+		return journal.Entry{}, err
+	}
+	return found[0], nil
 }
 
 // Entries implements service.Reader.
@@ -65,7 +58,7 @@ func (r *Reader) Entries(ctx context.Context, f service.EntryFilter) ([]journal.
 	if f.PublicOnly {
 		w.in("e.kind", publicKinds)
 	}
-	return list(ctx, r.c, scanEntry, selectEntry+w.clause(idx, f.Limit), w.args...)
+	return readRows(ctx, r.c, &entryReading{}, f.Limit, w.clause(idx, f.Limit), w.args)
 }
 
 var publicKinds = func() []string {
@@ -105,7 +98,7 @@ func kindArgs(kinds []string) []any {
 
 // EntriesFrom implements service.Reader.
 func (r *Reader) EntriesFrom(ctx context.Context, from int64, limit int) ([]journal.Entry, error) {
-	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", max(from, 0), limit)
+	return readRows(ctx, r.c, &entryReading{}, limit, "WHERE e.idx >= ? ORDER BY e.idx LIMIT ?", []any{max(from, 0), limit})
 }
 
 // EntriesOf implements service.Reader.
@@ -114,7 +107,7 @@ func (r *Reader) EntriesOf(ctx context.Context, from, to int64, kinds []journal.
 	for _, k := range kinds {
 		args = append(args, string(k))
 	}
-	return list(ctx, r.c, scanEntry, selectEntry+"WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(kinds))+") ORDER BY e.idx", args...)
+	return readRows(ctx, r.c, &entryReading{}, int(to-from), "WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(kinds))+") ORDER BY e.idx", args)
 }
 
 func scanHead(s scanner) (h service.LogHead, err error) {
@@ -126,42 +119,6 @@ func scanHead(s scanner) (h service.LogHead, err error) {
 func (r *Reader) LogHead(ctx context.Context) (service.LogHead, error) {
 	return one(ctx, r.c, scanHead, `SELECT h.size, h.root, h.epoch,
 		COALESCE((SELECT c.note FROM checkpoint c ORDER BY c.size DESC LIMIT 1), '') FROM log_head h`)
-}
-
-// TreeHashes implements service.Reader. Fault NotFound where one is missing.
-func (r *Reader) TreeHashes(ctx context.Context, positions []int64) ([][32]byte, error) {
-	type stored struct {
-		pos  int64
-		hash [32]byte
-	}
-	scan := func(s scanner) (h stored, err error) {
-		err = s.Scan(&h.pos, fixed{&h.hash})
-		return
-	}
-	known := make(map[int64][32]byte, len(positions))
-	err := chunks(len(positions), func(from, to int) error {
-		args := make([]any, 0, to-from)
-		for _, p := range positions[from:to] {
-			args = append(args, p)
-		}
-		found, err := list(ctx, r.c, scan, "SELECT pos, hash FROM tree_hash WHERE pos IN ("+marks(to-from)+")", args...)
-		for _, h := range found {
-			known[h.pos] = h.hash
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := make([][32]byte, len(positions))
-	for i, p := range positions {
-		h, ok := known[p]
-		if !ok {
-			return nil, access.NotFound()
-		}
-		out[i] = h
-	}
-	return out, nil
 }
 
 // Leaves implements service.Reader. Fewer than asked are those the log has.

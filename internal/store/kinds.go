@@ -60,6 +60,11 @@ func (r *Reader) DocumentType(ctx context.Context, org, name string) (document.T
 	return one(ctx, r.c, scanType, selectType+"WHERE t.org = ? AND t.name = ?", org, name)
 }
 
+// DocumentTypeRevision implements service.Reader.
+func (r *Reader) DocumentTypeRevision(ctx context.Context, org, name string) (int64, error) {
+	return one(ctx, r.c, scanInt, "SELECT revision FROM document_type WHERE org = ? AND name = ?", org, name)
+}
+
 // DocumentTypes implements service.Reader; by name.
 func (r *Reader) DocumentTypes(ctx context.Context, org string) ([]document.Type, error) {
 	return list(ctx, r.c, scanType, selectType+"WHERE t.org = ? ORDER BY t.name", org)

@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	laneCount = 3  // transactions that carry out proposals at once, of one process
+	laneCount = 2  // transactions that carry out proposals at once, of one process
 	laneGroup = 64 // proposals in one of them
+	// lanePatience: whoever finds a row locked for longer lets the lane go and waits
+	// on a connection of its own, so that nobody else waits behind it.
+	lanePatience = "SET LOCAL lock_timeout = 200" // milliseconds
 )
 
 // lanes carry out proposals on PostgreSQL. Each takes what waits and makes one
@@ -108,9 +111,10 @@ func (l *lanes) gather(first *offered) []*offered {
 }
 
 // carryOut makes one transaction of a group, or one of each where that is undone.
+// Where a lock is in the way, the lane has waited once, and all run in turn.
 func (l *lanes) carryOut(group []*offered) {
 	err := l.transact(group)
-	again := len(group) > 1 && isLost(err)
+	again := len(group) > 1 && isLost(err) && !impatient(err)
 	for _, o := range group {
 		if again {
 			err = l.transact([]*offered{o})
@@ -156,6 +160,7 @@ func (l *lanes) transact(group []*offered) error {
 func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (err error) {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
+	b.Queue(lanePatience)
 	var want []int64
 	for _, o := range group {
 		for _, s := range o.p.steps {
@@ -169,8 +174,10 @@ func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (er
 	}
 	res := c.SendBatch(ctx, b)
 	defer func() { err = cmp.Or(err, res.Close()) }()
-	if _, err := res.Exec(); err != nil {
-		return err
+	for range 2 { // BEGIN and the patience
+		if _, err := res.Exec(); err != nil {
+			return err
+		}
 	}
 	for _, n := range want {
 		tag, err := res.Exec()

@@ -102,6 +102,51 @@ func TestLanesPartWays(t *testing.T) {
 	}))
 }
 
+// TestLanesWaitForNobody: a document that a transaction keeps locked holds up the
+// commands about it, and no others.
+func TestLanesWaitForNobody(t *testing.T) {
+	t.Parallel()
+	s := openPg(t, pgtest.Database(t))
+	write := func(id string, first bool, then func()) func(context.Context, service.Tx) error {
+		return func(ctx context.Context, tx service.Tx) error {
+			if first {
+				return tx.InsertDocument(ctx, testDocument(id))
+			}
+			d, err := tx.Document(ctx, "o", id)
+			if err != nil {
+				return err
+			}
+			d.EntrySeq++
+			err = tx.UpdateDocument(ctx, &d)
+			then()
+			return err
+		}
+	}
+	must(t, s.Write(t.Context(), write("doc_locked", true, nil)))
+	must(t, s.Write(t.Context(), write("doc_free", true, nil)))
+	locked, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		must(t, s.Write(context.Background(), write("doc_locked", false, func() { close(locked); <-release })))
+	})
+	<-locked
+	for range 2 * laneCount {
+		all.Go(func() { must(t, s.Propose(context.Background(), write("doc_locked", false, func() {}))) })
+	}
+	for range 10 {
+		must(t, s.Propose(t.Context(), write("doc_free", false, func() {})))
+	}
+	close(release)
+	all.Wait()
+	must(t, s.Read(t.Context(), func(ctx context.Context, tx service.Reader) error {
+		d, err := tx.Document(ctx, "o", "doc_locked")
+		if d.EntrySeq != 1+2*laneCount {
+			t.Errorf("the locked document was counted %d times", d.EntrySeq)
+		}
+		return err
+	}))
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

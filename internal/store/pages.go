@@ -14,8 +14,13 @@ var (
 	pageColumns = append(pageFacts[:len(pageFacts):len(pageFacts)], "text", "folded")
 	selectPage  = selectFrom("page", "p", pageFacts)
 	selectHit   = "SELECT d." + joined(documentColumns, ", d.") + ", p." + joined(pageFacts, ", p.") + ", p.text FROM page p " +
-		"JOIN document d ON d.org = p.org AND d.id = p.document_id AND d.current_version = p.version "
+		"JOIN document d ON d.org = p.org AND d.id = p.document_id "
 )
+
+// shownPage is true of the pages that a document shows: those of its current
+// version, or of the newest before it that has any. What is sealed, or otherwise
+// made of a version that was read, is not read again.
+const shownPage = `p.version = (SELECT MAX(x.version) FROM page x WHERE x.org = p.org AND x.document_id = p.document_id AND x.version <= d.current_version)`
 
 func joined(columns []string, by string) string {
 	s := columns[0]
@@ -63,6 +68,7 @@ func (r *Reader) SearchPages(ctx context.Context, q service.PageQuery) ([]servic
 		w.add("p.org = ?", q.Org)
 	}
 	w.add(condition, argument)
+	w.add(shownPage)
 	w.is("p.document_id", q.DocumentID)
 	mine, args := part("d.org", "d.id", q.Principal)
 	w.within("d.unit", q.Units, mine, args...)
@@ -73,7 +79,7 @@ func (r *Reader) SearchPages(ctx context.Context, q service.PageQuery) ([]servic
 }
 
 // InsertPages implements service.Tx. Their text can be searched once their
-// version is the document's current one. Fault Conflict "stale" where the version
+// version, or one made of it, is the document's current one. Fault Conflict "stale" where the version
 // has such pages already.
 func (t *Tx) InsertPages(ctx context.Context, pages []document.Page) error {
 	all := make([][]any, len(pages))

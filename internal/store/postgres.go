@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,12 +20,17 @@ import (
 // postgresEngine is a PostgreSQL database, 15 or later. Writes run READ
 // COMMITTED and lean on compare-and-swap; reads run REPEATABLE READ.
 type postgresEngine struct {
-	pool  *pgxpool.Pool
-	clock clock.Clock
-	log   *slog.Logger
-	bus   *notifier
-	lanes *lanes
+	pool   *pgxpool.Pool
+	clock  clock.Clock
+	log    *slog.Logger
+	bus    *notifier
+	lanes  *lanes
+	places deciding
 }
+
+// placesPerCore is how many commands decide at once for each core of this
+// process: some wait for the database's answers while others work.
+const placesPerCore = 4
 
 // migrationLock is the advisory lock that migrations hold ("paraph" in ASCII).
 const migrationLock = 0x706172617068
@@ -54,7 +60,7 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 		pool.Close()
 		return nil, err
 	}
-	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log)}
+	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log), places: make(deciding, placesPerCore*runtime.GOMAXPROCS(0))}
 	e.lanes = newLanes(e)
 	return e, nil
 }
@@ -110,11 +116,20 @@ func (e *postgresEngine) propose(ctx context.Context, fn func(context.Context, *
 	if err != nil || p.empty() {
 		return err
 	}
-	return e.lanes.offer(ctx, p)
+	err = e.lanes.offer(ctx, p)
+	if impatient(err) || retryable(err) {
+		return errInTurn
+	}
+	return err
 }
 
 // decide runs fn on a connection that it lets go again: a lane needs one, too.
 func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
+	leave, err := e.places.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	c, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err

@@ -114,6 +114,20 @@ func (p *proposal) carryOut(ctx context.Context, c conn) (*Tx, error) {
 // empty tells whether there is nothing to be written.
 func (p *proposal) empty() bool { return len(p.steps)+len(p.entries)+len(p.topics) == 0 }
 
+// deciding are the places for commands that decide at once. All of them wait for
+// the writer, or for a lane, in the end: more of them only take the processor away.
+type deciding chan struct{}
+
+// enter takes a place; leave gives it back.
+func (d deciding) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case d <- struct{}{}:
+		return func() { <-d }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // propose runs fn on a snapshot. A proposal comes back only without an error;
 // errInTurn where fn cannot be proposed.
 func propose(ctx context.Context, from conn, t Tx, fn func(context.Context, *Tx) error) (*proposal, error) {

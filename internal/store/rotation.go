@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -20,6 +21,33 @@ func (r *Reader) SupersededKeys(ctx context.Context) ([]service.Key, error) {
 // DocumentKeysUnder implements service.Reader.
 func (r *Reader) DocumentKeysUnder(ctx context.Context, keyID string, limit int) ([]service.DocumentKey, error) {
 	return list(ctx, r.c, scanDocumentKey, selectDocumentKey+"WHERE k.key_id = ? AND k.destroyed_at IS NULL ORDER BY k.id LIMIT ?", keyID, limit)
+}
+
+// CountDocumentKeysUnder implements service.Reader.
+func (r *Reader) CountDocumentKeysUnder(ctx context.Context, keyID string) (int, error) {
+	n, err := one(ctx, r.c, scanInt, "SELECT count(*) FROM document_key WHERE key_id = ? AND destroyed_at IS NULL", keyID)
+	return int(n), err
+}
+
+// HoldKey implements service.Tx.
+func (t *Tx) HoldKey(ctx context.Context, id string) error {
+	if err := t.locks(); err != nil {
+		return err
+	}
+	inForce, err := exists(ctx, t.c, "SELECT 1 FROM unit_key WHERE id = ? AND superseded_at IS NULL"+t.c.dialect().share, id)
+	if err == nil && !inForce {
+		err = fault.New(fault.Unavailable, service.CodeKeyRotated, "The key of the business unit was rotated a moment ago. Try again.")
+	}
+	return err
+}
+
+// LockKey implements service.Tx.
+func (t *Tx) LockKey(ctx context.Context, id string) error {
+	if err := t.locks(); err != nil {
+		return err
+	}
+	_, err := one(ctx, t.c, scanString, "SELECT id FROM unit_key WHERE id = ?"+t.c.dialect().lock, id)
+	return err
 }
 
 // KeyInUse implements service.Reader. The second condition on blob is that of

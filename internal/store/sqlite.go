@@ -23,10 +23,8 @@ type sqliteEngine struct {
 	reads   *stmtCache // of readers
 	writer  *writer
 	works   sync.WaitGroup
-	// deciding are the places for commands that decide at once. One core is left to
-	// the writer, for whom all of them wait in the end.
-	deciding chan struct{}
-	used     *memory
+	places  deciding
+	used    *memory
 }
 
 // sqliteURL opens the file with our settings; the driver sets busy_timeout
@@ -73,7 +71,7 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	readers.SetMaxOpenConns(n)
 	readers.SetMaxIdleConns(n)
 	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers),
-		deciding: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)), used: newMemory(o.Clock)}
+		places: make(deciding, max(1, runtime.GOMAXPROCS(0)-1)), used: newMemory(o.Clock)} // one core is the writer's
 	e.writer = newWriter(e, o, h)
 	return e, nil
 }
@@ -125,12 +123,11 @@ func (e *sqliteEngine) propose(ctx context.Context, fn func(context.Context, *Tx
 
 // decide runs fn on a snapshot.
 func (e *sqliteEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
-	select {
-	case e.deciding <- struct{}{}:
-		defer func() { <-e.deciding }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	leave, err := e.places.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	ctx = context.WithoutCancel(ctx) // or each question would have a goroutine that waits for its end
 	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

@@ -209,7 +209,7 @@ func (s *Store) Propose(ctx context.Context, fn func(context.Context, service.Tx
 	if ctx.Value(writing{}) != nil {
 		return nested()
 	}
-	if err := s.propose(ctx, inside(fn)); !errors.Is(err, errInTurn) && !isStale(err) && !retryable(err) {
+	if err := s.propose(ctx, inside(fn)); !errors.Is(err, errInTurn) && !isStale(err) {
 		return mapped(err)
 	}
 	return s.Write(ctx, fn)

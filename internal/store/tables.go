@@ -138,7 +138,7 @@ var Tables = []Table{
 	table("operation", "org id", `org id unit kind document_id envelope_id state step done# total# attempts# code retryable? created_at#
 		started_at# ended_at# revision#`, "reason", "t.document_id"),
 	table("backlog", "org operation_id", `org operation_id kind doc_type unit document_id trace enqueued_at# due_at# holder token#
-		failures# deaths# alone? code`, "reason", "t.document_id"),
+		failures# deaths# alone? code parent first_page# last_page# parts#`, "reason", "t.document_id"),
 	table("turn", "kind level org doc_type unit", "kind level# org doc_type unit clock# finish#", "", ""),
 	// Made again by whoever goes on with the capture.
 	table("kept_page", "org operation_id number", "org operation_id number#", "data%=NULL",

@@ -61,6 +61,15 @@ func (t *Tx) orderBy(document string) {
 	}
 }
 
+// locks refuses to lock anything in a proposal, which has no transaction yet.
+func (t *Tx) locks() error {
+	if t.proposal == nil {
+		return nil
+	}
+	t.proposal.inTurn = true
+	return errInTurn
+}
+
 // absorb takes over what a transaction inside this one asked for.
 func (t *Tx) absorb(inner *Tx) {
 	t.entries = t.entries || inner.entries

@@ -51,6 +51,14 @@ func (t *Tx) InsertOperation(ctx context.Context, o service.Operation) error {
 	return err
 }
 
+// LockOperation implements service.Tx.
+func (t *Tx) LockOperation(ctx context.Context, org, id string) (service.Operation, error) {
+	if err := t.locks(); err != nil {
+		return service.Operation{}, err
+	}
+	return one(ctx, t.c, scanOperation, selectOperation+"WHERE o.org = ? AND o.id = ?"+t.c.dialect().lock, org, id)
+}
+
 // UpdateOperation implements service.Tx.
 func (t *Tx) UpdateOperation(ctx context.Context, o *service.Operation) error {
 	args := append(operationRow(o, o.Revision+1), o.Org, o.ID, o.Revision)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -41,6 +42,7 @@ type Auditor struct {
 	state service.LogAudit
 	tree  journal.Tree // of state.Position entries
 	noted time.Time    // when the state was written down
+	news  bool         // the other processes are to look at it
 }
 
 // NewAuditor makes an Auditor. holder names the process: one at a time audits.
@@ -115,9 +117,13 @@ func (a *Auditor) note(ctx context.Context, ttl time.Duration) (leads bool, err 
 		if _, leads, err = tx.Lease(ctx, auditLease, a.holder, ttl); err != nil || !leads {
 			return err
 		}
+		if a.news {
+			tx.Notify(service.TopicJournal) // every process looks, and stops or goes on
+		}
 		return tx.SetSetting(ctx, service.SettingAudit, string(raw))
 	})
 	a.noted = a.clock.Now()
+	a.news = a.news && err != nil
 	return leads, err
 }
 
@@ -134,18 +140,23 @@ func (a *Auditor) Step(ctx context.Context) (more bool, err error) {
 	grown := a.tree
 	err = a.store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
 		entries, err := tx.EntriesFrom(ctx, a.state.Position, int(min(auditPart, a.state.Size-a.state.Position)))
-		if err != nil {
+		broken := service.Unreadable(err)
+		if err != nil && !broken {
 			return err
 		}
+		bad := err
 		rows := make([]journal.Row, len(entries))
 		for i := range entries {
 			rows[i] = journal.Row{Index: entries[i].Index, Leaf: entries[i].Leaf, Entry: &entries[i]}
 		}
-		if len(rows) == 0 {
+		if len(rows) == 0 && !broken {
 			wrong = &journal.Disagreement{Index: a.state.Position, Code: "missing", About: "The checkpoint was signed over more entries than there are."}
 			return nil
 		}
 		grown, wrong, err = journal.AuditPart(a.tree, want, rows, service.HashesOf(ctx, tx))
+		if broken && wrong == nil {
+			wrong = &journal.Disagreement{Index: grown.Size(), Code: "entry", About: fault.From(bad).Message}
+		}
 		return err
 	})
 	if err != nil {
@@ -190,12 +201,14 @@ func (a *Auditor) found(ctx context.Context, d *journal.Disagreement) error {
 	a.state.Fault = &service.LogFault{Code: d.Code, Index: d.Index, About: d.About, FoundAt: a.clock.Now()}
 	a.state.Position, a.state.Size = 0, 0 // the next pass begins at the beginning
 	a.keeper.Found(a.state.Fault)
+	a.news = true
 	_, err := a.note(ctx, auditTTL)
 	return err
 }
 
 // passed ends a pass without a fault.
 func (a *Auditor) passed(ctx context.Context) error {
+	a.news = a.state.Fault != nil
 	a.state.Fault, a.state.PassedAt, a.state.PassedSize = nil, a.clock.Now(), a.state.Size
 	a.keeper.Found(nil)
 	a.log.Info("the log's audit is through: every entry agrees with what was signed", "entries", a.state.Size)

@@ -66,9 +66,14 @@ type capture struct {
 	out      service.Captured
 }
 
+// newCapture begins an attempt.
+func (c *Capturer) newCapture(job Job) *capture {
+	return &capture{Capturer: c, job: job, files: newFiles(c.Vault, c.Tools, c.Log, &job.Document)}
+}
+
 // Handle implements Handler for operations of kind capture.
 func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
-	run := &capture{Capturer: c, job: job, files: newFiles(c.Vault, c.Tools, c.Log, &job.Document)}
+	run := c.newCapture(job)
 	defer func() { run.files.done(ctx, err) }()
 	for _, step := range []struct {
 		name string
@@ -79,7 +84,7 @@ func (c *Capturer) Handle(ctx context.Context, job Job) (err error) {
 		}
 		started := time.Now()
 		if err := run.timed(ctx, step.name, step.do); err != nil {
-			if errors.Is(err, ErrTurnOver) {
+			if errors.Is(err, ErrTurnOver) || errors.Is(err, errDivided) {
 				return err
 			}
 			return fileFault(err, job.Failures+1)
@@ -171,6 +176,9 @@ func (c *capture) normalise(ctx context.Context) error {
 		return fault.New(fault.Invalid, "damaged_file", "The file is damaged and could not be mended: %s. Send a sound copy.", c.found.StrictReason)
 	}
 	c.current = clean
+	if c.job.Row.Parent != "" {
+		return nil // whoever ends the operation stores it
+	}
 	return c.derive(ctx, document.Normalised, clean)
 }
 

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 
+	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -32,6 +33,9 @@ func (d *Disposer) Handle(ctx context.Context, job Job) error {
 	if err != nil {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.DisposeRead); err != nil {
+		return err
+	}
 	for i, id := range left.Blobs {
 		if i%100 == 0 {
 			if err := d.Service.Progress(ctx, job.Call, job.Operation.ID, "delete", i, len(left.Blobs)); err != nil {
@@ -41,11 +45,20 @@ func (d *Disposer) Handle(ctx context.Context, job Job) error {
 		if err := d.Vault.Remove(ctx, id); err != nil {
 			return err
 		}
+		if err := failpoint.Hit(failpoint.DisposeDeleted); err != nil {
+			return err
+		}
 	}
 	if err := d.Jobs.Forget(ctx, left, job.Operation.ID); err != nil {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.DisposeForgotten); err != nil {
+		return err
+	}
 	if err := d.Store.Scrub(ctx); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.DisposeScrubbed); err != nil {
 		return err
 	}
 	return d.Service.FinishDispose(ctx, job.Call, job.Operation.ID)

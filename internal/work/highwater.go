@@ -113,6 +113,13 @@ func (h *HighWater) Kept() journal.Head {
 	return h.kept.Head
 }
 
+// Note gives the mark itself, the signed checkpoint; "" where nothing is kept yet.
+func (h *HighWater) Note() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.kept.Note)
+}
+
 // SetAside copies the mark, as evidence, beside its own file under a name that is
 // free, and gives the path; "" where there is no mark.
 func (h *HighWater) SetAside() (string, error) {

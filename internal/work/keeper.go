@@ -33,13 +33,16 @@ type Keeper struct {
 	marked   atomic.Bool                 // service.SettingMarked is set
 	broken   atomic.Pointer[fault.Fault] // what this process has met; until its end
 	audited  atomic.Pointer[fault.Fault] // what the audit has found; until a clean pass
+	// shown is a checkpoint of the log's own that it does not extend; until it does.
+	shown atomic.Pointer[service.LogEvidence]
+	nudge chan struct{}
 }
 
 var _ service.LogKeeper = (*Keeper)(nil)
 
 // NewKeeper makes a Keeper. alone tells that no other process has the database.
 func NewKeeper(store service.Store, v *journal.Verifier, mark *HighWater, alone bool, log *slog.Logger) *Keeper {
-	return &Keeper{store: store, verifier: v, mark: mark, log: log, mustMark: alone}
+	return &Keeper{store: store, verifier: v, mark: mark, log: log, mustMark: alone, nudge: make(chan struct{}, 1)}
 }
 
 // Open decides whether the log may be gone on with, and then remembers its head
@@ -65,6 +68,9 @@ func (k *Keeper) Open(ctx context.Context) error {
 			return err
 		}
 		if head, err = tx.LogHead(ctx); err != nil {
+			return err
+		}
+		if _, _, err := k.weigh(ctx, tx, head); err != nil {
 			return err
 		}
 		if seen == nil && marked && k.mustMark {
@@ -109,8 +115,8 @@ func (k *Keeper) Recheck(ctx context.Context, tx service.Reader, head service.Lo
 		seen = &journal.Checkpoint{Origin: k.verifier.Origin(), Head: kept}
 	}
 	err := k.resume(ctx, tx, head, seen, nil)
-	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.Halt(f)
+	if err != nil && isLogFault(fault.From(err)) {
+		k.Halt(k.against(err))
 	}
 	return err
 }
@@ -122,14 +128,6 @@ func isLogFault(f *fault.Fault) bool {
 		return true
 	}
 	return false
-}
-
-// Halt stops everything that would be built on the log: no entry is written or
-// numbered, no checkpoint signed. Reading goes on.
-func (k *Keeper) Halt(f *fault.Fault) {
-	if k.broken.Swap(f) == nil {
-		k.log.Error("THE LOG IS NOT SOUND: writing stops, reading goes on", "code", f.Code, "reason", f.Message)
-	}
 }
 
 // Found takes in what the audit has found: a fault halts, nil ends that halt.
@@ -159,17 +157,32 @@ func (k *Keeper) Sound() error {
 	if f := k.broken.Load(); f != nil {
 		return f
 	}
+	if e := k.shown.Load(); e != nil {
+		return e.Err()
+	}
 	if f := k.audited.Load(); f != nil {
 		return f
 	}
 	return nil
 }
 
+// against adds the high-water mark to a fault that it proves: it is a checkpoint
+// with the log's own signature.
+func (k *Keeper) against(err error) error {
+	if code := fault.CodeOf(err); code != "log_rolled_back" && code != "log_forked" {
+		return err
+	}
+	if note := k.mark.Note(); note != "" {
+		return shown{err, note}
+	}
+	return err
+}
+
 // Release implements service.LogKeeper.
 func (k *Keeper) Release(note string) error {
 	err := k.mark.Keep(note)
-	if f := fault.From(err); err != nil && isLogFault(f) {
-		k.Halt(f)
+	if err != nil && isLogFault(fault.From(err)) {
+		k.Halt(k.against(err))
 	}
 	return err
 }
@@ -187,6 +200,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 		pause := time.NewTimer(keepEvery)
 		select {
 		case <-ctx.Done():
+		case <-k.nudge:
+			pause.Stop()
+			continue
 		case <-pause.C:
 		}
 		pause.Reset(heedEvery)
@@ -195,6 +211,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			pause.Stop()
 			return k.follow(context.WithoutCancel(ctx))
 		case <-wake:
+		case <-k.nudge:
 		case <-pause.C:
 		}
 		pause.Stop()
@@ -203,14 +220,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 func (k *Keeper) follow(ctx context.Context) error {
 	var head service.LogHead
+	var evidence *service.LogEvidence
+	var write bool
 	err := k.store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
 		if head, err = tx.LogHead(ctx); err != nil {
 			return err
 		}
-		return k.heed(ctx, tx)
+		if err := k.heed(ctx, tx); err != nil {
+			return err
+		}
+		evidence, write, err = k.weigh(ctx, tx, head)
+		return err
 	})
 	if err != nil {
 		return err
+	}
+	if write {
+		if err := k.tell(ctx, evidence); err != nil {
+			return err
+		}
 	}
 	return k.remember(ctx, head.Checkpoint)
 }

@@ -35,6 +35,7 @@ type Job struct {
 	Document  document.Document
 	Failures  int // attempts before this one that failed
 	Weight    int // of its unit
+	Row       service.Backlogged
 }
 
 // Handler does the work of one kind of operation. It finishes the operation
@@ -51,10 +52,14 @@ type Handler func(ctx context.Context, job Job) error
 // has done so far is kept.
 var ErrTurnOver = errors.New("the operation has had its turn")
 
+// errDivided says that an operation was divided into parts, and that its row waits
+// for them.
+var errDivided = errors.New("the operation waits for its parts")
+
 // OperationWorker makes attempts at operations.
 type OperationWorker struct {
 	Service  *service.Service
-	Handlers map[string]Handler // by operation kind
+	Handlers map[string]Handler // by the kind in the backlog
 	Meter    Meter
 	Tracer   Tracer
 	Log      *slog.Logger
@@ -91,7 +96,7 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 		}
 	}
 	call := service.SystemCall(b.Org, b.Kind, b.Trace)
-	op, doc, err := w.Service.BeginWork(ctx, call, b.OperationID)
+	op, doc, err := w.begin(ctx, call, b)
 	if fault.CodeOf(err) == "operation_ended" {
 		return nil
 	}
@@ -103,12 +108,20 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 		return w.settle(ctx, call, op, err, true)
 	}
 	started := time.Now()
-	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc, Failures: b.Failures, Weight: b.Weight})
+	err = w.attempt(ctx, Job{Call: call, Operation: op, Document: doc, Failures: b.Failures, Weight: b.Weight, Row: b})
 	w.Meter.Step(b.Kind, b.Type, time.Since(started))
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)
 	}
 	return w.settle(ctx, call, op, err, b.Failures+1 >= operationAttempts)
+}
+
+// begin begins an attempt at an operation, or at a part of one.
+func (w *OperationWorker) begin(ctx context.Context, call service.Call, b service.Backlogged) (service.Operation, document.Document, error) {
+	if b.Parent != "" {
+		return w.Service.BeginPart(ctx, b)
+	}
+	return w.Service.BeginWork(ctx, call, b.OperationID)
 }
 
 // attempt runs the handler; a panic in it is an attempt that failed.
@@ -119,9 +132,9 @@ func (w *OperationWorker) attempt(ctx context.Context, job Job) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	handle, ok := w.Handlers[job.Operation.Kind]
+	handle, ok := w.Handlers[job.Row.Kind]
 	if !ok {
-		return fmt.Errorf("no handler for operations of kind %s", job.Operation.Kind)
+		return fmt.Errorf("no handler for operations of kind %s", job.Row.Kind)
 	}
 	if job.Operation.Kind != service.OpCapture { // whose steps have times of their own
 		var cancel context.CancelFunc
@@ -140,8 +153,8 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 		// The server stops. That is nobody's fault: the operation waits again.
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	}
-	if errors.Is(err, ErrTurnOver) {
-		return ErrTurnOver
+	if errors.Is(err, ErrTurnOver) || errors.Is(err, errDivided) {
+		return err
 	}
 	f := fault.From(err)
 	ctx = context.WithoutCancel(ctx) // the reason is written down though the attempt's time is up

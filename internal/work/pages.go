@@ -47,27 +47,45 @@ type readPage struct {
 }
 
 // read reads every page that no earlier attempt has read, several at once, and
-// keeps each as soon as it is there. After so many pages it makes room for others
-// that wait: ErrTurnOver.
+// keeps each as soon as it is there. A long document is divided among the worker
+// processes where there are more than this one: errDivided. Else, after so many
+// pages, it makes room for others that wait: ErrTurnOver.
 func (c *capture) read(ctx context.Context) error {
 	pages := make([]readPage, len(c.found.Pages))
-	c.shelf = newShelf(c.Service, &c.job, len(pages))
+	c.shelf = newShelf(c.Service, &c.job, c.found.Pages)
 	kept, err := c.shelf.load(ctx)
 	if err != nil {
 		return err
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(c.Tools.Children())
-	fresh, over := 0, false
+	var missing []int
 	for i := range c.found.Pages {
 		if page, ok := kept[i+1]; ok {
 			pages[i] = page
-			continue
+		} else {
+			missing = append(missing, i)
 		}
+	}
+	if err := c.divide(ctx, missing); err != nil {
+		return err
+	}
+	if err := c.readAll(ctx, missing, pages); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.CaptureRecognised); err != nil {
+		return err
+	}
+	return c.keepPages(ctx, pages)
+}
+
+// readAll reads pages, each into its place and onto the shelf.
+func (c *capture) readAll(ctx context.Context, missing []int, pages []readPage) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(c.Tools.Children())
+	over, err := false, error(nil)
+	for fresh, i := range missing {
 		if over, err = c.turnOver(groupCtx, fresh); err != nil || over {
 			break
 		}
-		fresh++
 		group.Go(func() error {
 			page, err := c.readPage(groupCtx, &c.found.Pages[i])
 			if err != nil {
@@ -80,25 +98,24 @@ func (c *capture) read(ctx context.Context) error {
 	if waited := group.Wait(); waited != nil {
 		return waited
 	}
-	if err != nil {
-		return err
+	if err == nil && over {
+		err = ErrTurnOver
 	}
-	if over {
-		return ErrTurnOver
-	}
-	if err := failpoint.Hit(failpoint.CaptureRecognised); err != nil {
-		return err
-	}
-	return c.keepPages(ctx, pages)
+	return err
 }
 
-// turnOver tells whether this document has had its turn and others wait.
-func (c *capture) turnOver(ctx context.Context, fresh int) (bool, error) {
-	turn := c.PagesPerTurn
-	if turn <= 0 {
-		turn = pagesPerTurn
+// perTurn is how many pages make a turn.
+func (c *Capturer) perTurn() int {
+	if c.PagesPerTurn > 0 {
+		return c.PagesPerTurn
 	}
-	if fresh == 0 || fresh%turn != 0 {
+	return pagesPerTurn
+}
+
+// turnOver tells whether this document has had its turn and others wait. A part is
+// a turn as a whole.
+func (c *capture) turnOver(ctx context.Context, fresh int) (bool, error) {
+	if fresh == 0 || fresh%c.perTurn() != 0 || c.job.Row.Parent != "" {
 		return false, nil
 	}
 	return c.Service.OthersWait(ctx, c.job.Operation.Kind)

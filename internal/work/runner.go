@@ -216,6 +216,8 @@ func (r *Runner) release(ctx context.Context, b service.Backlogged, outcome erro
 	switch {
 	case outcome == nil:
 		return r.service.Done(ctx, b)
+	case errors.Is(outcome, errDivided):
+		return nil // its row was let go already
 	case errors.Is(outcome, ErrTurnOver):
 		return r.service.Return(ctx, b, true)
 	case r.work.Err() != nil:

@@ -20,9 +20,9 @@ type shelf struct {
 	service *service.Service
 	job     *Job
 	total   int
+	bare    int // pages on which nothing is drawn, which are not kept
 
-	mu   sync.Mutex // one page is put at a time: each is a step of the same operation
-	done int
+	mu sync.Mutex // one page is put at a time: each is a step of the same operation
 }
 
 // shelved is a page as it is kept.
@@ -32,8 +32,14 @@ type shelved struct {
 	Layer *pdf.PageWords  `json:"layer,omitempty"`
 }
 
-func newShelf(s *service.Service, job *Job, total int) *shelf {
-	return &shelf{service: s, job: job, total: total}
+func newShelf(s *service.Service, job *Job, pages []pdf.PageInfo) *shelf {
+	out := &shelf{service: s, job: job, total: len(pages)}
+	for i := range pages {
+		if pages[i].Blank {
+			out.bare++
+		}
+	}
+	return out
 }
 
 // load gives the pages that earlier attempts have read, by number. One that
@@ -52,7 +58,6 @@ func (s *shelf) load(ctx context.Context) (map[int]readPage, error) {
 		}
 		out[no] = readPage{page: p.Page, words: p.Words, layer: p.Layer}
 	}
-	s.done = len(out)
 	return out, nil
 }
 
@@ -61,7 +66,6 @@ func (s *shelf) load(ctx context.Context) (map[int]readPage, error) {
 func (s *shelf) put(ctx context.Context, p *readPage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done++
 	if p.page.Blank && p.page.Source == sourceNone && p.page.Engine == "" {
 		return nil
 	}
@@ -80,5 +84,5 @@ func (s *shelf) put(ctx context.Context, p *readPage) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return s.service.KeepPage(ctx, s.job.Call, s.job.Operation.ID, service.PageKept{No: p.page.No, Data: data.Bytes()}, s.done, s.total)
+	return s.service.KeepPage(ctx, s.job.Call, s.job.Operation.ID, service.PageKept{No: p.page.No, Data: data.Bytes()}, s.bare, s.total)
 }

@@ -46,7 +46,7 @@ type WitnessesConfig struct {
 	Client   *http.Client
 	Holder   Holder
 	Release  func(note string) error          // remembers a checkpoint before it leaves
-	Halt     func(*fault.Fault)               // stops the log: a witness has shown that it is another
+	Halt     func(error)                      // stops the log: a witness has shown that it is another
 	Backoff  func(failures int) time.Duration // nil: 1 s, doubling, 1 minute at most
 	Log      *slog.Logger
 }
@@ -270,7 +270,7 @@ func (w *Witnesses) trouble(ctx context.Context, p *peer, err error, now time.Ti
 	changed := p.state.Code != f.Code
 	p.state.TriedAt, p.state.Code, p.state.Reason = now, f.Code, f.Message
 	if isLogFault(f) {
-		w.Halt(f)
+		w.Halt(err)
 	}
 	if !changed && now.Sub(p.told) < witnessTold {
 		return nil

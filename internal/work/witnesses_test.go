@@ -161,10 +161,10 @@ func submit(l *watchedLog, holder string, p *journal.Policy) *submitter {
 		Store: l.store, Policy: p, Verifier: l.signer.Verifier(), Holder: Holder{Name: holder, Alone: true}, Log: slog.New(slog.DiscardHandler),
 		Client:  safehttp.New(safehttp.Options{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}),
 		Release: func(string) error { return nil }, Backoff: func(int) time.Duration { return time.Millisecond },
-		Halt: func(f *fault.Fault) {
+		Halt: func(err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.halted = f
+			s.halted = fault.From(err)
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -353,7 +353,7 @@ func TestWhoAccusesHasToShow(t *testing.T) {
 		srv := httptest.NewServer(answer)
 		p := &party{url: srv.URL, key: liar.key}
 		w := NewWitnesses(WitnessesConfig{Store: l.store, Policy: policy(t, "quorum a", p), Verifier: l.signer.Verifier(), Log: slog.New(slog.DiscardHandler),
-			Client: srv.Client(), Halt: func(*fault.Fault) { t.Error("the log was halted") }})
+			Client: srv.Client(), Halt: func(error) { t.Error("the log was halted") }})
 		cp, err := l.signer.Verifier().OpenCheckpoint([]byte(l.head().Checkpoint))
 		if err != nil {
 			t.Fatal(err)

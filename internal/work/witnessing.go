@@ -116,34 +116,34 @@ func (w *Witnesses) confront(ctx context.Context, to journal.PolicyWitness, cp j
 	if err != nil {
 		return err
 	}
-	shown, err := w.Verifier.OpenCheckpoint(body)
+	seen, err := w.Verifier.OpenCheckpoint(body)
 	if status != http.StatusOK || err != nil {
 		return fault.Wrap(err, fault.Unavailable, codeContradicts, "The witness %s stands at %d entries and says that this log of %d does not extend them, but shows no checkpoint of the log's key that proves it. Ask its owner; if they are right, this log was rolled back or rewritten.", to.Name, size, cp.Head.Size)
 	}
-	return w.weigh(ctx, to, shown)
+	return w.weigh(ctx, to, seen)
 }
 
 // weigh compares a checkpoint our own key has signed with the log as it is.
-func (w *Witnesses) weigh(ctx context.Context, to journal.PolicyWitness, shown journal.Checkpoint) error {
+func (w *Witnesses) weigh(ctx context.Context, to journal.PolicyWitness, seen journal.Checkpoint) error {
 	head, err := w.head(ctx) // read after the witness has spoken: what it can have seen is there
 	if err != nil {
 		return err
 	}
-	if shown.Head.Size > head.Size {
-		return fault.New(fault.Unavailable, "log_rolled_back", "The log has %d entries, but the witness %s shows a checkpoint over %d with the log's own signature: the database is older than what was vouched for. Restore the newer database. Where there is none, accept the loss with `paraph audit accept-restore`, which gives the log a new name.", head.Size, to.Name, shown.Head.Size)
+	if seen.Head.Size > head.Size {
+		return shown{fault.New(fault.Unavailable, "log_rolled_back", "The log has %d entries, but the witness %s shows a checkpoint over %d with the log's own signature: the database is older than what was vouched for. Restore the newer database. Where there is none, accept the loss with `paraph audit accept-restore`, which gives the log a new name.", head.Size, to.Name, seen.Head.Size), string(seen.Note)}
 	}
 	var at journal.Head
 	err = w.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-		at, err = journal.HeadAt(shown.Head.Size, service.HashesOf(ctx, tx))
+		at, err = journal.HeadAt(seen.Head.Size, service.HashesOf(ctx, tx))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if at.Root != shown.Head.Root {
-		return fault.New(fault.Unavailable, "log_forked", "This is not the log that was signed before: the witness %s shows a checkpoint with the log's own signature whose first %d entries are not those of the database. Restore the right database. Where there is none, accept the loss with `paraph audit accept-restore`, which gives the log a new name.", to.Name, shown.Head.Size)
+	if at.Root != seen.Head.Root {
+		return shown{fault.New(fault.Unavailable, "log_forked", "This is not the log that was signed before: the witness %s shows a checkpoint with the log's own signature whose first %d entries are not those of the database. Restore the right database. Where there is none, accept the loss with `paraph audit accept-restore`, which gives the log a new name.", to.Name, seen.Head.Size), string(seen.Note)}
 	}
-	return fault.New(fault.Unavailable, codeBadAnswer, "The witness %s refuses a checkpoint that extends the one it shows, of %d entries.", to.Name, shown.Head.Size)
+	return fault.New(fault.Unavailable, codeBadAnswer, "The witness %s refuses a checkpoint that extends the one it shows, of %d entries.", to.Name, seen.Head.Size)
 }
 
 func (w *Witnesses) head(ctx context.Context) (head service.LogHead, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -11,11 +12,11 @@ const (
 	// rewrapBatch is how many keys one transaction wraps anew: few enough that
 	// nobody waits for it.
 	rewrapBatch = 100
-	// KeyGrace is how long a unit's key stays after it was taken out of force,
-	// though nothing lies under it: a process that has not heard of it may have
-	// wrapped by it, and writes that row within the same bound as the row of any
-	// object it stores.
+	// KeyGrace is how long a process remembers a unit's key that was destroyed: what
+	// an upload that is still running has wrapped by it is wrapped anew at its end.
 	KeyGrace = 24 * time.Hour
+	// forgetEvery is how often a process looks for such keys.
+	forgetEvery = 10 * time.Minute
 )
 
 // RewrapUnits wraps all keys of units by the master key, which must be the present
@@ -55,7 +56,7 @@ func (v *Vault) RewrapUnits(ctx context.Context, master string) (int, error) {
 	}
 }
 
-// Superseded gives a unit's key for its place out of force; the caller writes it.
+// Superseded implements service.Vault.
 func (v *Vault) Superseded(ctx context.Context, k service.Key, at time.Time) (service.Key, error) {
 	row, err := v.keys.Superseded(ctx, unitRow(k))
 	out := unitKey(row)
@@ -63,53 +64,90 @@ func (v *Vault) Superseded(ctx context.Context, k service.Key, at time.Time) (se
 	return out, err
 }
 
+// Rekey implements service.Vault.
+func (v *Vault) Rekey(ctx context.Context, unit string, k service.DocumentKey) (service.DocumentKey, error) {
+	row, err := v.keys.DocumentRekeyed(ctx, RowOf(k), scopeOf(k.Org, unit))
+	return keyOf(row), err
+}
+
 // NoticeSuperseded makes this process wrap nothing more by keys that are out of
-// force, and gives them.
-func (v *Vault) NoticeSuperseded(ctx context.Context) (keys []service.Key, err error) {
-	err = v.db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+// force, and forget those that were destroyed long ago.
+func (v *Vault) NoticeSuperseded(ctx context.Context) error {
+	var keys []service.Key
+	err := v.db.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
 		keys, err = tx.SupersededKeys(ctx)
 		return err
 	})
 	for _, k := range keys {
 		v.keys.Supersede(k.ID)
 	}
-	return keys, err
+	if err != nil {
+		return err
+	}
+	return v.forget(ctx)
 }
 
-// RewrapDocuments wraps all keys of documents that lie under a key out of force
-// by the one that took its place. It may be broken off like RewrapUnits.
-func (v *Vault) RewrapDocuments(ctx context.Context, old service.Key) (int, error) {
-	for done := 0; ; {
-		var waiting []service.DocumentKey
-		err := v.db.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-			waiting, err = tx.DocumentKeysUnder(ctx, old.ID, rewrapBatch)
-			return err
-		})
-		if err != nil || len(waiting) == 0 {
-			return done, err
-		}
-		rows := make([]service.DocumentKey, len(waiting))
-		for i, k := range waiting {
-			row, err := v.keys.DocumentRewrapped(ctx, RowOf(k), unitRow(old))
-			if err != nil {
-				return done, err
+// forget drops keys of units that were destroyed from this process' memory.
+func (v *Vault) forget(ctx context.Context) error {
+	now := v.clock.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now.Sub(v.looked) < forgetEvery {
+		return nil
+	}
+	v.looked = now
+	return v.db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
+		for _, id := range v.keys.Opened() {
+			_, err := tx.KeyByID(ctx, id)
+			switch {
+			case err == nil:
+				continue
+			case fault.KindOf(err) != fault.NotFound:
+				return err
+			case v.gone[id].IsZero():
+				v.gone[id] = now
+			case now.Sub(v.gone[id]) >= KeyGrace:
+				v.keys.Forget(id)
+				delete(v.gone, id)
 			}
-			rows[i] = keyOf(row)
 		}
-		err = v.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
-			for _, k := range rows {
-				if err := tx.RewrapDocumentKey(ctx, k, old.ID); err != nil {
+		return nil
+	})
+}
+
+// RewrapDocuments wraps up to so many keys of documents that lie under a key out
+// of force by the one that took its place, and tells how many there were. Nothing
+// is left once it gives 0.
+func (v *Vault) RewrapDocuments(ctx context.Context, old service.Key) (int, error) {
+	var waiting []service.DocumentKey
+	err := v.db.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
+		waiting, err = tx.DocumentKeysUnder(ctx, old.ID, rewrapBatch)
+		return err
+	})
+	if err != nil || len(waiting) == 0 {
+		return 0, err
+	}
+	rows := make([]service.DocumentKey, len(waiting))
+	for i, k := range waiting {
+		row, err := v.keys.DocumentRewrapped(ctx, RowOf(k), unitRow(old))
+		if err != nil {
+			return 0, err
+		}
+		rows[i] = keyOf(row)
+	}
+	return len(rows), v.db.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		held := ""
+		for _, k := range rows {
+			if k.KeyID != held { // another rotation may have begun meanwhile
+				if err := tx.HoldKey(ctx, k.KeyID); err != nil {
 					return err
 				}
+				held = k.KeyID
 			}
-			return nil
-		})
-		if err != nil {
-			return done, err
+			if err := tx.RewrapDocumentKey(ctx, k, old.ID); err != nil {
+				return err
+			}
 		}
-		done += len(waiting)
-	}
+		return nil
+	})
 }
-
-// Forget drops a key that was destroyed from this process' memory.
-func (v *Vault) Forget(keyID string) { v.keys.Forget(keyID) }

@@ -5,6 +5,8 @@ package vault
 import (
 	"context"
 	"io"
+	"sync"
+	"time"
 
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/crypt"
@@ -13,16 +15,16 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// Class is the class of key under which documents' files lie until retention
-// rules set them apart.
-const Class = "documents"
-
 // Vault implements service.Vault. Its other methods are blob.Vault's.
 type Vault struct {
 	*blob.Vault
 	db    service.Store
 	keys  *blob.KeyRing
 	clock clock.Clock
+
+	mu     sync.Mutex           // guards what follows
+	looked time.Time            // when keys that were destroyed were looked for
+	gone   map[string]time.Time // such, by when they were first missed
 }
 
 var _ service.Vault = (*Vault)(nil)
@@ -30,7 +32,7 @@ var _ service.Vault = (*Vault)(nil)
 // New makes a vault over a store of objects, the database and the master key.
 func New(objects blob.Store, db service.Store, master crypt.Wrapper, clk clock.Clock) *Vault {
 	keys := blob.NewKeyRing(rows{db}, master, clk)
-	return &Vault{blob.NewVault(objects, keys, clk), db, keys, clk}
+	return &Vault{Vault: blob.NewVault(objects, keys, clk), db: db, keys: keys, clock: clk, gone: map[string]time.Time{}}
 }
 
 // Put implements service.Vault.
@@ -50,7 +52,9 @@ func (v *Vault) Put(ctx context.Context, at service.Place, r io.Reader) (service
 	return out, nil
 }
 
-func scopeOf(org, unit string) blob.Scope { return blob.Scope{Org: org, Unit: unit, Class: Class} }
+func scopeOf(org, unit string) blob.Scope {
+	return blob.Scope{Org: org, Unit: unit, Class: service.ClassDocuments}
+}
 
 // Open implements service.Vault.
 func (v *Vault) Open(ctx context.Context, b service.Blob) (service.Content, error) {

@@ -27,6 +27,10 @@ var attacks = []attack{
 		do: func(v *victim) { v.exec("UPDATE entry SET data = '{}' WHERE idx = 5") }},
 	{name: "edit who did it", background: "entry", audit: "entry",
 		do: func(v *victim) { v.exec("UPDATE entry SET principal = 'mallory@example.org' WHERE idx = 5") }},
+	{name: "leave a row that cannot be read", background: "entry", audit: "entry",
+		do: func(v *victim) { v.exec("UPDATE entry SET salt = ? WHERE idx = 5", []byte{1}) }},
+	{name: "move text from one column to the next", background: "entry", audit: "entry",
+		do: func(v *victim) { v.exec("UPDATE entry SET org = org || unit, unit = '' WHERE idx = 5") }},
 	{name: "edit a numbered entry and its leaf", start: "log_damaged", background: "hash", audit: "hash",
 		do: func(v *victim) {
 			e := v.entries()[5]

@@ -87,6 +87,9 @@ type Process struct {
 	URL    string `json:"url"`
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`
+	// Address is where it serves whatever people call it; Admin where it tells how it is.
+	Address string `json:"address"`
+	Admin   string `json:"admin"`
 }
 
 // Serve starts the program and waits until it says its address. It is killed
@@ -109,12 +112,7 @@ func TryServe(t testing.TB, o Options) (*Process, error) {
 	args := append(append([]string{}, o.Under...), o.Program, "serve", "--json", "--data-dir", o.Data, "--listen", "127.0.0.1:0",
 		"--rate-limit", "0", "--ocr-languages", "eng", "--log-level", "warn")
 	p := &Process{t: t, cmd: exec.Command(args[0], append(args[1:], o.Args...)...), gone: make(chan struct{})}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "PARAPH_") {
-			p.cmd.Env = append(p.cmd.Env, v)
-		}
-	}
-	p.cmd.Env = append(append(p.cmd.Env, "PARAPH_DATABASE="+o.Database), o.Env...)
+	p.cmd.Env = environ(o)
 	// A group of its own, so that a wrapper and what it runs end together.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &lines{t: t}
@@ -142,6 +140,40 @@ func TryServe(t testing.TB, o Options) (*Process, error) {
 		return nil, fmt.Errorf("%w: %s", err, said.text())
 	}
 	return p, nil
+}
+
+// Ended is how a command of the program ended.
+type Ended struct {
+	Code   int  // -1 where it was killed
+	Killed bool // by SIGKILL
+	Out    []byte
+	Said   string // on standard error
+}
+
+// Run runs a command of the program to its end. failpoints, where it is not "",
+// are armed in it.
+func Run(t testing.TB, o Options, failpoints, command string, args ...string) Ended {
+	t.Helper()
+	cmd := exec.Command(o.Program, append([]string{command}, args...)...)
+	cmd.Env = append(environ(o), "PARAPH_FAILPOINTS="+failpoints)
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // how it ended stands in its state
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return Ended{Code: cmd.ProcessState.ExitCode(), Killed: status.Signaled() && status.Signal() == syscall.SIGKILL, Out: out.Bytes(), Said: said.String()}
+}
+
+// environ is the environment of a program: nothing of ours, but what it is told.
+func environ(o Options) (env []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "PARAPH_") {
+			env = append(env, v)
+		}
+	}
+	return append(append(env, "PARAPH_DATABASE="+o.Database), o.Env...)
 }
 
 // Pid is the process started: the wrapper's where there is one.

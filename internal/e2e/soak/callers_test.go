@@ -20,6 +20,9 @@ type caller struct {
 	name string
 	rnd  *rand.Rand
 	n    int
+	// doomed says that the document at hand will be disposed of, and with it what
+	// the log and the stored answers say of it.
+	doomed bool
 }
 
 // employ sets a caller to work.
@@ -27,8 +30,6 @@ func (w *world) employ(no int) {
 	c := &caller{world: w, name: fmt.Sprintf("c%d", no), rnd: rand.New(rand.NewPCG(w.plan.seed, uint64(100+no)))}
 	w.work.Go(func() {
 		for !w.ending.Load() {
-			w.pause.RLock() // nothing is begun while the program is left alone
-			w.pause.RUnlock()
 			c.flow()
 		}
 	})
@@ -36,8 +37,14 @@ func (w *world) employ(no int) {
 
 // flow is one document's way, or a lesser errand.
 func (c *caller) flow() {
+	c.pause.RLock() // nothing is begun while the program is left alone
 	dice := c.rnd.IntN(100)
+	c.pause.RUnlock()
 	switch {
+	case c.doom.CompareAndSwap(true, false), dice >= 97:
+		c.disposes()
+	case c.turn.CompareAndSwap(true, false), dice == 96:
+		c.rotates()
 	case c.world.scan.CompareAndSwap(true, false), dice < 3:
 		c.reads()
 	case dice < 35:
@@ -94,7 +101,7 @@ func (c *caller) changeBy(what string, rq request, want int) answer {
 	c.n++
 	rq.key = fmt.Sprintf("%s-%s-%d", c.name, what, c.n)
 	got, life, tries := c.ask(rq)
-	c.model.took(&act{what: what, rq: rq, got: got, life: life}, tries)
+	c.model.took(&act{what: what, rq: rq, got: got, life: life, doomed: c.doomed}, tries)
 	if got.status != want && !(what == "link" && tries > 1 && got.code() == "result_not_repeatable") && !(what == "sign" && tries > 1 && got.status == http.StatusConflict) {
 		c.stop("%s was answered with %d %s after %d tries", what, got.status, got.body, tries)
 	}
@@ -230,6 +237,46 @@ func (c *caller) details() {
 	c.change("decide", http.MethodPost, "/v1/tasks/"+tasks[0]+"/decision", map[string]any{"outcome": "approve", "on_behalf_of": "ada@example.com"}, http.StatusOK)
 	c.model.now(d.ID, document.Approved, 0)
 	c.model.goal(d.ID, document.Approved)
+}
+
+// disposes: withdrawn, and then destroyed for good.
+func (c *caller) disposes() {
+	c.doomed = true
+	id := c.draft()
+	c.model.mu.Lock()
+	c.model.documents[id].doomed = true
+	c.model.mu.Unlock()
+	var d shown
+	c.into(c.change("void", http.MethodPost, "/v1/documents/"+id+"/void", map[string]any{"reason": "Ordered twice."}, http.StatusOK), &d)
+	c.model.now(id, d.State, d.Revision)
+	c.doomed = false
+	var op struct{ ID string }
+	c.into(c.change("dispose", http.MethodPost, "/v1/documents/"+id+"/dispose", map[string]any{"authority": "Case " + c.title()}, http.StatusAccepted), &op)
+	c.model.now(id, document.Disposed, 0)
+	c.await(op.ID)
+	c.model.goal(id, document.Disposed)
+}
+
+// rotates: the unit of all documents gets another key.
+func (c *caller) rotates() {
+	var op struct{ ID string }
+	c.into(c.change("rotate", http.MethodPost, "/v1/business-units/general/rotate-key", nil, http.StatusAccepted), &op)
+	c.await(op.ID)
+}
+
+// await waits for the good end of an operation.
+func (c *caller) await(id string) {
+	for {
+		got, _, _ := c.ask(request{method: http.MethodGet, path: "/v1/operations/" + id, header: map[string]string{"Prefer": "wait=5"}})
+		var op struct{ State, Code, Reason string }
+		c.into(got, &op)
+		switch op.State {
+		case "succeeded":
+			return
+		case "failed":
+			c.stop("operation %s failed: %s %s", id, op.Code, op.Reason)
+		}
+	}
 }
 
 // junk: a file that is none goes into quarantine.

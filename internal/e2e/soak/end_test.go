@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -36,6 +37,7 @@ func (w *world) finish() {
 	w.everything()
 	w.followed()
 	w.told()
+	w.shredded()
 	w.visited()
 	if err := l.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		w.t.Error(err)
@@ -91,6 +93,9 @@ func (w *world) everything() {
 // its versions complete.
 func (w *world) arrived(d *known) error {
 	m, h := w.model, w.log
+	if d.goal == document.Disposed {
+		return nil // compareDocument and shredded have looked
+	}
 	got, err := w.send(request{method: http.MethodGet, path: "/v1/documents/" + d.id})
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func (w *world) start(s shot) *life {
 			l.cmd.Env = append(l.cmd.Env, v)
 		}
 	}
-	l.cmd.Env = append(l.cmd.Env, "PARAPH_DATABASE="+w.database, "PARAPH_FAILPOINTS="+s.spec())
+	l.cmd.Env = append(append(l.cmd.Env, "PARAPH_DATABASE="+w.database, "PARAPH_FAILPOINTS="+s.spec()), w.bucket.env()...)
 	l.cmd.Stderr = &l.said
 	stdout, err := l.cmd.StdoutPipe()
 	if err == nil {

@@ -43,7 +43,7 @@ var once = map[journal.Kind]bool{
 	journal.TaskOpened: true, journal.TaskDecided: true, journal.TaskCancelled: true,
 	journal.EnvelopeCreated: true, journal.EnvelopeCompleted: true, journal.EnvelopeVoided: true,
 	journal.OperationStarted: true, journal.OperationSucceeded: true, journal.OperationFailed: true,
-	journal.UnitCreated: true,
+	journal.UnitCreated: true, journal.DocumentDisposed: true, journal.KeyUnitRotated: true, journal.KeyUnitDestroyed: true,
 }
 
 func newHistory() *history {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -14,8 +13,6 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 )
-
-var sprintf = fmt.Sprintf
 
 // entryOf gives the entry of which a letter tells.
 func entryOf(letter string) string {
@@ -29,6 +26,9 @@ type act struct {
 	rq   request
 	got  answer
 	life int // in which it was answered
+	// doomed is about a document that is disposed of in the end: its entries are
+	// blanked then, and the answer cannot be asked for again.
+	doomed bool
 }
 
 // cause is the entry that an acknowledged change leaves exactly once.
@@ -36,6 +36,7 @@ var cause = map[string]journal.Kind{
 	"upload": journal.DocumentCreated, "draft": journal.DocumentCreated, "patch": journal.DocumentMetadataChanged, "submit": journal.DocumentSubmitted,
 	"decide": journal.TaskDecided, "void": journal.DocumentVoided, "archive": journal.OperationStarted, "unit": journal.UnitCreated,
 	"envelope": journal.EnvelopeCreated, "link": journal.EnvelopeLinked, "sign": journal.EnvelopeSigned,
+	"dispose": journal.DocumentDisposed, "rotate": journal.KeyUnitRotated,
 }
 
 // known is what the model holds of a document.
@@ -46,6 +47,7 @@ type known struct {
 	state    document.State // at least
 	goal     document.State // at the end
 	signers  int
+	doomed   bool // it is disposed of in the end
 }
 
 // model is everything that was acknowledged.
@@ -122,6 +124,7 @@ func (m *model) confirm(h *history) {
 	for _, a := range acts {
 		n := h.byRequest[a.rq.key][cause[a.what]]
 		switch {
+		case a.doomed: // the disposal may have blanked it already
 		case a.got.ok() && n == 0:
 			m.fail(&m.lost, "%s %s was acknowledged in life %d (%d) and stands nowhere in the log", a.what, a.rq.key, a.life, a.got.status)
 		case n > 1:
@@ -168,7 +171,7 @@ func (m *model) compare() error {
 // pick gives up to n of the acts that can be repeated.
 func pick(m *model, from []*act, n int) (out []*act) {
 	for _, i := range m.rnd.Perm(len(from)) {
-		if a := from[i]; a.got.ok() && a.what != "sign" && len(out) < n {
+		if a := from[i]; a.got.ok() && !a.doomed && a.what != "sign" && len(out) < n {
 			out = append(out, a)
 		}
 	}
@@ -213,7 +216,19 @@ func (m *model) compareDocument(id string) error {
 	if d.Revision < want.revision || !leads(want.state, d.State) {
 		m.fail(&m.lost, "%s was acknowledged as %s, revision %d, and is %s, revision %d", id, want.state, want.revision, d.State, d.Revision)
 	}
+	if want.doomed && d.State == document.Disposed {
+		return m.compareGone(id)
+	}
 	return m.compareBytes(&want)
+}
+
+// compareGone looks whether a document that was disposed of is unreadable.
+func (m *model) compareGone(id string) error {
+	got, err := m.w.send(request{method: http.MethodGet, path: "/v1/documents/" + id + "/versions/1/content"})
+	if err == nil && got.status != http.StatusGone {
+		m.fail(nil, "%s was disposed of, and its content answers %d", id, got.status)
+	}
+	return err
 }
 
 func (m *model) compareBytes(want *known) error {

@@ -18,7 +18,7 @@ import (
 var (
 	kills = flag.Int("kills", 10, "kills on each store")
 	seed  = flag.Uint64("seed", 0, "seed of the plan and the callers; 0: a new one")
-	only  = flag.String("store", "", "sqlite or postgres; default both")
+	only  = flag.String("store", "", "sqlite, postgres, s3 (PostgreSQL, with the files in a bucket), or all; default sqlite and postgres")
 )
 
 // TestMain removes the built program at the end.
@@ -35,21 +35,29 @@ func TestSoak(t *testing.T) {
 	say(t, fmt.Sprintf("soak: seed %d", *seed))
 	shared := t.TempDir()
 	program := programtest.Build(t, "failpoints")
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		soak(t, &world{t: t, name: "sqlite", program: program, cache: shared})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		soak(t, &world{t: t, name: "postgres", program: program, cache: shared, database: pgtest.Database(t)})
-	})
+	for name, with := range map[string]func(t *testing.T, w *world){
+		"sqlite":   func(*testing.T, *world) {},
+		"postgres": func(t *testing.T, w *world) { w.database = pgtest.Database(t) },
+		"s3":       func(t *testing.T, w *world) { w.database, w.bucket = pgtest.Database(t), newBucket(t) },
+	} {
+		if !wanted(name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{t: t, name: name, program: program, cache: shared}
+			with(t, w)
+			soak(t, w)
+		})
+	}
 }
+
+// wanted tells whether a store is to be soaked. The one with a bucket is when it is
+// asked for: it shows what the others show, and what a bucket adds.
+func wanted(name string) bool { return *only == name || *only == "all" || *only == "" && name != "s3" }
 
 // soak is the whole of one store's trial.
 func soak(t *testing.T, w *world) {
-	if *only != "" && *only != w.name {
-		t.Skip("not asked for")
-	}
 	began := time.Now()
 	w.open(*seed)
 	w.firstStart()

@@ -31,8 +31,9 @@ type world struct {
 	t        testing.TB
 	name     string
 	program  string
-	cache    string // folder that both stores share: what the PDF engine compiled
-	database string // "": SQLite in the data folder
+	cache    string  // folder that both stores share: what the PDF engine compiled
+	database string  // "": SQLite in the data folder
+	bucket   *bucket // nil: files are in the data folder
 
 	conf    config.Config
 	address string
@@ -50,7 +51,9 @@ type world struct {
 	lives        int
 	life, before *life
 	tired        bool        // something was begun so often that the next life lets it end
-	scan         atomic.Bool // the next flow reads a scan
+	scan         atomic.Bool // the next flow reads a scan,
+	doom         atomic.Bool // disposes of a document,
+	turn         atomic.Bool // rotates a key
 	pause        sync.RWMutex
 	ending       atomic.Bool // callers end what they began, and nothing new
 	work         sync.WaitGroup
@@ -139,9 +142,7 @@ func (w *world) round() {
 	case !w.check():
 		l.over(bound) // it is ending: the connection broke
 	default:
-		if s.point == failpoint.CaptureRendered {
-			w.scan.Store(true)
-		}
+		w.provoke(s.point)
 		w.gate.open(l.no)
 		if s.rest {
 			w.rest()
@@ -159,6 +160,18 @@ func (w *world) round() {
 		w.t.Fatalf("life %d ended by itself: %v\n%s", l.no, l.cmd.ProcessState, l.said.String())
 	}
 	w.plan.ended(s, itself && s.point != "")
+}
+
+// provoke has somebody do what passes the point, where few do.
+func (w *world) provoke(p failpoint.Point) {
+	switch p {
+	case failpoint.CaptureRendered:
+		w.scan.Store(true)
+	case failpoint.DisposeRead, failpoint.DisposeDeleted, failpoint.DisposeForgotten, failpoint.DisposeScrubbed:
+		w.doom.Store(true)
+	case failpoint.RotateRewrapped, failpoint.RotateEmptied, failpoint.RotateDestroyed:
+		w.turn.Store(true)
+	}
 }
 
 // check compares a life that has just begun with the model. It gives false where

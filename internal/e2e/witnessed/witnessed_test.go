@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,5 +245,104 @@ func TestRestoredBackup(t *testing.T) {
 	}
 	if a := i.do("POST", "/v1/business-units", `{"name":"gamma","title":"x"}`); a.Code() != "log_rolled_back" {
 		t.Errorf("the old history grows: %d %s", a.Status, a.Body)
+	}
+}
+
+// apart starts a process with some of the roles on the installation's database and
+// data folder, with a high-water mark of its own.
+func (i *installation) apart(roles string) *programtest.Process {
+	i.t.Helper()
+	o := i.options
+	o.Args = append(slices.Clone(o.Args), "--roles", roles, "--admin-listen", "127.0.0.1:0", "--public-url", "http://paraph.example", "--log-high-water", filepath.Join(i.t.TempDir(), "highwater"))
+	return programtest.Serve(i.t, o)
+}
+
+// readiness is what /readyz of a process says.
+func (i *installation) readiness(p *programtest.Process) (code, detail string) {
+	i.t.Helper()
+	res, err := http.Get(p.Admin + "/readyz")
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var said struct{ Code, Detail string }
+	if err := json.NewDecoder(res.Body).Decode(&said); err != nil {
+		i.t.Fatal(err)
+	}
+	return said.Code, said.Detail
+}
+
+// databases does something to the databases of the server while nobody is connected.
+func (i *installation) databases(statements ...string) {
+	i.t.Helper()
+	name := regexp.MustCompile(`^postgres:///([a-z0-9]+)\?`).FindStringSubmatch(i.options.Database)[1]
+	admin := strings.Replace(i.options.Database, "/"+name+"?", "/postgres?", 1)
+	for n, s := range statements {
+		statements[n] = strings.ReplaceAll(s, "THIS", name)
+	}
+	all := "ALTER DATABASE " + name + " ALLOW_CONNECTIONS false"
+	pgtest.Exec(i.t, admin, all, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '"+name+"'")
+	pgtest.Exec(i.t, admin, statements...)
+	pgtest.Exec(i.t, admin, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
+}
+
+// TestEvidenceStopsEveryProcess: roles apart, a witness shows that the database is
+// an older one. Only one process hears of it; all refuse changes, with the reason.
+// Once the newer database is back, all go on, without a restart.
+func TestEvidenceStopsEveryProcess(t *testing.T) {
+	t.Parallel()
+	i, _, _ := install(t, pgtest.Database(t))
+	i.change("alpha", "ack=witnessed, wait=60")
+	i.Stop()
+	i.databases("CREATE DATABASE THISolder TEMPLATE THIS")
+	t.Cleanup(func() {
+		i.databases("DROP DATABASE IF EXISTS THISolder WITH (FORCE)", "DROP DATABASE IF EXISTS THISnewer WITH (FORCE)")
+	})
+	i.Process = programtest.Serve(t, i.options)
+	i.change("beta", "ack=witnessed, wait=60")
+	i.Stop()
+	i.databases("ALTER DATABASE THIS RENAME TO THISnewer", "ALTER DATABASE THISolder RENAME TO THIS")
+
+	processes := map[string]*programtest.Process{}
+	for _, roles := range []string{"api", "dispatch", "work", "sequencer"} {
+		processes[roles] = i.apart(roles)
+	}
+	i.Process = processes["api"]
+	i.Process.URL = i.Process.Address
+	began := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	until := func(want string) {
+		t.Helper()
+		for roles, p := range processes {
+			for {
+				code, detail := i.readiness(p)
+				if code == want && (want == "" || strings.Contains(detail, "witness")) {
+					break
+				}
+				if time.Since(began) > time.Minute {
+					t.Fatalf("%s is ready with %q (%s), want %q", roles, code, detail, want)
+				}
+				<-tick.C
+			}
+		}
+		t.Logf("all are ready with %q after %s", want, time.Since(began).Round(time.Millisecond))
+	}
+	until("log_rolled_back")
+	if a := i.do("POST", "/v1/business-units", `{"name":"gamma","title":"x"}`); a.Status != http.StatusServiceUnavailable || a.Code() != "log_rolled_back" {
+		t.Errorf("the old history grows: %d %s", a.Status, a.Body)
+	}
+	// One that is started now knows at once.
+	late := i.apart("work")
+	if code, _ := i.readiness(late); code != "log_rolled_back" {
+		t.Errorf("a process that was started later is ready with %q", code)
+	}
+	late.Stop()
+
+	began = time.Now()
+	i.databases("ALTER DATABASE THIS RENAME TO THISolder", "ALTER DATABASE THISnewer RENAME TO THIS")
+	until("")
+	if got := i.change("gamma", "ack=witnessed, wait=60"); got != "ack=witnessed" {
+		t.Errorf("with the newer database back a change is %q", got)
 	}
 }

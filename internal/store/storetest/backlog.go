@@ -2,9 +2,9 @@ package storetest
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -195,7 +195,7 @@ func deaths(t *testing.T, s service.Store) {
 	if mine, err := svc.ClaimSuspect(t.Context(), &twin, "another"); mine || err != nil {
 		t.Errorf("it was claimed twice: %v", err)
 	}
-	if err := svc.Fail(t.Context(), *b, 0, "c", fmt.Sprint("it lived")); err != nil {
+	if err := svc.Fail(t.Context(), *b, 0, "c", "it lived"); err != nil {
 		t.Fatal(err)
 	}
 	got := claim(t, svc, kind, 1)
@@ -206,4 +206,168 @@ func deaths(t *testing.T, s service.Store) {
 		late := *b
 		return tx.UpdateBacklogged(ctx, &late)
 	}), fault.Conflict, "stale")
+}
+
+// parts: an operation lets go and waits until the last of its parts has ended,
+// whoever has them, and is then the first of its flow. Its document counts as one.
+func parts(t *testing.T, s service.Store) {
+	const org = "org_parts"
+	now := clock.NewFake(Start)
+	kind, svc := newID("kind"), commands(s, now)
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return tx.SaveDocumentType(ctx, document.Type{Org: org, Name: "narrow", MaxRunning: 1, CreatedAt: at(0), UpdatedAt: at(0)})
+	})
+	rows := waiting(kind, org, "narrow", "u", 2)
+	rows[0].DocumentID, rows[1].DocumentID = "doc_long", "doc_other"
+	enqueue(t, s, rows)
+	got := claim(t, svc, kind, 2)
+	if len(got) != 1 {
+		t.Fatalf("claimed %+v", got)
+	}
+	whole, late := got[0], got[0]
+	divided, err := svc.Divide(t.Context(), whole, []service.Part{{First: 1, Last: 40}, {First: 41, Last: 80}, {First: 81, Last: 99}})
+	if err != nil || !divided {
+		t.Fatalf("divided: %v, %v", divided, err)
+	}
+	if again, err := svc.Divide(t.Context(), late, []service.Part{{First: 1, Last: 2}}); again || err != nil {
+		t.Errorf("divided twice: %v, %v", again, err)
+	}
+	if err := svc.Done(t.Context(), late); err != nil { // it has let go
+		t.Error(err)
+	}
+	mine := func() (out []service.Backlogged) {
+		for _, b := range claim(t, svc, service.KindPages, 10) {
+			if b.Org == org {
+				out = append(out, b)
+			}
+		}
+		return out
+	}
+	all := mine() // beyond the type's limit: the document is in work already
+	if len(all) != 3 || all[0].First != 1 || all[0].Last != 40 || all[2].Last != 99 || all[1].Parent != whole.OperationID || all[1].DocumentID != "doc_long" {
+		t.Fatalf("the parts are %+v", all)
+	}
+	if got := claim(t, svc, kind, 5); len(got) != 0 {
+		t.Errorf("while its pages are read something of its type was claimed: %+v", got)
+	}
+	look := func(left, held int) {
+		t.Helper()
+		read(t, s, func(ctx context.Context, tx service.Reader) error {
+			l, h, err := tx.Parts(ctx, org, whole.OperationID)
+			if l != left || h != held {
+				t.Errorf("%d parts are left, %d of them held; want %d and %d", l, h, left, held)
+			}
+			return err
+		})
+	}
+	look(3, 3)
+	if err := svc.Return(t.Context(), all[1], false); err != nil {
+		t.Fatal(err)
+	}
+	look(3, 2)
+	for _, i := range []int{0, 2} {
+		if err := svc.Done(t.Context(), all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	queues, _, err := svc.AllQueues(t.Context(), org)
+	if err != nil || len(queues) != 2 || queues[0].Kind != kind || queues[0].Running != 1 || queues[0].Waiting != 1 || queues[0].Later != 0 || queues[1].Waiting != 1 {
+		t.Errorf("the queues are %+v, %v", queues, err)
+	}
+	last := mine()
+	if len(last) != 1 || last[0].OperationID != all[1].OperationID {
+		t.Fatalf("left are %+v", last)
+	}
+	// It died, and somebody else ends it.
+	if n, err := svc.GiveBack(t.Context(), "worker"); n == 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := svc.Done(t.Context(), last[0]); err != nil { // comes back too late
+		t.Fatal(err)
+	}
+	look(1, 0)
+	if last = mine(); len(last) != 1 || last[0].Deaths != 1 {
+		t.Fatalf("after a death %+v", last)
+	}
+	if err := svc.Done(t.Context(), last[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got = claim(t, svc, kind, 5); len(got) != 1 || got[0].OperationID != whole.OperationID || got[0].Parts != 3 || got[0].Code != "" {
+		t.Fatalf("after its last part %+v", got)
+	}
+	// Parts that end at the same moment: one of them is the last.
+	for round := range 5 {
+		again := waiting(kind, org, "wide", "u", 1)
+		enqueue(t, s, again)
+		whole := claim(t, svc, kind, 1)
+		if len(whole) != 1 || whole[0].OperationID != again[0].OperationID {
+			t.Fatalf("round %d: claimed %+v", round, whole)
+		}
+		if _, err := svc.Divide(t.Context(), whole[0], []service.Part{{First: 1, Last: 1}, {First: 2, Last: 2}, {First: 3, Last: 3}, {First: 4, Last: 4}}); err != nil {
+			t.Fatal(err)
+		}
+		var ending sync.WaitGroup
+		for _, b := range mine() {
+			ending.Go(func() {
+				if err := svc.Done(t.Context(), b); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		ending.Wait()
+		next := claim(t, svc, kind, 1)
+		if len(next) != 1 || next[0].OperationID != again[0].OperationID {
+			t.Fatalf("round %d: after its parts ended at once, %+v", round, next)
+		}
+		if err := svc.Done(t.Context(), next[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Retried, it begins anew.
+	enqueue(t, s, rows[:1])
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		b, err := tx.Backlogged(ctx, org, whole.OperationID)
+		if b.Parts != 0 || b.Holder != "" {
+			t.Errorf("begun anew: %+v", b)
+		}
+		return err
+	})
+}
+
+// openBox is a box that hides nothing.
+type openBox struct{}
+
+func (openBox) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (openBox) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (openBox) Prefix() []byte                        { return nil }
+
+// kept: many processes keep pages of one operation at once; none is refused, and
+// the operation says how many there are.
+func kept(t *testing.T, s service.Store) {
+	const pages = 40
+	svc := service.New(service.Config{Store: s, Clock: clock.NewFake(Start), Log: slog.New(slog.DiscardHandler), Box: openBox{}})
+	op := service.Operation{ID: newID("op"), Org: org, Unit: "kept", Kind: service.OpCapture, State: service.OperationRunning, CreatedAt: at(1), Revision: 1}
+	write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.InsertOperation(ctx, op) })
+	var keeping sync.WaitGroup
+	for i := range pages {
+		keeping.Go(func() {
+			for range 2 { // read twice, it counts once
+				if err := svc.KeepPage(t.Context(), service.SystemCall(org, "capture", ""), op.ID, service.PageKept{No: i + 2, Data: []byte{byte(i)}}, 1, pages+1); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	keeping.Wait()
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		got, err := tx.Operation(ctx, org, op.ID)
+		if got.Done != pages+1 || got.Total != pages+1 || got.Step != "read" {
+			t.Errorf("it says %s %d of %d", got.Step, got.Done, got.Total)
+		}
+		return err
+	})
+	all, err := svc.KeptPages(t.Context(), org, op.ID)
+	if err != nil || len(all) != pages || string(all[pages+1]) != string([]byte{pages - 1}) {
+		t.Errorf("kept: %d, %v", len(all), err)
+	}
 }

@@ -308,6 +308,19 @@ func search(t *testing.T, s service.Store) {
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return tx.InsertEnvelope(ctx, newEnvelope(docs["a"], "reader@example.org"))
 	})
+	// What was sealed after it was read has the pages of the version it was made of.
+	sealed := docs["a"]
+	sealed.Current = 4
+	write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateDocument(ctx, &sealed) })
+	docs["a"] = sealed
+	same(t, "sealed", names(service.PageQuery{Org: org, Text: "rechnung", Limit: 20}), []string{"b1", "a1"})
+	same(t, "sealed, before it was read again", names(service.PageQuery{Org: org, DocumentID: sealed.ID, Text: "zebra", Limit: 20}), []string(nil))
+	// While another file is read, there is nothing to be found.
+	read0 := docs["c"]
+	read0.Current = 0
+	write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.UpdateDocument(ctx, &read0) })
+	docs["c"] = read0
+	same(t, "being read", names(service.PageQuery{Org: org, Text: "nothing to see", Limit: 20}), []string(nil))
 	same(t, "part", names(service.PageQuery{Org: org, Units: []string{}, Principal: "reader@example.org", Text: "rechnung", Limit: 20}), []string{"a1"})
 }
 
