@@ -6,8 +6,13 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
+	"errors"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/jwks"
@@ -19,6 +24,69 @@ func connectionCertificates(r *http.Request) ([]*x509.Certificate, error) {
 		return nil, nil
 	}
 	return r.TLS.PeerCertificates, nil
+}
+
+// ForwardedCertificates gives the certificates of the TLS connection, or those that a
+// proxy on one of the networks hands on in a header: as RFC 9440 has it (Client-Cert,
+// with the chain in the header of the name and -Chain), or as PEM that is escaped for
+// URLs. Nobody else's header is looked at; "": nobody's.
+func ForwardedCertificates(header string, proxies []netip.Prefix) func(*http.Request) ([]*x509.Certificate, error) {
+	return func(r *http.Request) ([]*x509.Certificate, error) {
+		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+			return r.TLS.PeerCertificates, nil
+		}
+		if header == "" || r.Header.Get(header) == "" || !fromOneOf(r.RemoteAddr, proxies) {
+			return nil, nil
+		}
+		if sent := r.Header.Values(header); len(sent) != 1 {
+			return nil, errors.New("the header with the certificate stands there twice")
+		}
+		if text := r.Header.Get(header); !strings.HasPrefix(text, ":") {
+			return escapedPEM(text)
+		}
+		var chain []*x509.Certificate
+		for _, item := range append(r.Header.Values(header), strings.Split(strings.Join(r.Header.Values(header+"-Chain"), ","), ",")...) {
+			if item = strings.TrimSpace(item); item == "" {
+				continue
+			}
+			der, err := base64.StdEncoding.DecodeString(strings.Trim(item, ":"))
+			if err != nil || len(chain) == maxChain {
+				return nil, errors.New("a forwarded certificate cannot be read")
+			}
+			c, err := x509.ParseCertificate(der)
+			if err != nil {
+				return nil, err
+			}
+			chain = append(chain, c)
+		}
+		return chain, nil
+	}
+}
+
+// maxChain is the most certificates of a chain that are read.
+const maxChain = 10
+
+func fromOneOf(peer string, networks []netip.Prefix) bool {
+	addr, err := netip.ParseAddrPort(peer)
+	return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr.Addr().Unmap().WithZone("")) })
+}
+
+func escapedPEM(text string) (chain []*x509.Certificate, err error) {
+	plain, err := url.PathUnescape(text)
+	for rest := []byte(plain); err == nil && len(chain) < maxChain; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		var c *x509.Certificate
+		if c, err = x509.ParseCertificate(block.Bytes); err == nil {
+			chain = append(chain, c)
+		}
+	}
+	if err == nil && len(chain) == 0 {
+		err = errors.New("a forwarded certificate is no PEM")
+	}
+	return chain, err
 }
 
 // thumbprint names a certificate (RFC 8705 section 3.1).

@@ -35,7 +35,7 @@ func (s *Server) client(r *http.Request, form url.Values) (caller, error) {
 	if fault.KindOf(err) != fault.Unauthorized {
 		return caller{}, err
 	}
-	now, address := s.Clock.Now(), s.addressOf(r)
+	now, address := s.Clock.Now(), addressOf(s.SourceOf, r)
 	wait := s.wrong.wait(now, address)
 	s.wrong.wrong(now, address)
 	if wait > 0 {

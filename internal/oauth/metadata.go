@@ -60,12 +60,12 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 		AuthMethods: methods, AuthAlgorithms: algs, RevokeMethods: methods, RevokeAlgs: algs, InspectMethods: methods, InspectAlgs: algs,
 		DPoPAlgorithms: algs, CertBound: true, Documentation: s.Issuer + "/docs",
 	}
-	if s.Login != nil {
+	if s.people() {
 		s.metadataOfLogins(&m)
 	}
 	if s.MTLSURL != "" {
 		aliases := map[string]string{"token_endpoint": s.MTLSURL + TokenPath, "revocation_endpoint": s.MTLSURL + RevokePath, "introspection_endpoint": s.MTLSURL + IntrospectPath}
-		if s.Login != nil {
+		if s.people() {
 			aliases["pushed_authorization_request_endpoint"], aliases["device_authorization_endpoint"] = s.MTLSURL+PushPath, s.MTLSURL+StartPath
 		}
 		m.Aliases = aliases

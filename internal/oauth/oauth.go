@@ -163,16 +163,16 @@ func New(c Config) (*Server, error) {
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover
-	s.mux.HandleFunc("POST "+TokenPath, s.token)
-	s.mux.HandleFunc("POST "+RevokePath, s.revoke)
-	s.mux.HandleFunc("POST "+IntrospectPath, s.introspect)
+	s.mux.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
+	s.mux.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
+	s.mux.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
 	s.mux.HandleFunc("GET "+KeysPath, s.keys)
 	s.mux.HandleFunc("GET "+MetadataPath, s.metadata)
-	if c.Login == nil || c.Users == nil {
+	if !s.people() {
 		return s, nil
 	}
-	s.mux.HandleFunc("POST "+PushPath, s.push)
-	s.mux.HandleFunc("POST "+StartPath, s.startDevice)
+	s.mux.HandleFunc("POST "+PushPath, s.endpoint(s.push))
+	s.mux.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
 	s.mux.HandleFunc("GET "+OpenIDPath, s.metadata)
 	s.mux.HandleFunc("GET "+UserInfoPath, s.userInfo)
 	s.mux.HandleFunc("POST "+UserInfoPath, s.userInfo)
@@ -183,6 +183,9 @@ func New(c Config) (*Server, error) {
 	s.mux.HandleFunc("GET "+markPath, icon)
 	return s, nil
 }
+
+// people tells whether people can log in here.
+func (c *Config) people() bool { return c.Login != nil && c.Users != nil }
 
 func (c Config) withDefaults() Config {
 	c.Issuer, c.MTLSURL = strings.TrimSuffix(c.Issuer, "/"), strings.TrimSuffix(c.MTLSURL, "/")
@@ -219,9 +222,11 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
 }
 
 // addressOf tells where a request came from, for limits.
-func (s *Server) addressOf(r *http.Request) string {
-	if a := s.SourceOf(r.Context()).Address; a != "" {
-		return a
+func addressOf(sourceOf func(context.Context) access.Source, r *http.Request) string {
+	if sourceOf != nil {
+		if a := sourceOf(r.Context()).Address; a != "" {
+			return a
+		}
 	}
 	if colon := strings.LastIndexByte(r.RemoteAddr, ':'); colon > 0 {
 		return r.RemoteAddr[:colon]

@@ -187,9 +187,13 @@ func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl
 	}
 	// An unknown client is compared too, against nothing that can match.
 	if subtle.ConstantTimeCompare(hashText(secret), padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() {
-		return access.OAuthClient{}, fault.New(fault.Unauthorized, "invalid_client", "The client id or secret is wrong, or the client was revoked.")
+		return access.OAuthClient{}, wrongSecret()
 	}
 	return cl, nil
+}
+
+func wrongSecret() error {
+	return fault.New(fault.Unauthorized, "invalid_client", "The client id or secret is wrong, or the client was revoked.")
 }
 
 func padded(hash []byte) []byte {
