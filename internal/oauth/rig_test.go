@@ -192,6 +192,22 @@ func (r *rig) person(principal string, scopes ...access.Scope) service.ClientSec
 	return out.Value
 }
 
+func (r *rig) otherOrganisation(id string) error {
+	return r.store.Write(r.Context(), func(ctx context.Context, tx service.Tx) error {
+		return tx.InsertOrganisation(ctx, access.Organisation{ID: id, Name: "Others", CreatedAt: r.clock.Now()})
+	})
+}
+
+// personOf makes an access key of another organisation.
+func (r *rig) personOf(org, principal string) service.ClientSecret {
+	r.Helper()
+	call := r.call()
+	call.Actor.Org = org
+	out, err := r.svc.CreateClient(r.Context(), call, service.NewClient{Name: "Eve", Principal: principal, Scopes: []access.Scope{access.DocumentsRead}})
+	r.must(err)
+	return out.Value
+}
+
 // reply is an answer of the server.
 type reply struct {
 	status int
