@@ -85,7 +85,7 @@ func (s *troubledService) ActiveClient(ctx context.Context, id string) (access.O
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
 	return newRigOn(t, func(c clock.Clock) (*store.Store, error) {
-		return store.Open(context.WithoutCancel(t.Context()), store.Options{URL: filepath.Join(t.TempDir(), "paraph.db"), Clock: c, MaxConns: 16})
+		return store.Open(context.WithoutCancel(t.Context()), store.Options{URL: filepath.Join(t.TempDir(), "paraph.db"), Clock: c, Log: slog.New(slog.DiscardHandler), MaxConns: 16})
 	}, change...)
 }
 
