@@ -37,7 +37,7 @@ soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a 
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	maxAssertion  = 8 << 10         // bytes
-	assertionLife = 5 * time.Minute // longest that an assertion may be good
-	maxJTI        = 256             // bytes of a jti that somebody else has made
+	maxAssertion  = 8 << 10   // bytes
+	assertionLife = time.Hour // longest that an assertion may be good; what widely used libraries make
+	maxJTI        = 256       // bytes of a jti that somebody else has made
 )
 
 // assertionTypes are the typ headers that an assertion may have: that of

@@ -69,7 +69,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"no issuer":                 {by(base("iss", nil)), false},
 		"expired":                   {by(base("exp", now.Add(-leeway-time.Second).Unix())), false},
 		"no expiry":                 {by(base("exp", nil)), false},
-		"good for too long":         {by(base("exp", now.Add(time.Hour).Unix())), false},
+		"good for too long":         {by(base("exp", now.Add(assertionLife+leeway+time.Second).Unix())), false},
 		"not yet":                   {by(base("nbf", now.Add(leeway+time.Second).Unix())), false},
 		"from the future":           {by(base("iat", now.Add(leeway+time.Second).Unix())), false},
 		"no jti":                    {by(base("jti", nil)), false},
