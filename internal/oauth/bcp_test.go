@@ -1,10 +1,14 @@
 package oauth
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/csv"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +18,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/testneed"
 )
 
 // The demands of RFC 9700, each by its name. docs/security/oauth.csv lists them.
@@ -422,4 +427,53 @@ func TestRedirectStatus(t *testing.T) {
 // basic is the Authorization header of a client with a secret.
 func basicOf(c access.OAuthClient, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.ID)+":"+url.QueryEscape(secret)))
+}
+
+// TestPublicClientsAreAsked: that a person has allowed a client without credentials
+// before does not let its twin in (RFC 6749 section 10.2).
+func TestPublicClientsAreAsked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.client(app())
+	b := r.loggedIn(r.person("mara@test.example"))
+	b.allow(c)
+	if p := b.get(authorizeURL(c)); p.status != http.StatusOK {
+		t.Errorf("not asked: %d", p.status)
+	}
+	if q := b.back(b.get(authorizeURL(c, "prompt", "none"))); q.Get("error") != "consent_required" {
+		t.Errorf("%v", q)
+	}
+}
+
+// TestDemandsHaveTests: each demand that is listed names a test that is there.
+func TestDemandsHaveTests(t *testing.T) {
+	t.Parallel()
+	root := testneed.Root(t)
+	raw, err := os.ReadFile(filepath.Join(root, "docs", "security", "oauth.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil || len(rows) < 40 {
+		t.Fatalf("%d demands: %v", len(rows), err)
+	}
+	var tests []byte
+	for _, folder := range []string{"oauth", "access"} {
+		files, err := filepath.Glob(filepath.Join(root, "internal", folder, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests = append(tests, src...)
+		}
+	}
+	for _, row := range rows[1:] {
+		if row[0] == "" || !bytes.Contains(tests, []byte("\nfunc "+row[2]+"(t *testing.T) {")) {
+			t.Errorf("%q names the test %q, which is not there", row[0], row[2])
+		}
+	}
 }

@@ -119,6 +119,11 @@ func (r *rotation) grant(ctx context.Context) (operations []string, err error) {
 		if w.Retired != "" && slices.Contains(r.keys.ids(), w.Retired) {
 			continue
 		}
+		if w.Tokens != "" {
+			if err := r.tokens(ctx, w.Tokens); err != nil {
+				return operations, err
+			}
+		}
 		op, err := r.service.GrantKeyWish(ctx, w)
 		if err != nil {
 			return operations, err
