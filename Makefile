@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
+.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,9 +37,14 @@ soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a 
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
+
+verify-page: ## build the static page that checks files in a browser, without sending them, into out/verify-page
+	@mkdir -p out/verify-page
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o out/verify-page/verify.wasm ./internal/verdict/page
+	cp internal/verdict/page/*.html internal/verdict/page/*.css internal/verdict/page/*.js internal/verdict/page/*.svg "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" out/verify-page/
 
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench
@@ -56,8 +61,14 @@ bench-seal: ## measure signing PDF files beside pyHanko, LibPDF, @signpdf and PD
 	@sh bench/seal/setup.sh
 	$(GO) run ./bench/seal $(ARGS)
 
+bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages at level B-LTA, beside hashing it
+	@$(GO) run ./bench/seal -verify bin/paraph
+
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
+
+mutants: ## drop each line of the access table and each condition that confines a list, and see a test turn red for every one
+	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

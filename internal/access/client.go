@@ -18,11 +18,19 @@ type OAuthClient struct {
 	Name       string
 	Principal  string // whom it speaks for
 	Scopes     []Scope
+	Roles      []Role   // whose scopes it has too
 	Units      []string // nil: all
 	SecretHash []byte   // SHA-256 of 256 random bits; nil where it proves itself otherwise
 	CreatedAt  time.Time
 	RevokedAt  time.Time // zero: in force
 	Profile    Profile
+}
+
+// Organisation is a tenant.
+type Organisation struct {
+	ID        string
+	Name      string
+	CreatedAt time.Time
 }
 
 // AuthMethod is how a client proves who it is at the token endpoint, by the names

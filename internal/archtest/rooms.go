@@ -49,6 +49,8 @@ var rooms = []room{
 	{name: "pades", folders: []string{"pades"}},
 	// What a time stamp over the log is: the domain's checkpoint with pades' token.
 	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
+	// What Paraph hands out, judged offline: by the command line and in browsers.
+	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "jwks", folders: []string{"internal/jwks"}}, // which keys of clients are taken: asked when they are registered, and when they are used
@@ -72,7 +74,7 @@ var rooms = []room{
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
 	{name: "webui", folders: []string{"internal/webui"}},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "demodata", "sdk", "brand",
+		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "verdict", "pdf", "sandbox", "safehttp", "crypt", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
@@ -86,7 +88,9 @@ var rooms = []room{
 var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
-	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
+	"internal/sandbox/childmain": {
+		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
+	},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.
 	"internal/cli": {"internal/sandbox/childmain", "internal/store"},

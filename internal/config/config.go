@@ -86,13 +86,14 @@ type Config struct {
 	QueueAgeWarning time.Duration `name:"queue-age-warning" doc:"Work that has waited longer is told in the log, with the reason; 0: never."`
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
-	TokenLifetime           time.Duration `name:"token-lifetime" doc:"How long an access token works."`
 	DelegationLifetime      time.Duration `name:"delegation-lifetime" doc:"How long a program may act for a person who let it, at most; then the person logs in again."`
 	DelegationIdle          time.Duration `name:"delegation-idle" doc:"How long it may when it does not."`
 	ClientRoots             string        `name:"client-roots" doc:"File of root certificates (PEM) of the authorities by whose certificates clients may prove themselves (tls_client_auth). Empty: none."`
 	ClientCertificateHeader string        `name:"client-certificate-header" doc:"Header in which a trusted proxy hands on the certificate that a client has proved to hold, as RFC 9440 has it or as escaped PEM. The proxy has to take it out of all other requests. Empty: none is believed."`
 	MTLSURL                 string        `name:"mtls-url" doc:"Address of this server at which the proxy asks clients for certificates. Empty: the public one."`
 
+	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
 	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
@@ -218,6 +219,11 @@ func (c *Config) Check() error {
 	if _, err := c.Timestamping(); err != nil {
 		add("timestamp-authorities", "%v", err)
 	}
+	for _, r := range c.CustomRoles {
+		if name, scopes, ok := strings.Cut(r, "="); !ok || name == "" || scopes == "" {
+			add("custom-roles", "%q is not of the form NAME=SCOPE+SCOPE", r)
+		}
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -265,6 +271,16 @@ func (c *Config) Proxies() ([]netip.Prefix, error) { return prefixes(c.TrustedPr
 
 // Outbound gives the networks that may be reached although they are not public.
 func (c *Config) Outbound() ([]netip.Prefix, error) { return prefixes(c.OutboundAllow) }
+
+// OwnRoles gives the scopes of each custom role by its name.
+func (c *Config) OwnRoles() map[string][]string {
+	out := make(map[string][]string, len(c.CustomRoles))
+	for _, r := range c.CustomRoles {
+		name, scopes, _ := strings.Cut(r, "=")
+		out[strings.TrimSpace(name)] = strings.Split(scopes, "+")
+	}
+	return out
+}
 
 func prefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix

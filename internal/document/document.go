@@ -192,9 +192,18 @@ type Type struct {
 	// 1 to fair.MaxWeight; MaxRunning how many of its documents are in work at once, 0 without limit.
 	Weight     int
 	MaxRunning int
-	Revision   int64
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// FourEyes: approvals of such documents are decided by others than those who
+	// brought them in, and by each of them once.
+	FourEyes  bool
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// TypeTerms are what a submission needs to know of a type beside its schema.
+type TypeTerms struct {
+	Revision int64
+	FourEyes bool
 }
 
 // Unit is a business unit: partition, filter and role scope inside an organisation.

@@ -52,6 +52,7 @@ var catalogue = map[string]codeInfo{
 	"too_much_to_remember": {kind: fault.Unavailable, title: "Too many proofs came at once"},
 	"invalid_client":       {kind: fault.Unauthorized, title: "The client is not known"},
 	"missing_scope":        {kind: fault.Forbidden, title: "The access token lacks the right"},
+	"four_eyes":            {kind: fault.Forbidden, title: "Somebody else has to decide"},
 	"not_your_task":        {kind: fault.Forbidden, title: "The task is assigned to somebody else"},
 	"not_found":            {kind: fault.NotFound, title: "There is nothing here, or it is not yours"},
 	"rate_limited":         {kind: fault.TooMany, title: "Too many requests"},
@@ -74,6 +75,7 @@ var catalogue = map[string]codeInfo{
 	"invalid_document_type": {kind: fault.Invalid, title: "The document type has faults"},
 	"invalid_unit":          {kind: fault.Invalid, title: "The business unit has faults"},
 	"exists":                {kind: fault.Conflict, title: "There is one of this name already"},
+	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
 	"invalid_client_request": {kind: fault.Invalid,
 		title: "The client has faults"},
 

@@ -120,6 +120,7 @@ func build(c Config) *api {
 	a.logAudit()
 	a.archive()
 	a.settings()
+	a.access()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }

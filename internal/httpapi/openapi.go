@@ -66,6 +66,7 @@ var tags = []*huma.Tag{
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
 	{Name: "archive", Description: "The compliance archive."},
+	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "settings", Description: "Document types, business units and clients."},
 }
 

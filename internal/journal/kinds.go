@@ -23,6 +23,8 @@ const (
 	DocumentDisposed         Kind = "document.disposed"
 	DocumentMetadataChanged  Kind = "document.metadata_changed"
 	DocumentVersionAdded     Kind = "document.version_added"
+	DocumentShared           Kind = "document.shared"
+	DocumentUnshared         Kind = "document.unshared"
 
 	TaskOpened    Kind = "task.opened"
 	TaskDecided   Kind = "task.decided"
@@ -100,6 +102,8 @@ var Kinds = []KindInfo{
 	{DocumentDisposed, true, "Its key was destroyed and its content with it; a tombstone stays."},
 	{DocumentVersionAdded, true, "A corrected file was added."},
 	{DocumentMetadataChanged, true, "Its title, labels or metadata changed."},
+	{DocumentShared, true, "A person was let into it for a time."},
+	{DocumentUnshared, true, "A person was let out of it before that time ended."},
 
 	{TaskOpened, true, "Somebody was asked to decide."},
 	{TaskDecided, true, "An approver decided."},

@@ -85,7 +85,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("ID token %v", id)
 		}
 		actor := r.alive(first.text("access_token"))
-		if actor.Kind != access.Person || actor.ID != mara.Client.ID || actor.Client != c.Client.ID || len(actor.Scopes) != 1 || actor.Scopes[0] != access.DocumentsRead {
+		if actor.Kind != access.Human || actor.ID != mara.Client.ID || actor.Client != c.Client.ID || len(actor.Scopes) != 1 || actor.Scopes[0] != access.DocumentsRead {
 			t.Errorf("actor %+v", actor)
 		}
 		info := httptest.NewRequest("GET", UserInfoPath, nil)
@@ -242,7 +242,7 @@ func TestDevice(t *testing.T) {
 		}
 		r.clock.Advance(2 * delegation.DeviceInterval)
 		out := poll().is(t, 200, "")
-		if a := r.alive(out.text("access_token")); a.ID != mara.Client.ID || a.Kind != access.Person {
+		if a := r.alive(out.text("access_token")); a.ID != mara.Client.ID || a.Kind != access.Human {
 			t.Errorf("actor %+v", a)
 		}
 		if out.text("id_token") == "" || out.text("refresh_token") == "" {

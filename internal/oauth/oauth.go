@@ -241,5 +241,5 @@ func (s *Server) clientCall(r *http.Request, cl access.OAuthClient) service.Call
 
 // personCall is a command of a person in a browser.
 func (s *Server) personCall(r *http.Request, u access.User) service.Call {
-	return service.Call{Actor: access.Actor{Kind: access.Person, Org: u.Org, ID: u.ID, Principal: u.Principal, Source: s.SourceOf(r.Context())}}
+	return service.Call{Actor: access.Actor{Kind: access.Human, Org: u.Org, ID: u.ID, Principal: u.Principal, Source: s.SourceOf(r.Context())}}
 }

@@ -257,7 +257,7 @@ func (v *Verifier) ofAnother(ctx context.Context, c *claims, a *access.Actor, ha
 		}
 		org, principal, scopes, units = u.Org, u.Principal, u.Scopes, u.Units
 		if c.Acts == nil {
-			a.Kind, a.ID = access.Person, u.ID
+			a.Kind, a.ID = access.Human, u.ID
 		}
 	} else {
 		other, err := v.client(ctx, c.Subject)

@@ -34,7 +34,8 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: s.signpage()}}
+	pages := s.signpage()
+	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: pages}, {Pattern: "GET " + signpage.VerifyPath, Handler: pages}}
 	for _, pattern := range oauth.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.server})
 	}
@@ -57,6 +58,7 @@ func (s *Server) signpage() http.Handler {
 	return signpage.New(signpage.Config{
 		Service: s.Service, Renderer: signpage.PDFRenderer{Tools: s.Tools}, Clock: s.clock, Log: s.log,
 		SourceOf: func(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) },
+		CAPEM:    s.Keys.Authority.RootPEM(), LogKey: s.signer.VerifierKey(),
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
 )
@@ -57,7 +58,7 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
-	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Meter: s.Metrics, Log: s.log}
+	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, VerifyURL: s.URL() + signpage.VerifyPath, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{

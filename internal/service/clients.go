@@ -25,7 +25,8 @@ type NewClient struct {
 	Name      string
 	Principal string // whom it speaks for: an e-mail address or a service's name
 	Scopes    []access.Scope
-	Units     []string // nil: all
+	Roles     []access.Role // whose scopes it has too
+	Units     []string      // nil: all
 	Profile   access.Profile
 }
 
@@ -44,7 +45,7 @@ func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Re
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[ClientSecret]{}, err
 	}
-	if err := checkClient(in, call.Actor); err != nil {
+	if err := s.checkClient(in, call.Actor); err != nil {
 		return Result[ClientSecret]{}, err
 	}
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
@@ -52,7 +53,7 @@ func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Re
 	})
 }
 
-func checkClient(in NewClient, by access.Actor) error {
+func (s *Service) checkClient(in NewClient, by access.Actor) error {
 	var l fault.List
 	if by.Units != nil && len(in.Units) == 0 {
 		l.Add("/business_units", "required", "You are confined to business units, so name which of them the client may work in.")
@@ -64,8 +65,13 @@ func checkClient(in NewClient, by access.Actor) error {
 		l.Add("/principal", "bad_principal", "A principal is an e-mail address or a name without spaces, of 1 to 254 bytes.")
 	}
 	known := access.Scopes()
-	if len(in.Scopes) == 0 {
-		l.Add("/scopes", "required", "A client needs at least one scope.")
+	if len(in.Scopes)+len(in.Roles) == 0 {
+		l.Add("/scopes", "required", "A client needs at least one scope or role.")
+	}
+	for _, role := range in.Roles {
+		if _, ok := s.Roles[role]; !ok {
+			l.Add("/roles", "unknown_role", "There is no role %q. GET /v1/roles lists them.", role)
+		}
 	}
 	for _, sc := range in.Scopes {
 		if _, ok := known[sc]; !ok {
@@ -102,7 +108,7 @@ func checkKeys(p *access.Profile, l *fault.List) {
 func insertClient(ctx context.Context, c *change, org string, in NewClient) (ClientSecret, error) {
 	cl := access.OAuthClient{
 		ID: id.New("cli", c.Now()), Org: org, Name: in.Name, Principal: in.Principal,
-		Scopes: slices.Clone(in.Scopes), Units: in.Units, CreatedAt: c.Now(), Profile: in.Profile,
+		Scopes: slices.Clone(in.Scopes), Roles: in.Roles, Units: in.Units, CreatedAt: c.Now(), Profile: in.Profile,
 	}
 	secret := ""
 	if in.Profile.Auth == access.AuthSecret {
@@ -113,7 +119,7 @@ func insertClient(ctx context.Context, c *change, org string, in NewClient) (Cli
 		return ClientSecret{}, err
 	}
 	return ClientSecret{Client: cl, Secret: secret}, c.log(org, "", note{kind: journal.ClientCreated, subject: "client", id: cl.ID,
-		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes, "auth_method": cmp.Or(cl.Profile.Auth, "client_secret")}})
+		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes, "roles": cl.Roles, "auth_method": cmp.Or(cl.Profile.Auth, "client_secret")}})
 }
 
 // randomText draws 256 bits and writes them behind a prefix by which people who
@@ -189,6 +195,7 @@ func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl
 	if subtle.ConstantTimeCompare(hashText(secret), padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() {
 		return access.OAuthClient{}, wrongSecret()
 	}
+	cl.Scopes = s.Roles.Of(&cl)
 	return cl, nil
 }
 
@@ -212,5 +219,6 @@ func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.
 	if fault.KindOf(err) == fault.NotFound || (err == nil && !cl.RevokedAt.IsZero()) {
 		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
 	}
+	cl.Scopes = s.Roles.Of(&cl)
 	return cl, err
 }

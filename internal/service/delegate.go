@@ -291,7 +291,7 @@ func (s *Service) RevokeDelegation(ctx context.Context, call Call, delegationID 
 			return d, err
 		}
 		admin := access.Allowed(call.Actor, access.ManageSettings) == nil && call.Actor.Units == nil
-		own := call.Actor.Kind == access.Person && d.UserID == call.Actor.ID
+		own := call.Actor.Kind == access.Human && d.UserID == call.Actor.ID
 		if d.Org != call.Actor.Org || !own && !admin {
 			return delegation.Delegation{}, access.NotFound()
 		}

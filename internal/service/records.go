@@ -186,8 +186,8 @@ type DocumentFilter struct {
 type PageQuery struct {
 	Org        string
 	Units      []string // nil: all
-	Principal  string
-	DocumentID string // "": all documents
+	Principal  string   // pages of documents it has a part in are found whatever the unit
+	DocumentID string   // "": all documents
 	Text       string
 	After      PageHit // zero: from the start
 	Limit      int
@@ -203,7 +203,7 @@ type PageHit struct {
 type TaskFilter struct {
 	Org        string
 	Units      []string // of the documents; nil: all
-	Principal  string   // tasks of this assignee are listed whatever the unit
+	Principal  string   // tasks on documents it has a part in are listed whatever the unit
 	Assignee   string
 	State      string
 	DocumentID string
@@ -215,7 +215,7 @@ type TaskFilter struct {
 type EnvelopeFilter struct {
 	Org        string
 	Units      []string // nil: all
-	Principal  string   // envelopes with this recipient are listed whatever the unit
+	Principal  string   // envelopes of documents it has a part in are listed whatever the unit
 	State      string
 	DocumentID string
 	Before     string

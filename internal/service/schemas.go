@@ -20,8 +20,9 @@ const MaxSchema = 64 << 10
 type SavedType struct {
 	Title      string
 	Schema     json.RawMessage
-	Weight     *int // nil: as it was
-	MaxRunning *int // nil: as it was
+	Weight     *int  // nil: as it was
+	MaxRunning *int  // nil: as it was
+	FourEyes   *bool // nil: as it was
 }
 
 // SaveDocumentType makes or changes a document type. A schema by which checking a
@@ -66,12 +67,15 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, 
 		if in.MaxRunning != nil {
 			t.MaxRunning = *in.MaxRunning
 		}
+		if in.FourEyes != nil {
+			t.FourEyes = *in.FourEyes
+		}
 		if err := c.SaveDocumentType(ctx, t); err != nil {
 			return t, err
 		}
 		t.Revision++
 		return t, c.log(t.Org, "", note{kind: journal.DocumentTypeSaved, subject: "document_type", id: name,
-			data: map[string]any{"document_type": name, "revision": t.Revision}, digests: map[string]string{"schema": hexSum(in.Schema)}})
+			data: map[string]any{"document_type": name, "revision": t.Revision, "four_eyes": t.FourEyes}, digests: map[string]string{"schema": hexSum(in.Schema)}})
 	})
 }
 

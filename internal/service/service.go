@@ -111,6 +111,7 @@ type Config struct {
 	Keeper  LogKeeper       // nil: nothing is kept outside the database
 	Closing <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
 	Limits  Limits
+	Roles   access.Roles // what a client's roles are worth; nil: the built-in ones
 	// Witnesses is the policy by which the log's checkpoints are cosigned; nil: the
 	// log has no witnesses.
 	Witnesses *journal.Policy
@@ -132,6 +133,9 @@ type Service struct {
 
 // New makes a Service.
 func New(c Config) *Service {
+	if c.Roles == nil {
+		c.Roles = access.BuiltIn()
+	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
 	}

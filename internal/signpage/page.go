@@ -42,13 +42,14 @@ var consentSHA256 = func() string {
 // model is everything a template shows.
 type model struct {
 	W      *Words
-	Kind   string // template: "sign", "status", "decline", "text", "note"
+	Kind   string // template: "sign", "status", "decline", "text", "note", "verify"
 	Title  string // of the browser's tab
 	Base   string // path of the link, without a slash at the end
 	View   *service.SignerView
-	Status *status // kinds "status" and "note"
-	Sheets []sheet // kind "sign"
-	Texts  []layer // kind "text"
+	Status *status      // kinds "status" and "note"
+	Sheets []sheet      // kind "sign"
+	Texts  []layer      // kind "text"
+	Check  *verifyModel // kind "verify"
 	// Minutes is how long reading and signing take.
 	Minutes int
 	Form    form

@@ -100,6 +100,15 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// The page to which certificates lead says with what a file is checked.
+func TestVerifyPage(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	w := s.get(signpage.VerifyPath)
+	wantStatus(t, w, 200)
+	wantText(t, w, "Check a sealed document", "paraph verify --ca", "/.well-known/paraph/ca.pem", "/.well-known/paraph/log.vkey")
+}
+
 func TestFilledFormComesFromTheServer(t *testing.T) {
 	t.Parallel()
 	s := newStage()

@@ -23,6 +23,8 @@ type Words struct {
 	LongReason, Offline, ShownElse, Foreign, NotRead                                 string
 	SignedTitle, SignedOn, OthersWait, WeWrite, SealingTitle, Sealing, SealFailed    string
 	DoneTitle, DoneText, DownloadSealed, SealedDigest, Verify, VerifyCommand, Reader string
+	CheckTitle, CheckIntro, CheckReader, CheckReaderText, CheckRoot, CheckRootDigest string
+	CheckCommand, CheckSeal, CheckProofs, CheckKey, CheckKeyIs                       string
 	WaitingTitle, Waiting, DeclinedTitle, DeclinedOn, DeclinedReason                 string
 	OtherDeclinedTitle, OtherDeclined, VoidedTitle, Voided, VoidReason               string
 	EndedTitle, Ended, YouHadSigned, UnknownTitle, Unknown, ExpiredTitle, Expired    string
@@ -80,6 +82,14 @@ var english = Words{
 	Verify:        "How anyone can verify it",
 	VerifyCommand: "The signatures are inside the file. This command checks them without asking us, and names what was changed if anything was:",
 	Reader:        "PDF readers that know digital signatures show them too.",
+
+	CheckTitle: "Check a sealed document", CheckIntro: "The seal and the proofs are inside the file. Check them with programs you trust; this server learns nothing of it.",
+	CheckReader:     "With a PDF reader",
+	CheckReaderText: "Readers that know digital signatures say whether anything was changed since the seal. They name who sealed it once they trust this root certificate:",
+	CheckRoot:       "Download the root certificate", CheckRootDigest: "Digest of the root certificate (SHA-256); compare it with what the sender tells you",
+	CheckCommand: "With paraph verify", CheckSeal: "It works without a network. This checks the seal:",
+	CheckProofs: "Save the file’s attachments with your reader. This shows that each step stands in the log, as it was written then:",
+	CheckKey:    "Download the log’s key", CheckKeyIs: "The log’s key",
 
 	WaitingTitle: "It is not your turn yet", Waiting: "Somebody before you has to sign first. You will get a message at %s when it is your turn.",
 	DeclinedTitle: "You have declined", DeclinedOn: "Declined on", DeclinedReason: "Your reason: %s",

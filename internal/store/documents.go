@@ -63,7 +63,7 @@ func (r *Reader) Document(ctx context.Context, org, id string) (document.Documen
 func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
 	var w where
 	w.add("d.org = ?", f.Org)
-	mine, args := part("d.org", "d.id", f.Principal)
+	mine, args := part(access.Parts(access.ReadDocument), "d.org", "d.id", f.Principal, r.now)
 	w.within("d.unit", f.Units, mine, args...)
 	w.is("d.unit", f.Unit)
 	w.in("d.state", f.States)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
@@ -64,12 +65,8 @@ func (r *Reader) Envelope(ctx context.Context, org, id string) (signing.Envelope
 func (r *Reader) Envelopes(ctx context.Context, f service.EnvelopeFilter) ([]signing.Envelope, error) {
 	var w where
 	w.add("e.org = ?", f.Org)
-	var own string
-	var args []any
-	if f.Principal != "" {
-		own, args = "EXISTS (SELECT 1 FROM recipient r WHERE r.org = e.org AND r.envelope_id = e.id AND r.email = ?)", []any{approval.Normalise(f.Principal)}
-	}
-	w.within("e.unit", f.Units, own, args...)
+	mine, args := part(access.Parts(access.ReadEnvelope), "e.org", "e.document_id", f.Principal, r.now)
+	w.within("e.unit", f.Units, mine, args...)
 	w.is("e.state", f.State)
 	w.is("e.document_id", f.DocumentID)
 	w.before("e.id", f.Before)

@@ -103,9 +103,9 @@ const entryDocument = `CASE WHEN t.document_id <> '' THEN t.document_id
 // table, the probe, the processes, the search index, and the hashes of the tree.
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
-	table("client", "id", "id org name principal scopes units secret_hash% created_at# revoked_at# profile={}", "", ""),
+	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
 	table("unit", "org name", "org name title created_at# weight#", "", ""),
-	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running#", "", ""),
+	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running# four_eyes?", "", ""),
 	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
 	table("document_key", "id", "id org document_id key_id wrapped% created_at# destroyed_at#", "", "", secret),
 	table("document", "org id", `org id unit doc_type created_at# updated_at# state current_version# pages# proc_status proc_step
@@ -117,8 +117,9 @@ var Tables = []Table{
 		confidence~ words# blob`, "text", "t.document_id", deleted),
 	table("blob", "id", "id org key_id size# created_at# destroyed_at#", "data_key%=NULL sha256",
 		"(SELECT b.document_id FROM document_key b WHERE b.id = t.key_id)"),
+	table("document_grant", "org id", "org id document_id from_at# until_at# created_at# revoked_at#", "principal purpose granted_by", "t.document_id"),
 	table("approval", "org id", `org id unit document_id document_version# document_sha256 mode quorum# due_at# state created_at#
-		closed_at# revision#`, "initiator_user initiator_email", "t.document_id"),
+		closed_at# revision# four_eyes?`, "initiator_user initiator_email submitted_by", "t.document_id"),
 	table("task", "org id", "org id approval_id document_id position# state opened_at# decided_at#",
 		"assignee comment decided_by on_behalf_of", "t.document_id"),
 	table("envelope", "org id", `org id unit document_id version# sha256 state expires_at# created_at# sent_at# closed_at# revision#

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/ca"
@@ -29,6 +28,7 @@ type Sealer struct {
 	Vault     service.Vault
 	Tools     *pdf.Tools
 	Authority *ca.Authority
+	VerifyURL string // where people check a sealed file in a browser; empty for nowhere
 	Meter     Meter
 	Log       *slog.Logger
 }
@@ -51,11 +51,14 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	made := service.Sealed{Evidence: hexOf(ev)}
-	certificate := certificateOf(&in, original)
+	certificate, attached, err := s.certificate(ctx, &in, original, ev)
+	if err != nil {
+		return err
+	}
 	if in.Version.Signatures > 0 {
-		err = s.apart(ctx, files, shown, &in, certificate, &made)
+		err = s.apart(ctx, files, shown, &in, certificate, attached, &made)
 	} else {
-		err = s.within(ctx, files, shown, &in, certificate, &made)
+		err = s.within(ctx, files, shown, &in, certificate, attached, &made)
 	}
 	if err != nil {
 		return sealFault(err)
@@ -72,30 +75,32 @@ func (s *Sealer) Handle(ctx context.Context, job Job) (err error) {
 
 // within adds the certificate's pages and the marks to the document and seals
 // it as one file.
-func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
+func (s *Sealer) within(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, attached []pdf.Attachment, made *service.Sealed) error {
 	whole, err := files.spool()
 	if err != nil {
 		return err
 	}
-	added, err := s.Tools.AppendCertificate(ctx, shown, whole, certificate)
+	added, err := s.Tools.AppendCertificate(ctx, shown, whole, certificate, attached...)
 	if err != nil {
 		return err
 	}
+	s.tellCompleted(in, added)
+	pages := in.Version.Pages + added.Pages
 	marks, err := s.marks(ctx, in)
 	if err != nil {
 		return err
 	}
-	sealed, err := s.seal(ctx, files, whole, marks, in.Version.Pages+added)
+	sealed, err := s.seal(ctx, files, whole, marks, pages, added.Field)
 	if err != nil {
 		return err
 	}
-	made.PDF, err = derived(ctx, files, document.Sealed, sealed, in.Version.Pages+added, 1)
+	made.PDF, err = derived(ctx, files, document.Sealed, sealed, pages, 1)
 	return err
 }
 
 // apart seals the document as it is, and the certificate beside it.
-func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, made *service.Sealed) error {
-	sealed, err := s.seal(ctx, files, shown, nil, in.Version.Pages)
+func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *service.SealInput, certificate pdf.Certificate, attached []pdf.Attachment, made *service.Sealed) error {
+	sealed, err := s.seal(ctx, files, shown, nil, in.Version.Pages, "")
 	if err != nil {
 		return err
 	}
@@ -106,14 +111,15 @@ func (s *Sealer) apart(ctx context.Context, files *Files, shown *os.File, in *se
 	if err != nil {
 		return err
 	}
-	pages, err := s.Tools.Certificate(ctx, page, certificate)
+	alone, err := s.Tools.Certificate(ctx, page, certificate, attached...)
 	if err != nil {
 		return err
 	}
-	if page, err = s.seal(ctx, files, page, nil, pages); err != nil {
+	s.tellCompleted(in, alone)
+	if page, err = s.seal(ctx, files, page, nil, alone.Pages, alone.Field); err != nil {
 		return err
 	}
-	completion, err := derived(ctx, files, document.Completion, page, pages, 1)
+	completion, err := derived(ctx, files, document.Completion, page, alone.Pages, 1)
 	made.Completion = &completion
 	return err
 }
@@ -123,11 +129,11 @@ func derived(ctx context.Context, files *Files, kind document.VersionKind, file 
 	return service.Derived{Kind: kind, Blob: blob, Pages: pages, Signatures: signatures}, err
 }
 
-// seal signs a file and verifies the result. The child parses and prepares;
+// seal signs a file, in an empty field of it where one is named, and verifies the result. The child parses and prepares;
 // only the digest is signed here, with the key.
-func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, marks []childmain.SealMark, pages int) (*os.File, error) {
+func (s *Sealer) seal(ctx context.Context, files *Files, in *os.File, marks []childmain.SealMark, pages int, field string) (*os.File, error) {
 	started := time.Now()
-	order := childmain.Seal{Time: s.Service.Clock.Now(), Name: s.Authority.Seal.Subject.CommonName, Reason: "Sealed after all signatures were given", Marks: marks}
+	order := childmain.Seal{Time: s.Service.Clock.Now(), Name: s.Authority.Seal.Subject.CommonName, Reason: "Sealed after all signatures were given", Marks: marks, Field: field}
 	for _, cert := range s.Authority.Chain() {
 		order.Chain = append(order.Chain, cert.Raw)
 	}
@@ -166,7 +172,7 @@ func (s *Sealer) check(ctx context.Context, sealed *os.File, pages int) error {
 	if len(found.Pages) != pages || !found.Strict || found.Signatures == 0 {
 		return fault.New(fault.Internal, "seal_unsound", "The sealed file has %d pages instead of %d, or is not sound: %s", len(found.Pages), pages, found.StrictReason)
 	}
-	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, [][]byte{s.Authority.Root.Raw}, true)
+	report, err := childmain.VerifyFile(ctx, s.Tools, sealed, childmain.Verification{Roots: [][]byte{s.Authority.Root.Raw}, Sealed: true, Time: s.Service.Clock.Now()}, nil)
 	if err != nil {
 		return err
 	}
@@ -190,52 +196,4 @@ func sealFault(err error) error {
 		return err
 	}
 	return fileFault(err, 1)
-}
-
-// certificateOf says what the certificate of completion states.
-func certificateOf(in *service.SealInput, original document.Version) pdf.Certificate {
-	e := &in.Envelope
-	c := pdf.Certificate{
-		EnvelopeID: e.ID, DocumentID: e.DocumentID, Title: in.Document.Title, Pages: in.Version.Pages, SenderEmail: e.SenderID,
-		SentAt: e.SentAt, OriginalSHA256: original.SHA256, SignedSHA256: e.SHA256, VerifyCode: "Paraph " + e.ID + " SHA-256 of the signed document " + e.SHA256,
-	}
-	for i := range e.Recipients {
-		r := &e.Recipients[i]
-		if r.SignedAt.After(c.CompletedAt) {
-			c.CompletedAt = r.SignedAt
-		}
-		signer := pdf.CertificateSigner{
-			Name: r.Name, Email: r.Email, Authentication: authentication(r.Evidence.Authentication), SentAt: r.SentAt, OpenedAt: r.DeliveredAt,
-			ViewedAt: r.ViewedAt, ConsentedAt: r.ConsentedAt, SignedAt: r.SignedAt, ConsentText: r.Evidence.ConsentText, ConsentSHA256: r.Evidence.ConsentSHA256,
-			DocumentSHA256: r.Evidence.DocumentSHA256, Address: r.Evidence.Address, TimeZone: r.Evidence.TimeZone, UserAgent: r.Evidence.UserAgent,
-			Typed: r.Signature.Text, Width: r.Signature.Width, Height: r.Signature.Height,
-		}
-		for _, stroke := range r.Signature.Strokes {
-			var line []pdf.Point
-			for _, p := range stroke {
-				line = append(line, pdf.Point{X: p.X, Y: p.Y})
-			}
-			signer.Strokes = append(signer.Strokes, line)
-		}
-		c.Signers = append(c.Signers, signer)
-	}
-	for _, entry := range in.Entries {
-		info, _ := entry.Kind.Info()
-		who := entry.Actor.Principal
-		if who == "" {
-			who = "Paraph"
-		}
-		c.Events = append(c.Events, pdf.CertificateEvent{At: entry.At, What: strings.TrimSuffix(info.About, "."), Who: who, Address: entry.Source.Peer})
-	}
-	return c
-}
-
-func authentication(how string) string {
-	switch how {
-	case "email_link":
-		return "a link sent to this e-mail address"
-	case "api_link":
-		return "a link handed over by the sender's system"
-	}
-	return how
 }

@@ -19,7 +19,7 @@ func Main() int {
 	ops := map[string]sandbox.Op{
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
-		opVerify:  sandbox.Handle(verifyFile),
+		opVerify:  verifyFile(documents),
 	}
 	maps.Copy(ops, documents.Ops())
 	return sandbox.Serve(ops)
