@@ -222,7 +222,7 @@ func consentOf(s *Server, cl access.OAuthClient, u access.User, scopes, resource
 }
 
 var identitySentences = map[string]string{
-	scopeOpenID: "Know that it is you, by a name of yours that only this server gives.", "profile": "Know your name.", "email": "Know your e-mail address.",
+	scopeOpenID: "Know that it is you.", "profile": "Know your name.", "email": "Know your e-mail address.",
 }
 
 // hostOfRedirect names where a browser is sent, for people.

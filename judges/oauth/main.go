@@ -1,8 +1,8 @@
 // Command oauth lets client libraries that nobody here wrote judge Paraph's
 // authorization server: it starts the program it is given, registers clients over
 // the API, and logs in by coreos/go-oidc with golang.org/x/oauth2. Then it has
-// openid-client (Node.js) and Authlib (Python) do the same, and more. Each prints a
-// verdict a line, "ok …" or "not ok …".
+// openid-client (Node.js) and Authlib (Python) do the same, and more, and a browser
+// walk through the pages. Each prints a verdict a line, "ok …" or "not ok …".
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -76,15 +77,16 @@ func (s *server) judge(ctx context.Context, programs []string) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for ; len(programs) > 1; programs = programs[2:] {
 		cmd := exec.CommandContext(ctx, programs[0], programs[1])
 		cmd.Env = append(os.Environ(), "PARAPH_OAUTH="+string(told))
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s: %w", programs[1], err)
+		if err := cmd.Run(); err != nil { // the others judge all the same
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", programs[1], err))
 		}
 	}
-	return nil
+	return failed
 }
 
 // register makes the person's access key and the clients.
