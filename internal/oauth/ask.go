@@ -63,6 +63,19 @@ func (a *ask) refreshBinding(b delegation.Binding) delegation.Binding {
 	return delegation.Binding{}
 }
 
+// mayBegin refuses what clients that cannot prove themselves begin too often.
+func (s *Server) mayBegin(a *ask) error {
+	if !a.client.Profile.Public() {
+		return nil
+	}
+	now, address := s.Clock.Now(), addressOf(s.SourceOf, a.Request)
+	if wait := s.begun.wait(now, address); wait > 0 {
+		return slowDown(wait, "Too many requests were begun from this address.")
+	}
+	s.begun.wrong(now, address)
+	return nil
+}
+
 func (a *ask) refreshes() bool { return a.client.Profile.May(access.GrantRefresh) }
 
 // endpoint makes the handler of an address to which clients post forms. Answers

@@ -170,6 +170,8 @@ func TestMTLS(t *testing.T) {
 		t.Errorf("cnf %v", cnf)
 	}
 	r.alive(p.text("access_token"))
+	r.certs = nil
+	r.token(r.client(access.Profile{Certificate: true}), "grant_type", "client_credentials").is(t, 400, "invalid_request")
 	for _, certs := range [][]*x509.Certificate{nil, {own}, {own, good}} {
 		r.certs = certs
 		if _, err := r.verify(p.text("access_token")); err == nil {

@@ -27,6 +27,9 @@ func (s *Server) startDevice(a *ask) (any, error) {
 	if !cl.Profile.May(access.GrantDevice) {
 		return nil, refuse("unauthorized_client", "The client may not use device codes.")
 	}
+	if err := s.mayBegin(a); err != nil {
+		return nil, err
+	}
 	resources, err := s.resources(cl, a.form["resource"])
 	if err != nil {
 		return nil, err

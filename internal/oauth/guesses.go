@@ -7,13 +7,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often something wrong is told to be wrong: a handful at once, then one in
-// every interval.
+// How often something wrong is told to be wrong, or something is begun: a handful at
+// once, then one in every interval.
 const (
 	guessBurst    = 10 // credentials of clients, by address
 	guessInterval = 6 * time.Second
 	codeBurst     = 5 // codes that people type, by person
 	codeInterval  = 12 * time.Second
+	// What clients that cannot prove themselves may begin, by address: anybody can be
+	// such a client, and each beginning is kept for a while.
+	beginBurst    = 60
+	beginInterval = time.Second
 	maxGuessers   = 10_000
 )
 

@@ -186,6 +186,28 @@ func TestGuessingUserCodes(t *testing.T) {
 	}
 }
 
+// TestBeginningsAreBounded: who needs no credentials cannot fill the store with
+// what they begin; who has some is not held up by them.
+func TestBeginningsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.client(app())
+	form := with(c, "response_type", "code", "redirect_uri", redirect, "code_challenge", challenge(), "code_challenge_method", "S256")
+	for i := range beginBurst {
+		if path := []string{StartPath, PushPath}[i%2]; r.post(path, form).status >= 300 {
+			t.Fatalf("beginning %d at %s is refused", i, path)
+		}
+	}
+	if p := r.post(StartPath, form).is(t, 429, "slow_down"); p.header.Get("Retry-After") == "" {
+		t.Errorf("%v", p.header)
+	}
+	r.post(PushPath, form).is(t, 429, "slow_down")
+	own := r.client(web())
+	r.post(PushPath, with(own, "response_type", "code", "redirect_uri", redirect, "code_challenge", challenge(), "code_challenge_method", "S256")).is(t, 201, "")
+	r.clock.Advance(beginInterval)
+	r.post(StartPath, form).is(t, 200, "")
+}
+
 // TestDeviceIsAskedFor: the person is asked even where the code came in the
 // address (RFC 8628 section 3.3.1), and a refusal is told (section 3.5).
 func TestDeviceIsAskedFor(t *testing.T) {

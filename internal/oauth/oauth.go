@@ -132,6 +132,7 @@ type Server struct {
 	prover   *prover
 	guesses  *guesses // of codes that people type
 	wrong    *guesses // of clients' credentials
+	begun    *guesses // what clients without credentials begin
 	guard    *http.CrossOriginProtection
 	mux      *http.ServeMux
 }
@@ -159,7 +160,7 @@ func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} 
 func New(c Config) (*Server, error) {
 	c = c.withDefaults()
 	c.Wake = nil // the verifier of the API hears of it; a token that is exchanged is looked up each time
-	s := &Server{Config: c, guesses: newGuesses(codeBurst, codeInterval), wrong: newGuesses(guessBurst, guessInterval), guard: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	s := &Server{Config: c, guesses: newGuesses(codeBurst, codeInterval), wrong: newGuesses(guessBurst, guessInterval), begun: newGuesses(beginBurst, beginInterval), guard: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover

@@ -156,6 +156,9 @@ func (pushed) status() int { return http.StatusCreated }
 // once what is wrong with it. A DPoP proof that comes along binds the code to its
 // key (RFC 9449 section 10.1).
 func (s *Server) push(a *ask) (any, error) {
+	if err := s.mayBegin(a); err != nil {
+		return nil, err
+	}
 	q := a.form
 	if q.Has("request_uri") {
 		return nil, refuse("invalid_request", "A request that is pushed has no request_uri.")

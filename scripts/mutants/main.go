@@ -1,8 +1,9 @@
 // Command mutants proves that the tests of access can fail: it drops each line of
 // the access table, each scope and each relation in it, and each condition by
 // which a list is confined to an organisation, to business units or to a part in
-// the document, and each refusal of the authorization server, one at a time, and expects a test to turn red for each. The
-// files stay as they are: the compiler is shown the changed one instead.
+// the document, and makes each refusal of the authorization server false, one at a
+// time, and expects a test to turn red for each. The files stay as they are: the
+// compiler is shown the changed one instead.
 //
 //	go run ./scripts/mutants [-only TEXT]
 package main
