@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,11 @@ run: ## start the server and keep it up; prints its address, a first credential 
 
 build: ## build bin/paraph
 	@mkdir -p bin
-	$(GO) build -trimpath -buildvcs=auto -o bin/paraph ./cmd/paraph
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/paraph ./cmd/paraph
+
+build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modules; it needs a C compiler
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -o bin/paraph-pkcs11 ./cmd/paraph-pkcs11
 
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
@@ -83,5 +87,5 @@ lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be r
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-openapi: ## write api/openapi.yaml anew from the code
-	$(GO) test ./internal/httpapi -run TestSpecIsCommitted -update
+openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
+	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update

@@ -33,7 +33,7 @@ func TestGrant(t *testing.T) {
 			if len(found.Items) != n {
 				t.Errorf("finds %d documents, want %d", len(found.Items), n)
 			}
-			guest.get("/v1/documents/" + other.ID).problem(404, "not_found")
+			guest.get("/v1/documents/"+other.ID).problem(404, "not_found")
 		}
 		sees(false)
 

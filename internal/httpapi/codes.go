@@ -86,6 +86,7 @@ var catalogue = map[string]codeInfo{
 
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
 	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
+	"fields_not_possible":  {kind: fault.Conflict, title: "The file takes no marks on its pages"},
 	"envelope_not_open":    {kind: fault.Conflict, title: "The envelope is not open"},
 	"envelope_not_sealing": {kind: fault.Conflict, title: "The envelope is not being sealed"},
 	"already_signed":       {kind: fault.Conflict, title: "This person has signed already"},
@@ -104,6 +105,21 @@ var catalogue = map[string]codeInfo{
 	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},
 	"operation_ended":         {kind: fault.Conflict, title: "The operation has ended"},
 
+	"bad_signature":         {kind: fault.Unauthorized, title: "The webhook is not signed with a secret of its source"},
+	"outside_window":        {kind: fault.Unauthorized, title: "The webhook was signed at another time"},
+	"bad_event":             {kind: fault.Invalid, title: "The webhook cannot be understood"},
+	"too_many_events":       {kind: fault.TooLarge, title: "The webhook tells of too many events"},
+	"too_many_bodies":       {kind: fault.Unavailable, title: "Too many webhooks arrive at once"},
+	"source_disabled":       {kind: fault.Unavailable, title: "The source is switched off"},
+	"invalid_hook_source":   {kind: fault.Invalid, title: "The source of webhooks has faults"},
+	"bad_secret":            {kind: fault.Invalid, title: "The secret cannot be used"},
+	"too_many_secrets":      {kind: fault.Conflict, title: "The source has enough secrets"},
+	"no_bus":                {kind: fault.NotFound, title: "There is no event bus"},
+	"bad_mapping":           {kind: fault.Invalid, title: "The mapping cannot be used"},
+	"mapping_unavailable":   {kind: fault.Unavailable, title: "Mappings cannot be run just now"},
+	"event_not_quarantined": {kind: fault.Conflict, title: "The event is not in quarantine"},
+	"payload_gone":          {kind: fault.Gone, title: "What came with the event is not kept any more"},
+
 	"bad_cursor":      {kind: fault.Invalid, title: "The cursor is not one of ours"},
 	"not_in_log_yet":  {kind: fault.Conflict, title: "The event is not in the log yet"},
 	"no_such_tile":    {kind: fault.NotFound, title: "The log has no such tile"},
@@ -115,7 +131,10 @@ var catalogue = map[string]codeInfo{
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
 
-	"timestamps_not_configured": {kind: fault.Conflict, title: "The log is not time-stamped"},
+	"timestamps_not_configured": {kind: fault.Conflict, title: "There is no time stamping authority"},
+	"invalid_level":             {kind: fault.Invalid, title: "There is no such level of protection"},
+	"level_reached":             {kind: fault.Conflict, title: "The signatures are protected that far already"},
+	"document_unsigned":         {kind: fault.Conflict, title: "The document carries no PDF signature"},
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},

@@ -11,41 +11,49 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
 
-// Event is an entry of the journal as a CloudEvent 1.0 in JSON. Attributes that
+// EventAttributes are the context attributes of a CloudEvent 1.0. Those that
 // CloudEvents does not name are extensions: their names have lower-case letters only.
+type EventAttributes struct {
+	SpecVersion     string    `json:"specversion" enum:"1.0"`
+	ID              string    `json:"id" example:"evt_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"With it anyone entitled can ask for the proof."`
+	Source          string    `json:"source" format:"uri-reference" example:"https://paraph.example.com"`
+	Type            string    `json:"type" example:"document.captured"`
+	Subject         string    `json:"subject" example:"document/doc_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"What it is about: kind and id."`
+	Time            time.Time `json:"time"`
+	DataContentType string    `json:"datacontenttype" enum:"application/json"`
+	DataSchema      string    `json:"dataschema" format:"uri-reference" example:"https://paraph.example.com/schemas/events/document.captured.json" doc:"JSON Schema of the data."`
+	Organisation    string    `json:"organisation"`
+	BusinessUnit    string    `json:"businessunit,omitempty"`
+	DocumentID      string    `json:"documentid,omitempty"`
+	DocumentSeq     int64     `json:"documentsequence,omitempty" doc:"Counts the document's events without a gap."`
+	ActorKind       string    `json:"actorkind" enum:"client,user,recipient,system"`
+	ActorID         string    `json:"actorid"`
+	ActorPrincipal  string    `json:"actorprincipal,omitempty"`
+	OnBehalfOf      string    `json:"onbehalfof,omitempty"`
+	RequestID       string    `json:"requestid,omitempty"`
+	TraceParent     string    `json:"traceparent,omitempty"`
+}
+
+// Event is an entry of the journal as a CloudEvent 1.0 in JSON.
 type Event struct {
-	SpecVersion     string          `json:"specversion" enum:"1.0"`
-	ID              string          `json:"id" example:"evt_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"With it anyone entitled can ask for the proof."`
-	Source          string          `json:"source" format:"uri-reference" example:"https://paraph.example.com"`
-	Type            string          `json:"type" example:"document.captured"`
-	Subject         string          `json:"subject" example:"document/doc_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"What it is about: kind and id."`
-	Time            time.Time       `json:"time"`
-	DataContentType string          `json:"datacontenttype" enum:"application/json"`
-	Organisation    string          `json:"organisation"`
-	BusinessUnit    string          `json:"businessunit,omitempty"`
-	DocumentID      string          `json:"documentid,omitempty"`
-	DocumentSeq     int64           `json:"documentsequence,omitempty" doc:"Counts the document's events without a gap."`
-	ActorKind       string          `json:"actorkind" enum:"client,user,recipient,system"`
-	ActorID         string          `json:"actorid"`
-	ActorPrincipal  string          `json:"actorprincipal,omitempty"`
-	OnBehalfOf      string          `json:"onbehalfof,omitempty"`
-	RequestID       string          `json:"requestid,omitempty"`
-	TraceParent     string          `json:"traceparent,omitempty"`
-	Cursor          string          `json:"cursor" doc:"The place behind this event in the list."`
-	Erased          bool            `json:"erased,omitempty" doc:"The event's content was erased when its document was disposed of. Its place in the log and its proof stay."`
-	Data            json.RawMessage `json:"data,omitempty" doc:"What happened; its members depend on the type."`
+	EventAttributes
+	Cursor string          `json:"cursor" doc:"The place behind this event in the list."`
+	Erased bool            `json:"erased,omitempty" doc:"The event's content was erased when its document was disposed of. Its place in the log and its proof stay."`
+	Data   json.RawMessage `json:"data,omitempty" doc:"What happened; its members depend on the type."`
 }
 
 func (a *api) eventOf(e *journal.Entry) Event {
-	return Event{
+	return Event{EventAttributes: EventAttributes{
 		SpecVersion: "1.0", ID: e.ID, Source: a.eventSource(), Type: string(e.Kind), Subject: e.SubjectType + "/" + e.SubjectID,
-		Time: e.At.UTC(), DataContentType: "application/json", Organisation: e.Org, BusinessUnit: e.Unit,
+		Time: e.At.UTC(), DataContentType: "application/json", DataSchema: event.SchemaOf(e.Kind, a.eventSource()), Organisation: e.Org, BusinessUnit: e.Unit,
 		DocumentID: e.DocumentID, DocumentSeq: e.DocSeq, ActorKind: string(e.Actor.Kind), ActorID: e.Actor.ID,
 		ActorPrincipal: e.Actor.Principal, OnBehalfOf: e.Actor.OnBehalfOf, RequestID: e.Source.RequestID, TraceParent: e.Trace,
+	},
 		Cursor: a.Service.CursorAfter(*e), Erased: e.Erased(), Data: e.Data,
 	}
 }

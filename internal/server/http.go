@@ -43,9 +43,9 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 		mounts = append(mounts, httpapi.Mount{Pattern: path, Handler: tokens.login})
 	}
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
-		CAPEM: s.Keys.Authority.RootPEM(), Closing: s.closing, Mounts: mounts,
+		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := http.NewServeMux()
 	s.health(mux, s.Config.Metrics && s.admin == nil)

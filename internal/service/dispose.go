@@ -9,6 +9,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -36,18 +37,6 @@ func (d Disposal) check() error {
 		l.Add("/reason", "too_long", "The reason has %d bytes; at most %d are kept.", len(d.Reason), MaxComment)
 	}
 	return l.Err("invalid_disposal", "The disposal has faults.")
-}
-
-// disposalData is the public event data of document.disposed: the proof of what
-// was destroyed.
-type disposalData struct {
-	documentData
-	Authority     string   `json:"authority"`
-	Keys          []string `json:"keys_destroyed"`
-	Objects       []string `json:"objects"`
-	ObjectsTotal  int      `json:"objects_total"`
-	ObjectsDigest string   `json:"objects_sha256"` // over all ids, each with a newline
-	OperationID   string   `json:"operation_id"`
 }
 
 // Dispose destroys a document: in one transaction its key, and everything
@@ -129,7 +118,7 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	if err != nil {
 		return op, err
 	}
-	data := disposalData{documentData: dataOf(d), Authority: in.Authority, Keys: []string{key.ID}, ObjectsTotal: len(objects), ObjectsDigest: sumOfAll(objects),
+	data := event.Disposed{Document: dataOf(d), Authority: in.Authority, Keys: []string{key.ID}, ObjectsTotal: len(objects), ObjectsDigest: sumOfAll(objects),
 		Objects: objects[:min(len(objects), maxListed)], OperationID: op.ID}
 	data.Reason = in.Reason
 	if err := c.logDocument(d, note{kind: journal.DocumentDisposed, data: data, digests: digests}); err != nil {
@@ -229,7 +218,7 @@ func (s *Service) Bury(ctx context.Context, org, docID, backup string) error {
 			return struct{}{}, err
 		}
 		d.Bury()
-		data := disposalData{documentData: dataOf(&d), Authority: "restore of backup " + backup, Keys: []string{key.ID}, Objects: []string{}, ObjectsDigest: sumOfAll(nil)}
+		data := event.Disposed{Document: dataOf(&d), Authority: "restore of backup " + backup, Keys: []string{key.ID}, Objects: []string{}, ObjectsDigest: sumOfAll(nil)}
 		data.Reason = "The document was disposed of after this backup was taken; the entry of that is not in the backup."
 		if err := c.logDocument(&d, note{kind: journal.DocumentDisposed, data: data, digests: digests}); err != nil {
 			return struct{}{}, err

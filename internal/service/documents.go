@@ -12,6 +12,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -299,27 +300,8 @@ func titleOf(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), document.MaxTitle)], "")
 }
 
-// documentData is the public event data of a document's entry.
-type documentData struct {
-	DocumentID string          `json:"document_id"`
-	Type       string          `json:"document_type"`
-	Unit       string          `json:"business_unit"`
-	State      document.State  `json:"state"`
-	Title      string          `json:"title,omitempty"`
-	ExternalID string          `json:"external_id,omitempty"`
-	Version    int             `json:"version,omitempty"`
-	Pages      int             `json:"pages,omitempty"`
-	Approvers  []string        `json:"approver_list,omitempty"`
-	Envelope   string          `json:"envelope_id,omitempty"`
-	Code       string          `json:"code,omitempty"`
-	Reason     string          `json:"reason,omitempty"`
-	Note       string          `json:"note,omitempty"`
-	DueAt      *time.Time      `json:"due_at,omitempty"`
-	Metadata   json.RawMessage `json:"metadata,omitempty"`
-}
-
-func dataOf(d *document.Document) documentData {
-	return documentData{DocumentID: d.ID, Type: d.Type, Unit: d.Unit, State: d.State, Title: d.Title, ExternalID: d.ExternalID}
+func dataOf(d *document.Document) event.Document {
+	return event.Document{DocumentID: d.ID, Type: d.Type, Unit: d.Unit, State: d.State, Title: d.Title, ExternalID: d.ExternalID}
 }
 
 // Edit is what may be changed of a document; nil fields stay.
@@ -329,6 +311,9 @@ type Edit struct {
 	Unit       *string
 	Labels     map[string]string
 	Metadata   json.RawMessage
+	// Laid over what is there, after the others; nil takes a label or member away.
+	MergeLabels   map[string]*string
+	MergeMetadata json.RawMessage // RFC 7396
 }
 
 // EditDocument changes a document's details. Title, unit and metadata can be
@@ -355,7 +340,7 @@ func (s *Service) EditDocument(ctx context.Context, call Call, docID string, in 
 
 func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document, in Edit, known *checks) error {
 	draft := d.State.Allows(document.Submit)
-	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil)) {
+	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil || in.MergeMetadata != nil)) {
 		return fault.New(fault.Conflict, "document_not_draft", "The document is %s; its title, unit and metadata can be changed while it is a draft.", d.State)
 	}
 	if in.Title != nil {
@@ -369,6 +354,15 @@ func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document
 	}
 	if in.Metadata != nil {
 		d.Metadata = in.Metadata
+	}
+	if in.MergeLabels != nil {
+		d.Labels = merged(d.Labels, in.MergeLabels)
+	}
+	if in.MergeMetadata != nil {
+		var err error
+		if d.Metadata, err = mergePatch(d.Metadata, in.MergeMetadata); err != nil {
+			return err
+		}
 	}
 	if in.Unit != nil {
 		if err := access.Check(c.actor, access.WriteDocument, access.Resource{Org: d.Org, Unit: *in.Unit}); err != nil {

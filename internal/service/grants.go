@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -46,23 +47,13 @@ func (s *Service) ShareDocument(ctx context.Context, call Call, docID string, in
 		if err := c.InsertGrant(ctx, g); err != nil {
 			return g, err
 		}
-		n := note{kind: journal.DocumentShared, subject: "grant", id: g.ID, data: grantData{
-			DocumentID: d.ID, GrantID: g.ID, Principal: g.Principal, Purpose: g.Purpose, From: &g.From, Until: &g.Until}}
+		n := note{kind: journal.DocumentShared, subject: "grant", id: g.ID, data: event.Grant{
+			GrantID: g.ID, DocumentID: d.ID, Principal: g.Principal, Purpose: g.Purpose, From: &g.From, Until: &g.Until}}
 		if err := c.logDocument(&d, n); err != nil {
 			return g, err
 		}
 		return g, c.UpdateDocument(ctx, &d)
 	})
-}
-
-// grantData is what the log says of a grant.
-type grantData struct {
-	DocumentID string     `json:"document_id"`
-	GrantID    string     `json:"grant_id"`
-	Principal  string     `json:"principal"`
-	Purpose    string     `json:"purpose,omitempty"`
-	From       *time.Time `json:"from,omitempty"`
-	Until      *time.Time `json:"until,omitempty"`
 }
 
 // UnshareDocument takes a grant back; a repetition does nothing.
@@ -84,7 +75,7 @@ func (s *Service) UnshareDocument(ctx context.Context, call Call, docID, grantID
 			return g, err
 		}
 		g.RevokedAt = c.Now()
-		n := note{kind: journal.DocumentUnshared, subject: "grant", id: g.ID, data: grantData{DocumentID: d.ID, GrantID: g.ID, Principal: g.Principal}}
+		n := note{kind: journal.DocumentUnshared, subject: "grant", id: g.ID, data: event.Grant{GrantID: g.ID, DocumentID: d.ID, Principal: g.Principal}}
 		if err := c.logDocument(&d, n); err != nil {
 			return g, err
 		}

@@ -6,28 +6,17 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 )
 
-// operationData is the public event data of an operation's entry. A dispatcher
-// makes a job of every operation.started and operation.retried.
-type operationData struct {
-	OperationID  string `json:"operation_id"`
-	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id,omitempty"`
-	DocumentType string `json:"document_type,omitempty"`
-	EnvelopeID   string `json:"envelope_id,omitempty"`
-	Code         string `json:"code,omitempty"`
-	Reason       string `json:"reason,omitempty"`
-}
-
 // logOperation notes what happened to an operation, in the chain of its document
-// where it has one.
+// where it has one. A dispatcher makes work of every operation.started and operation.retried.
 func (c *change) logOperation(o *Operation, d *document.Document, kind journal.Kind) error {
 	n := note{kind: kind, subject: "operation", id: o.ID}
-	data := operationData{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
+	data := event.Operation{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
 	if d == nil {
 		n.data = data
 		return c.log(o.Org, o.Unit, n)
@@ -265,6 +254,9 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		d, err := c.documentOf(ctx, &op)
 		if err != nil {
 			return op, err
+		}
+		if op.Kind == OpProtect {
+			return op, s.endProtection(ctx, c, &op, d, &f)
 		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
 		if err := c.failDocument(d, &op, f.Quarantine); err != nil {

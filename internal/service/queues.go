@@ -7,6 +7,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fair"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
@@ -240,7 +241,7 @@ func (s *Service) ChangeUnit(ctx context.Context, call Call, name string, title 
 		if err := c.UpdateUnit(ctx, u); err != nil {
 			return u, err
 		}
-		return u, c.log(u.Org, name, note{kind: journal.UnitChanged, subject: "unit", id: name, data: map[string]any{"business_unit": name, "weight": u.Weight}})
+		return u, c.log(u.Org, name, note{kind: journal.UnitChanged, subject: "unit", id: name, data: event.Unit{Name: name, Weight: u.Weight}})
 	})
 }
 

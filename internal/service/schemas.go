@@ -8,6 +8,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fair"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
@@ -75,7 +76,7 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, 
 		}
 		t.Revision++
 		return t, c.log(t.Org, "", note{kind: journal.DocumentTypeSaved, subject: "document_type", id: name,
-			data: map[string]any{"document_type": name, "revision": t.Revision, "four_eyes": t.FourEyes}, digests: map[string]string{"schema": hexSum(in.Schema)}})
+			data: event.DocumentType{Name: name, Revision: t.Revision, FourEyes: t.FourEyes}, digests: map[string]string{"schema": hexSum(in.Schema)}})
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 )
 
@@ -108,6 +109,8 @@ type Config struct {
 	Cursors *journal.CursorCodec
 	Meter   Meter
 	Log     *slog.Logger
+	Mapper  Mapper          // makes commands of events that come in; nil: none can be set up
+	BusKind string          // of the event bus: nats or kafka; "": there is none
 	Keeper  LogKeeper       // nil: nothing is kept outside the database
 	Closing <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
 	Limits  Limits
@@ -120,7 +123,9 @@ type Config struct {
 	EvidenceAck Ack
 	// Anchoring says who time-stamps checkpoints and how often; nil: nobody does.
 	Anchoring *AnchorPlan
-	PublicURL string // without a slash at the end; signing links start with it
+	// Protection is what is wanted for signed files.
+	Protection document.Plan
+	PublicURL  string // without a slash at the end; signing links start with it
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
@@ -128,7 +133,7 @@ type Config struct {
 type Service struct {
 	Config
 	schemas  schemaCache
-	resealed resealed
+	resealed resealedBy
 }
 
 // New makes a Service.

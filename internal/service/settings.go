@@ -8,6 +8,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -31,7 +32,7 @@ func (s *Service) CreateUnit(ctx context.Context, call Call, name, title string,
 		if err := c.InsertUnit(ctx, u); err != nil {
 			return u, err
 		}
-		return u, c.log(u.Org, name, note{kind: journal.UnitCreated, subject: "unit", id: name, data: map[string]string{"business_unit": name}})
+		return u, c.log(u.Org, name, note{kind: journal.UnitCreated, subject: "unit", id: name, data: event.Unit{Name: name, Weight: u.Weight}})
 	})
 }
 

@@ -66,12 +66,15 @@ type Reader interface {
 	auditReader
 	witnessReader
 	anchorReader
+	protectionReader
 	workReader
 	rotationReader
 	backlogReader
 	keptReader
 	queueReader
 	delegationReader
+	hookReader
+	inboundReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -86,11 +89,14 @@ type Tx interface {
 	journalWriter
 	witnessWriter
 	anchorWriter
+	protectionWriter
 	workWriter
 	rotationWriter
 	backlogWriter
 	keptWriter
 	delegationWriter
+	hookWriter
+	inboundWriter
 }
 
 type accessReader interface {

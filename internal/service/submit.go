@@ -6,6 +6,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -134,22 +135,9 @@ func versionDigest(a *approval.Approval) map[string]string {
 	return map[string]string{"version": a.DocumentSHA256}
 }
 
-// taskData is the public event data of a task's entry.
-type taskData struct {
-	TaskID     string         `json:"task_id"`
-	ApprovalID string         `json:"approval_id"`
-	DocumentID string         `json:"document_id"`
-	Type       string         `json:"document_type"`
-	Position   int            `json:"position"`
-	Assignee   string         `json:"assignee"`
-	State      approval.State `json:"state"`
-	Comment    string         `json:"comment,omitempty"`
-	DecidedBy  string         `json:"decided_by,omitempty"`
-}
-
 func logTasks(c *change, d *document.Document, kind journal.Kind, tasks []*approval.Task) error {
 	for _, t := range tasks {
-		if err := c.logDocument(d, note{kind: kind, subject: "task", id: t.ID, behalf: t.OnBehalfOf, data: taskData{
+		if err := c.logDocument(d, note{kind: kind, subject: "task", id: t.ID, behalf: t.OnBehalfOf, data: event.Task{
 			TaskID: t.ID, ApprovalID: t.ApprovalID, DocumentID: d.ID, Type: d.Type, Position: t.Position,
 			Assignee: t.Assignee, State: t.State, Comment: t.Comment, DecidedBy: t.DecidedBy,
 		}}); err != nil {

@@ -96,8 +96,8 @@ const resealBatch = 200
 // into force: another process may have sealed by the old one a moment longer.
 const resealEvery = 10 * time.Minute
 
-// resealed remembers by which key everything was found sealed, and when.
-type resealed struct {
+// resealedBy remembers by which key everything was found sealed, and when.
+type resealedBy struct {
 	mu     sync.Mutex
 	prefix []byte
 	at     time.Time

@@ -131,7 +131,8 @@ func shortDigest(d string) string {
 // sheet is one page of the document as the reader meets it.
 type sheet struct {
 	document.Page
-	Layer *layer // nil: fetched later by the script
+	Layer  *layer          // nil: fetched later by the script
+	Fields []signing.Field // of this recipient, where marks go
 }
 
 // PixelWidth and PixelHeight give the proportions before the picture is there.
@@ -185,6 +186,11 @@ func (s *site) fill(r *http.Request, m *model) error {
 	budget, words := inlineWords, 0
 	for _, p := range m.View.Pages {
 		sh := sheet{Page: p}
+		for _, f := range m.View.Recipient.Fields {
+			if f.Page == p.No {
+				sh.Fields = append(sh.Fields, f)
+			}
+		}
 		words += p.Words
 		if p.Words > 0 && p.Words <= budget {
 			page, found, err := s.Service.LinkWords(r.Context(), r.PathValue("token"), p.No)

@@ -11,6 +11,7 @@ type Words struct {
 	Lang string // BCP 47
 
 	Skip, Document, PageOf, Blank, NoText, TextOf, Turn                              string
+	FieldHere, FieldsHere                                                            string
 	AsksYou, SentBy, Message, OnePage, Pages, OneMinute, Minutes, SignBy             string
 	Download, ReadAsText, GoToSigning, Back                                          string
 	Agree, Signature, How, Type, Draw, YourName                                      string
@@ -37,7 +38,8 @@ var english = Words{
 
 	Skip: "Skip to signing", Document: "The document", PageOf: "Page %d of %d",
 	Blank: "This page is blank.", NoText: "Page %d is a picture in which no text was found.", TextOf: "Text of page %d",
-	Turn:    "Turn this page to read it",
+	Turn:      "Turn this page to read it",
+	FieldHere: "Your signature goes into the marked place on this page.", FieldsHere: "Your signature goes into the %d marked places on this page.",
 	AsksYou: "asks you to sign", SentBy: "Sent by %s", Message: "%s writes:",
 	OnePage: "1 page", Pages: "%d pages", OneMinute: "about 1 minute", Minutes: "about %d minutes", SignBy: "sign by",
 	Download: "Download", ReadAsText: "Read as plain text", GoToSigning: "Go to signing", Back: "Back to the document",

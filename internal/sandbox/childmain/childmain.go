@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 
+	mapping "github.com/paraph/paraph/internal/mapping/engine"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/pdf/engine"
 	"github.com/paraph/paraph/internal/sandbox"
@@ -20,7 +21,10 @@ func Main() int {
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
 		opVerify:  verifyFile(documents),
+
+		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
 	maps.Copy(ops, documents.Ops())
+	maps.Copy(ops, mapping.Ops())
 	return sandbox.Serve(ops)
 }

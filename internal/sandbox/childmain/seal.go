@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/paraph/paraph/internal/sandbox"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/mark"
-	"github.com/paraph/paraph/pades/pdffile"
 )
 
 // opSeal builds the update for a seal: it parses the document, so it runs in
@@ -31,6 +29,9 @@ type Seal struct {
 	// Field is an empty signature field that the seal fills, and shows itself in;
 	// the empty name leaves the seal without a look.
 	Field string `json:"field,omitempty"`
+	// Certify is the DocMDP level, 1 to 3, of a seal that certifies; 0: it does not.
+	// A file that carries a signature cannot be certified, and is sealed without.
+	Certify int `json:"certify,omitempty"`
 
 	TokenSize int `json:"token_size,omitempty"` // room for a time stamp in bytes; 0: none is to come
 }
@@ -74,14 +75,11 @@ func PrepareSeal(ctx context.Context, tools *pdf.Tools, file *os.File, seal Seal
 var ErrRefused = &sandbox.Error{Code: "signature_refused", Message: "the document is certified and allows no further signature"}
 
 func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
-	if len(task.Files) != 1 {
-		return nil, fmt.Errorf("the job needs 1 file, not %d", len(task.Files))
-	}
-	info, err := task.Files[0].Stat()
+	in, size, err := whole(task, 1)
 	if err != nil {
 		return nil, err
 	}
-	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason, Protect: pades.Protect{TokenSize: seal.TokenSize}}
+	opts := pades.Options{Time: seal.Time, Name: seal.Name, Reason: seal.Reason, Protect: pades.Protect{TokenSize: seal.TokenSize}, Certify: seal.Certify}
 	for _, der := range seal.Chain {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -98,15 +96,12 @@ func prepareSeal(task *sandbox.Task, seal Seal) (*pades.Prepared, error) {
 		opts.Visible = seal.look()
 	}
 	opts.Fonts, _ = engine.Fonts().Faces("", texts...)
-	out, err := pades.Prepare(context.Background(), task.Files[0], info.Size(), opts)
-	var damaged *pdffile.Error
-	switch {
-	case errors.Is(err, pades.ErrNoChanges):
-		return nil, ErrRefused
-	case errors.As(err, &damaged):
-		return nil, pdf.ErrDamaged.With("%s", err)
+	out, err := pades.Prepare(context.Background(), in, size, opts)
+	if errors.Is(err, pades.ErrCertifyLate) {
+		opts.Certify = 0
+		out, err = pades.Prepare(context.Background(), in, size, opts)
 	}
-	return out, err
+	return out, refusal(err)
 }
 
 // Size of the seal's look, as the certificate's field has it.

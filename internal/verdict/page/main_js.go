@@ -18,6 +18,7 @@ import (
 	"io"
 	"strings"
 	"syscall/js"
+	"time"
 
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/verdict"
@@ -34,6 +35,7 @@ type order struct {
 	StampCA  string            `json:"stamp_ca"`
 	Sealed   bool              `json:"sealed"`
 	Password string            `json:"password"`
+	Time     time.Time         `json:"time,omitzero"` // to judge for; zero: now
 }
 
 func main() {
@@ -80,7 +82,7 @@ func verify(file js.Value, text string) (v *verdict.Verdict, err error) {
 }
 
 func (o *order) judge() (*verdict.Judge, error) {
-	opts := pades.VerifyOptions{Password: o.Password}
+	opts := pades.VerifyOptions{Password: o.Password, Time: o.Time}
 	if o.Sealed {
 		opts.Policy = pades.Sealed
 	}
@@ -95,7 +97,9 @@ func (o *order) judge() (*verdict.Judge, error) {
 	if roots.Len() > 0 {
 		opts.Trust = roots
 	}
-	j := &verdict.Judge{PDF: func(ctx context.Context, in io.ReaderAt, size int64) (*pades.Report, error) { return pades.Verify(ctx, in, size, opts) }}
+	j := &verdict.Judge{PDF: func(ctx context.Context, in io.ReaderAt, size int64) (*pades.Report, error) {
+		return pades.Verify(ctx, in, size, opts)
+	}}
 	if key := strings.TrimSpace(o.LogKey); key != "" {
 		var err error
 		if j.Log, err = journal.NewVerifier(key); err != nil {

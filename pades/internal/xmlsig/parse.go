@@ -74,6 +74,9 @@ func Parse(b []byte) (*Element, error) {
 	if !utf8.Valid(b) {
 		return nil, &SyntaxError{0, "the document is not in UTF-8"}
 	}
+	if i := bytes.IndexFunc(b, func(r rune) bool { return !isChar32(r) }); i >= 0 {
+		return nil, &SyntaxError{i, "a character that may not be there"}
+	}
 	if bytes.IndexByte(b, '\r') >= 0 {
 		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\r\n"), []byte{'\n'}), []byte{'\r'}, []byte{'\n'})
 	}
@@ -320,8 +323,6 @@ func (p *parser) value() (string, error) {
 			continue
 		case c == '\t' || c == '\n':
 			out = append(out, ' ')
-		case c < ' ':
-			return "", p.fail("a control character")
 		default:
 			out = append(out, c)
 		}
@@ -403,7 +404,7 @@ func (p *parser) content(e *Element, depth int) error {
 				return err
 			}
 			text = utf8.AppendRune(text, r)
-		case c < ' ' && !isSpace(c), p.has("]]>"):
+		case p.has("]]>"):
 			return p.fail("a character that may not be there")
 		default:
 			text = append(text, c)

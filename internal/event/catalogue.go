@@ -1,0 +1,139 @@
+package event
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/hook"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/signing"
+)
+
+// line is what the catalogue adds to a public kind of entry.
+type line struct {
+	subject string
+	data    any
+}
+
+// catalogue has a line for each public kind; a test compares the two tables. The
+// examples are complete: what may be there is there.
+var catalogue = map[journal.Kind]line{
+	journal.DocumentCreated:          doc(document.Draft, nil),
+	journal.DocumentCaptured:         doc(document.Draft, func(d *Document) { d.Version, d.Pages = 2, 3 }),
+	journal.DocumentProcessingFailed: doc(document.Draft, because("child_crashed", "The file could not be read; the tool ended twice.")),
+	journal.DocumentQuarantined:      doc(document.Draft, because("file_unprocessable", "The file is damaged and cannot be opened.")),
+	journal.DocumentSubmitted: doc(document.Submitted, func(d *Document) {
+		d.Version, d.Approvers, d.Metadata = 2, []string{"anna@example.com", "boris@example.com"}, json.RawMessage(`{"amount":4711,"currency":"EUR"}`)
+	}),
+	journal.DocumentInReview:        doc(document.InReview, func(d *Document) { d.Version, d.DueAt = 2, &sampleDue }),
+	journal.DocumentApproved:        doc(document.Approved, func(d *Document) { d.Version, d.Reason = 2, "Within budget." }),
+	journal.DocumentRejected:        doc(document.Rejected, func(d *Document) { d.Version, d.Reason = 2, "Ordered twice." }),
+	journal.DocumentReturned:        doc(document.Draft, func(d *Document) { d.Version, d.Reason = 2, "The total is wrong." }),
+	journal.DocumentSigned:          doc(document.Signed, func(d *Document) { d.Version, d.Pages, d.Envelope = 3, 4, sampleID("env") }),
+	journal.DocumentDeclined:        doc(document.Declined, func(d *Document) { d.Envelope, d.Reason = sampleID("env"), "The date is wrong." }),
+	journal.DocumentVoided:          doc(document.Voided, func(d *Document) { d.Reason = "Ordered twice." }),
+	journal.DocumentExpired:         doc(document.Expired, func(d *Document) { d.Reason = "The review was not finished in time." }),
+	journal.DocumentArchived:        doc(document.Archived, func(d *Document) { d.Version = 3 }),
+	journal.DocumentArchiveExtended: doc(document.Archived, func(d *Document) { d.Version = 4 }),
+	journal.DocumentVersionAdded:    doc(document.Draft, nil),
+	journal.DocumentMetadataChanged: doc(document.Draft, nil),
+	journal.DocumentDisposed: {"document", Disposed{
+		Document:  Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Disposed, Reason: "The time for keeping it is over."},
+		Authority: "records@example.com", Keys: []string{sampleID("dek")}, Objects: []string{sampleID("blob")}, ObjectsTotal: 1,
+		ObjectsDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", OperationID: sampleID("op"),
+	}},
+
+	journal.DocumentProtected: {"document", Protection{
+		Document:    Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 4, Pages: 3},
+		DerivedFrom: 3, Level: document.LevelLTA, Wanted: document.LevelLTA, Until: &sampleDue,
+	}},
+	journal.DocumentProtectionDelayed: {"document", Protection{
+		Document: Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 3, Code: "timestamp_unavailable", Reason: "No time stamping authority answers."},
+		Level:    document.LevelB, Wanted: document.LevelLTA,
+	}},
+	journal.DocumentShared: {"grant", Grant{
+		GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com", Purpose: "Audit of the year 2026", From: &sampleDue, Until: &sampleDue,
+	}},
+	journal.DocumentUnshared: {"grant", Grant{GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com"}},
+
+	journal.TaskOpened:    task(Task{State: approval.Open}),
+	journal.TaskDecided:   task(Task{State: approval.Approved, Comment: "Within budget.", DecidedBy: "anna@example.com"}),
+	journal.TaskCancelled: task(Task{State: approval.Cancelled}),
+
+	journal.EnvelopeCreated:   envelope(signing.Created, nil),
+	journal.EnvelopeSent:      envelope(signing.Sent, recipient("")),
+	journal.EnvelopeDelivered: envelope(signing.Sent, recipient("")),
+	journal.EnvelopeViewed:    envelope(signing.Sent, recipient("")),
+	journal.EnvelopeConsented: envelope(signing.Sent, recipient("")),
+	journal.EnvelopeSigned:    envelope(signing.Sent, recipient("")),
+	journal.EnvelopeDeclined:  envelope(signing.Declined, recipient("The date is wrong.")),
+	journal.EnvelopeReminded:  envelope(signing.Sent, recipient("")),
+	journal.EnvelopeCompleted: envelope(signing.Completed, func(e *Envelope) { e.SealedVersion, e.Pending = 3, 0 }),
+	journal.EnvelopeExpired:   envelope(signing.Expired, func(e *Envelope) { e.Reason = "It was not signed in time." }),
+	journal.EnvelopeVoided:    envelope(signing.Voided, func(e *Envelope) { e.Reason = "Ordered twice." }),
+
+	journal.OperationStarted:   operation("", ""),
+	journal.OperationSucceeded: operation("", ""),
+	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
+	journal.OperationRetried:   operation("", ""),
+
+	journal.InboundReceived:    inbound(hook.Received, nil),
+	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined: inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:    inbound(hook.Received, nil),
+	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
+
+	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
+	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
+	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3}},
+}
+
+var (
+	sampleDue     = time.Date(2026, 3, 9, 17, 0, 0, 0, time.UTC)
+	sampleExpires = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func doc(state document.State, more func(*Document)) line {
+	d := Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: state, Title: "Purchase order 4711", ExternalID: "PO-4711"}
+	if more != nil {
+		more(&d)
+	}
+	return line{"document", d}
+}
+
+func because(code, reason string) func(*Document) {
+	return func(d *Document) { d.Code, d.Reason = code, reason }
+}
+
+func task(t Task) line {
+	t.TaskID, t.ApprovalID, t.DocumentID, t.Type, t.Position, t.Assignee = sampleID("task"), sampleID("apr"), sampleID("doc"), "purchase_order", 1, "anna@example.com"
+	return line{"task", t}
+}
+
+func envelope(state signing.State, more func(*Envelope)) line {
+	e := Envelope{EnvelopeID: sampleID("env"), DocumentID: sampleID("doc"), Version: 2, State: state, Subject: "Please sign: Purchase order 4711", ExpiresAt: &sampleExpires, Pending: 1}
+	if more != nil {
+		more(&e)
+	}
+	return line{"envelope", e}
+}
+
+func recipient(reason string) func(*Envelope) {
+	return func(e *Envelope) {
+		e.RecipientID, e.Name, e.Email, e.Reason = sampleID("rcp"), "Mara Lind", "mara@example.com", reason
+	}
+}
+
+func inbound(state hook.State, more func(*Inbound)) line {
+	i := Inbound{InboundID: sampleID("inb"), Via: hook.ViaHook, SourceID: sampleID("hks"), Type: "envelope-completed", Trust: hook.TrustPayload, State: state}
+	if more != nil {
+		more(&i)
+	}
+	return line{"inbound_event", i}
+}
+
+func operation(code, reason string) line {
+	return line{"operation", Operation{OperationID: sampleID("op"), Kind: "capture", DocumentID: sampleID("doc"), DocumentType: "purchase_order", Code: code, Reason: reason}}
+}
