@@ -45,7 +45,7 @@ chaos-webhooks: ## kill the server 50 times on each store while 50,000 events ar
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Tessera, openssl, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -84,7 +84,7 @@ bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
 
-mutants: ## drop each line of the access table and each condition that confines a list, and see a test turn red for every one
+mutants: ## drop each line of the access table, each condition that confines a list, and each refusal of the authorization server, and see a test turn red for every one
 	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached

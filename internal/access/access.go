@@ -16,6 +16,7 @@ type Kind string
 // The kinds of actor.
 const (
 	Client    Kind = "client"    // an OAuth client with an access token
+	Human     Kind = "user"      // a person, by a client with an access token
 	Recipient Kind = "recipient" // a person who followed a signing link
 	System    Kind = "system"    // a worker of Paraph itself
 )
@@ -24,12 +25,19 @@ const (
 type Actor struct {
 	Kind      Kind
 	Org       string
-	ID        string   // client id, recipient id, or the worker's name
+	ID        string   // client id, user id, recipient id, or the worker's name
 	Principal string   // e-mail address or name of whom it speaks for
 	Scopes    []Scope  // what the credential allows
 	Units     []string // business units it is confined to; nil: all of the organisation
 	Endpoints []string // endpoints for events it is confined to, by id; nil: all that it may see
 	Source    Source
+
+	// Client is the OAuth client whose token it is: the actor itself, or the program
+	// that a person uses. Delegation is what that person allowed it by.
+	Client, Delegation string
+	// OnBehalfOf is the principal in whose name a client acts that exchanged
+	// somebody's token for its own (RFC 8693); "" where it acts for itself.
+	OnBehalfOf string
 }
 
 // Source is where a request came from. The socket's peer and the header of a

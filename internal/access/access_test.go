@@ -38,8 +38,8 @@ func oracle() map[Action]line {
 	return out
 }
 
-// allowed is the rule in words: same organisation; the system may all; a client
-// needs one of the action's scopes; then its unit, or a part in the document
+// allowed is the rule in words: same organisation; the system may all; a client or
+// a person needs one of the action's scopes; then its unit, or a part in the document
 // where the action knows such parts.
 func (l line) allowed(a Actor, on Resource) bool {
 	switch {
@@ -47,7 +47,7 @@ func (l line) allowed(a Actor, on Resource) bool {
 		return false
 	case a.Kind == System:
 		return true
-	case a.Kind != Client || !slices.ContainsFunc(a.Scopes, func(s Scope) bool { return slices.Contains(l.scopes, string(s)) }):
+	case a.Kind != Client && a.Kind != Human || !slices.ContainsFunc(a.Scopes, func(s Scope) bool { return slices.Contains(l.scopes, string(s)) }):
 		return false
 	case on.Unit == "" || a.Units == nil || slices.Contains(a.Units, on.Unit):
 		return true
@@ -57,7 +57,7 @@ func (l line) allowed(a Actor, on Resource) bool {
 
 // subjects are every actor that differs in a way the decision looks at.
 func subjects(yield func(Actor) bool) {
-	for _, kind := range []Kind{Client, Recipient, System} {
+	for _, kind := range []Kind{Client, Human, Recipient, System} {
 		for _, org := range []string{"", "o1", "o2"} {
 			for _, units := range [][]string{nil, {}, {"a"}, {"b", "a"}} {
 				for scope := range Scopes() {

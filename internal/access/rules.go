@@ -77,7 +77,7 @@ func Can(a Actor, do Action, on Resource) Decision {
 		return Decision{Allow: true, Rule: "system"}
 	}
 	r, known := rules[do]
-	if a.Kind != Client || !known {
+	if a.Kind != Client && a.Kind != Human || !known {
 		return Decision{Rule: "no rule"}
 	}
 	if !a.HasAny(r.scopes...) {

@@ -27,12 +27,12 @@ var rooms = []room{
 	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
 	{name: "domain", folders: []string{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
-		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access",
+		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access", "internal/delegation",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
-	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint"}, domain...)},
+	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks"}, domain...)},
 
 	{name: "httpapi", folders: []string{"internal/httpapi"}, may: below},
-	{name: "oauth", folders: []string{"internal/oauth"}, may: below},
+	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "brand"}, below...)},
 	{name: "signpage", folders: []string{"internal/signpage"}, may: edge},
 	{name: "work", folders: []string{"internal/work"}, may: edge},
 	{name: "connector", folders: []string{"internal/connector"}, may: edge},
@@ -53,6 +53,7 @@ var rooms = []room{
 	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
+	{name: "jwks", folders: []string{"internal/jwks"}}, // which keys of clients are taken: asked when they are registered, and when they are used
 	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},

@@ -3,6 +3,13 @@
 // visible seal take it from here. It imports nothing but the standard library.
 package brand
 
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"strings"
+)
+
 // Name is how the product is written.
 const Name = "Paraph"
 
@@ -28,3 +35,22 @@ const Icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><style
 // Inline is the mark for HTML: it takes the colour of the text around it and is
 // hidden from screen readers, since the name stands beside it.
 const Inline = `<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false"><path fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round" d="` + Path + `"/></svg>`
+
+// Paper is the style that all pages begin with: colours, type, forms.
+//
+//go:embed paper.css
+var Paper string
+
+// Pack takes indentation and comment lines out of a style or script, and gives it
+// with its digest as a content security policy names it.
+func Pack(source string) (packed, csp string) {
+	var b strings.Builder
+	for line := range strings.Lines(source) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "//") && !(strings.HasPrefix(line, "/*") && strings.HasSuffix(line, "*/")) {
+			b.WriteString(line + "\n")
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return b.String(), "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}

@@ -50,7 +50,7 @@ func commands() map[string]command {
 		"verify":     {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":      {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness":    {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
-		"keys":       {"Show and rotate the keys that everything is encrypted under.", "list|stage|rotate|retire|rotate-unit [flags] [KEY|UNIT]", runKeys},
+		"keys":       {"Show and rotate the keys that everything is encrypted under, and those that sign tokens.", "list|stage|rotate|retire|rotate-unit|tokens|rotate-tokens|withdraw-token [flags] [KEY|UNIT]", runKeys},
 		"backup":     {"Back up database, files and keys while the server runs.", "--to FOLDER [flags]", runBackup},
 		"restore":    {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},
 		"drill":      {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/server"
@@ -58,6 +59,17 @@ func runKeys(ctx context.Context, env *Env, args []string) int {
 			return show(r, "the running server gives %s another key within seconds, by an operation of kind rotate_key\n", fs.Arg(0))
 		}
 		return show(r, "%s has another key; workers wrap its documents' keys by it: %s\n", fs.Arg(0), strings.Join(r.Done.Operations, ", "))
+	case verb == "tokens" && fs.NArg() == 0:
+		return listTokenKeys(ctx, env, c, *asJSON)
+	case verb == "rotate-tokens" && fs.NArg() == 0, verb == "withdraw-token" && fs.NArg() == 1:
+		r, err := server.RotateTokens(ctx, c, fs.Arg(0))
+		if err != nil {
+			return fail(env, err)
+		}
+		if r.Running {
+			return show(r, "the running server does so within seconds; `paraph keys tokens` shows it\n")
+		}
+		return show(r, "done; `paraph keys tokens` shows it\n")
 	case verb == "retire" && fs.NArg() == 1:
 		if err := server.RetireKey(ctx, c, fs.Arg(0)); err != nil {
 			return fail(env, err)
@@ -66,6 +78,25 @@ func runKeys(ctx context.Context, env *Env, args []string) int {
 	}
 	fs.Usage()
 	return exitUsage
+}
+
+func listTokenKeys(ctx context.Context, env *Env, c *config.Config, asJSON bool) int {
+	all, err := server.ListTokenKeys(ctx, c)
+	if err != nil {
+		return fail(env, err)
+	}
+	if asJSON {
+		printJSON(env, all)
+		return exitOK
+	}
+	for _, k := range all {
+		fmt.Fprintf(env.Stdout, "%s  %s  signs from %s", k.ID, k.Algorithm, k.SignsAt.Format(time.RFC3339))
+		if !k.WithdrawnAt.IsZero() {
+			fmt.Fprintf(env.Stdout, "; withdrawn %s", k.WithdrawnAt.Format(time.RFC3339))
+		}
+		fmt.Fprintln(env.Stdout)
+	}
+	return exitOK
 }
 
 func listKeys(ctx context.Context, env *Env, c *config.Config, asJSON bool) int {

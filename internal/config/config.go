@@ -93,6 +93,12 @@ type Config struct {
 	QueueAgeWarning time.Duration `name:"queue-age-warning" doc:"Work that has waited longer is told in the log, with the reason; 0: never."`
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
+	DelegationLifetime      time.Duration `name:"delegation-lifetime" doc:"How long a program may act for a person who let it, at most; then the person logs in again."`
+	DelegationIdle          time.Duration `name:"delegation-idle" doc:"How long it may when it does not."`
+	ClientRoots             string        `name:"client-roots" doc:"File of root certificates (PEM) of the authorities by whose certificates clients may prove themselves (tls_client_auth). Empty: none."`
+	ClientCertificateHeader string        `name:"client-certificate-header" doc:"Header in which a trusted proxy hands on the certificate that a client has proved to hold, as RFC 9440 has it or as escaped PEM. The proxy has to take it out of all other requests. Empty: none is believed."`
+	MTLSURL                 string        `name:"mtls-url" doc:"Address of this server at which the proxy asks clients for certificates. Empty: the public one."`
+
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
 	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
@@ -148,6 +154,7 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
+		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
 		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
@@ -209,6 +216,12 @@ func (c *Config) Check() error {
 			add("public-url", "%q is not an http or https address", c.PublicURL)
 		}
 	}
+	if u, err := url.Parse(c.MTLSURL); c.MTLSURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" || u.RawQuery != "") {
+		add("mtls-url", "%q is not an https address", c.MTLSURL)
+	}
+	if c.ClientCertificateHeader != "" && len(c.TrustedProxies) == 0 {
+		add("client-certificate-header", "only trusted proxies are believed, and there are none")
+	}
 	if db := c.Database.Reveal(); db != "" && !strings.HasPrefix(db, "postgres://") && !strings.HasPrefix(db, "postgresql://") {
 		add("database", "only postgres:// addresses are known; leave it empty for SQLite")
 	}
@@ -254,8 +267,9 @@ func (c *Config) Check() error {
 func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 	for setting, bad := range map[string]bool{
 		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
-		"token-lifetime": c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
-		"link-lifetime":  c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
+		"token-lifetime":      c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
+		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
+		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
@@ -79,11 +80,18 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
 
-	journal.InboundReceived:         inbound(hook.Received, nil),
-	journal.InboundProcessed:        inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
-	journal.InboundQuarantined:      inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
-	journal.InboundRedriven:         inbound(hook.Received, nil),
-	journal.InboundDiscarded:        inbound(hook.Discarded, nil),
+	journal.InboundReceived:    inbound(hook.Received, nil),
+	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined: inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:    inbound(hook.Received, nil),
+	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
+	journal.DelegationGranted: {"delegation", Delegation{
+		DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Scopes: []access.Scope{access.TasksRead, access.TasksDecide},
+	}},
+	journal.DelegationRevoked: {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "client"}},
+	journal.DelegationReused:  {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "reuse"}},
+	journal.TokenExchanged:    {"client", Exchange{ClientID: sampleID("cli"), Subject: "anna@example.com", FromClientID: sampleID("cli")}},
+
 	journal.WebhookEndpointCreated:  endpoint(Endpoint{Enabled: true}),
 	journal.WebhookEndpointChanged:  endpoint(Endpoint{Enabled: true}),
 	journal.WebhookEndpointDisabled: endpoint(Endpoint{Code: "gone", Reason: "It answered 410: it wants no more events."}),

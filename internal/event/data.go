@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
@@ -90,6 +91,24 @@ type Envelope struct {
 	ExpiresAt     *time.Time    `json:"expires_at,omitempty"`
 	SealedVersion int           `json:"sealed_version,omitempty" doc:"The version with the seal, once it is there."`
 	Pending       int           `json:"pending_recipients" doc:"Who has not signed yet."`
+}
+
+// Delegation is the data of a client that acts in a person's name.
+type Delegation struct {
+	DelegationID string         `json:"delegation_id"`
+	ClientID     string         `json:"client_id"`
+	UserID       string         `json:"user_id" doc:"The person."`
+	Scopes       []access.Scope `json:"scopes,omitempty" doc:"What was allowed, where it was."`
+	Resources    []string       `json:"resources,omitempty" doc:"Where it holds; absent: here."`
+	Reason       string         `json:"reason,omitempty" doc:"Why it ended, for programs."`
+}
+
+// Exchange is the data of a token that a client got for somebody's token.
+type Exchange struct {
+	ClientID     string `json:"client_id"`
+	Subject      string `json:"subject" doc:"In whose name the client acts."`
+	FromClientID string `json:"from_client_id,omitempty" doc:"Whose token it showed."`
+	Resource     string `json:"resource,omitempty"`
 }
 
 // Operation is the data of longer work.

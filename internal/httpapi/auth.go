@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
-	"github.com/paraph/paraph/internal/fault"
 )
 
 // admit lets a request in to its operation: a valid token, a right that the
@@ -21,7 +20,8 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	op := hctx.Operation()
 	rq := requestOf(r.Context())
 	do, _ := op.Metadata[metaAction].(access.Action)
-	actor, err := a.identify(r)
+	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
+	actor, err := a.Verifier.Verify(r, w.Header())
 	if err == nil {
 		rq.actor = actor
 		rq.actor.Source = rq.source
@@ -57,23 +57,6 @@ func waitOf(r *http.Request) time.Duration {
 		wait = maxWait
 	}
 	return wait
-}
-
-// identify gives the actor of the request's bearer token (RFC 6750 section 2.1).
-func (a *api) identify(r *http.Request) (access.Actor, error) {
-	headers := r.Header.Values("Authorization")
-	if len(headers) != 1 {
-		return access.Actor{}, noCredentials()
-	}
-	scheme, token, ok := strings.Cut(headers[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return access.Actor{}, noCredentials()
-	}
-	return a.Verifier.Verify(r.Context(), strings.TrimSpace(token))
-}
-
-func noCredentials() error {
-	return fault.New(fault.Unauthorized, "credentials_missing", "Send an access token: Authorization: Bearer …. Tokens come from /oauth/token.")
 }
 
 // actorOf gives who sent the request of a context.

@@ -26,9 +26,14 @@ import (
 
 // Verifier tells who sent an access token.
 type Verifier interface {
-	// Verify checks a bearer token and gives the client it was made for, without
-	// Source. Fault Unauthorized "invalid_token"; those of the store.
-	Verify(ctx context.Context, token string) (access.Actor, error)
+	// Verify gives who sent a request, by its access token and what that is bound to,
+	// without Source. answer gets what the sender needs for its next request. Faults
+	// Unauthorized "credentials_missing", "invalid_token", "invalid_dpop_proof",
+	// "use_dpop_nonce"; those of the store.
+	Verify(r *http.Request, answer http.Header) (access.Actor, error)
+	// Challenge gives the WWW-Authenticate headers for a request that is refused with
+	// the code; none where its credentials are not the reason.
+	Challenge(r *http.Request, code string) []string
 }
 
 // Observer is told of every answered request, for the metrics.

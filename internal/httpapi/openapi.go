@@ -33,8 +33,11 @@ func humaConfig() huma.Config {
 	c.Servers = []*huma.Server{{URL: "/", Description: "The server that this description comes from."}}
 	c.Tags = tags
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"oauth2": {
-		Type: "oauth2", Description: "Client credentials (RFC 6749 section 4.4). Tokens live for minutes.",
-		Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: scopeTexts()}},
+		Type: "oauth2", Description: "For a program itself: client credentials (RFC 6749 section 4.4). For people: the authorization code with PKCE, or a device code; /.well-known/oauth-authorization-server says where. Tokens live for minutes, and may be bound to a key (DPoP).",
+		Flows: &huma.OAuthFlows{
+			ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: scopeTexts()},
+			AuthorizationCode: &huma.OAuthFlow{AuthorizationURL: "/oauth/authorize", TokenURL: "/oauth/token", RefreshURL: "/oauth/token", Scopes: scopeTexts()},
+		},
 	}}
 	return c
 }
@@ -91,7 +94,7 @@ func security(do access.Action) []map[string][]string {
 
 // problems are the error answers of a route, each with the codes it can have.
 func problems(rt route) map[string]*huma.Response {
-	codes := append([]string{"credentials_missing", "invalid_token", "missing_scope", "rate_limited", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
+	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
 	if rt.method != "GET" {
 		codes = append(codes, codeKeyRequired, "idempotency_key_reused")
 		if rt.method != "DELETE" && !rt.stream {

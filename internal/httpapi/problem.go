@@ -43,6 +43,7 @@ type Problem struct {
 	Errors    []Detail `json:"errors,omitempty" doc:"Every fault of the request, not just the first."`
 
 	retryAfter time.Duration
+	challenges []string // WWW-Authenticate
 }
 
 // Detail is one fault of a request.
@@ -69,7 +70,7 @@ func init() {
 	}
 	huma.NewErrorWithContext = func(hctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		p := problemFor(hctx.Context(), humaFault(status, msg, errs))
-		p.headers(hctx.SetHeader)
+		p.headers(hctx.SetHeader, hctx.AppendHeader)
 		return p
 	}
 	huma.DefaultArrayNullable = false
@@ -98,6 +99,9 @@ func problemFor(ctx context.Context, err error) *Problem {
 	if rq := requestOf(ctx); rq != nil {
 		p.Instance, p.RequestID = rq.path, rq.source.RequestID
 		rq.code = p.Code
+		if rq.challenge != nil {
+			p.challenges = rq.challenge(p.Code)
+		}
 		if p.Status >= http.StatusInternalServerError {
 			rq.log.ErrorContext(ctx, "a request failed", "request_id", p.RequestID, "route", rq.http.Pattern, "error", err) // a path can hold a secret; a pattern cannot
 		}
@@ -110,18 +114,12 @@ func problemFor(ctx context.Context, err error) *Problem {
 }
 
 // headers sets what a problem says in headers.
-func (p *Problem) headers(set func(name, value string)) {
+func (p *Problem) headers(set, add func(name, value string)) {
 	if p.retryAfter > 0 {
 		set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
 	}
-	switch {
-	case p.Code == "bad_signature", p.Code == "outside_window": // no scheme of HTTP stands for it
-	case p.Code == "credentials_missing":
-		set("WWW-Authenticate", `Bearer realm="paraph"`)
-	case p.Status == http.StatusUnauthorized:
-		set("WWW-Authenticate", `Bearer realm="paraph", error="invalid_token"`)
-	case p.Code == "missing_scope":
-		set("WWW-Authenticate", `Bearer realm="paraph", error="insufficient_scope"`)
+	for _, c := range p.challenges {
+		add("WWW-Authenticate", c)
 	}
 	set("Cache-Control", "no-store")
 }
@@ -129,7 +127,7 @@ func (p *Problem) headers(set func(name, value string)) {
 // writeProblem answers a request outside of huma.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemFor(r.Context(), err)
-	p.headers(w.Header().Set)
+	p.headers(w.Header().Set, w.Header().Add)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)

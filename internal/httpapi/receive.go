@@ -111,7 +111,7 @@ func writeHookProblem(w http.ResponseWriter, r *http.Request, err error, quiet b
 		return
 	}
 	p := problemFor(r.Context(), err)
-	p.headers(w.Header().Set)
+	p.headers(w.Header().Set, w.Header().Add)
 	w.WriteHeader(p.Status)
 }
 

@@ -35,6 +35,8 @@ type request struct {
 	writer  http.ResponseWriter
 	log     *slog.Logger
 	code    string // of the fault it was answered with
+	// challenge gives the WWW-Authenticate headers for a code; nil before the token is looked at.
+	challenge func(code string) []string
 }
 
 type requestKey struct{}

@@ -54,10 +54,11 @@ type Client struct {
 	BusinessUnits []string   `json:"business_units,omitempty" doc:"Units it is confined to; absent: all."`
 	CreatedAt     time.Time  `json:"created_at"`
 	RevokedAt     *time.Time `json:"revoked_at,omitempty"`
+	ClientProfile
 }
 
 func clientOf(c *access.OAuthClient) Client {
-	out := Client{ID: c.ID, Name: c.Name, Principal: c.Principal, Scopes: []string{}, BusinessUnits: c.Units, CreatedAt: c.CreatedAt, RevokedAt: at(c.RevokedAt)}
+	out := Client{ID: c.ID, Name: c.Name, Principal: c.Principal, Scopes: []string{}, BusinessUnits: c.Units, CreatedAt: c.CreatedAt, RevokedAt: at(c.RevokedAt), ClientProfile: profileOf(&c.Profile)}
 	for _, s := range c.Scopes {
 		out.Scopes = append(out.Scopes, string(s))
 	}
@@ -223,12 +224,13 @@ type ClientRequest struct {
 	Scopes        []string `json:"scopes,omitempty" example:"[\"documents:read\",\"documents:write\"]" doc:"A client needs a scope or a role."`
 	Roles         []string `json:"roles,omitempty" example:"[\"uploader\"]" doc:"Names of roles; GET /v1/roles lists them. What a role is worth is looked up when a token is used."`
 	BusinessUnits []string `json:"business_units,omitempty" doc:"Units to confine it to; absent: all."`
+	ClientProfile
 }
 
 // ClientSecret is a new client with its secret.
 type ClientSecret struct {
 	Client Client `json:"client"`
-	Secret string `json:"client_secret" doc:"Shown once."`
+	Secret string `json:"client_secret,omitempty" doc:"Shown once; absent where the client proves itself otherwise."`
 }
 
 type createClientInput struct {
@@ -237,7 +239,7 @@ type createClientInput struct {
 }
 
 func (a *api) createClient(ctx context.Context, in *createClientInput) (*struct{ Body ClientSecret }, error) {
-	req := service.NewClient{Name: in.Body.Name, Principal: in.Body.Principal, Units: in.Body.BusinessUnits}
+	req := service.NewClient{Name: in.Body.Name, Principal: in.Body.Principal, Units: in.Body.BusinessUnits, Profile: in.Body.profile()}
 	for _, s := range in.Body.Scopes {
 		req.Scopes = append(req.Scopes, access.Scope(s))
 	}

@@ -3,9 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -117,13 +115,10 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	signer, err := journal.NewSigner("paraph.example/audit", logKey)
 	must(err)
 	s.seq = work.NewSequencer(signer, work.Holder{Name: "test", Alone: true}, log)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	named, err := oauth.NewKey(key)
-	must(err)
-	oc := oauth.Config{Clients: s.svc, Key: named, Issuer: "https://paraph.example", Clock: s.clock, SourceOf: SourceOf}
-	verifier, err := oauth.NewVerifier(oc)
-	must(err)
+	box := crypt.NewBox(ring)
+	oc := oauth.Config{Service: s.svc, Keys: oauth.NewKeyring(oauth.KeyringConfig{Store: s.svc, Sealer: box, Clock: s.clock, Log: log}), Sealer: box, Replays: s.store,
+		Issuer: "https://paraph.example", Clock: s.clock, SourceOf: SourceOf}
+	verifier := oauth.NewVerifier(oc)
 	authServer, err := oauth.New(oc)
 	must(err)
 	conf := Config{

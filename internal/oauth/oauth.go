@@ -1,14 +1,20 @@
-// Package oauth is Paraph's authorization server, so far as clients of their own
-// need it: the client credentials grant (RFC 6749 section 4.4), access tokens as
-// JWTs of the profile RFC 9068 signed with ES256, the keys to check them with
-// (RFC 7517), and the server's metadata (RFC 8414). The Verifier is the other
-// side: what a resource of Paraph asks about a token it was sent.
+// Package oauth is Paraph's authorization server and, as the Verifier, what a
+// resource of Paraph asks about a request that comes with a token.
 //
-// Errors here are JSON as RFC 6749 section 5.2 has them, not problems.
+// Clients get tokens for themselves (client credentials), in a person's name (the
+// authorization code with PKCE, the device code, refresh tokens), or in the name
+// of whoever's token they were sent (token exchange). Access tokens are JWTs of
+// the profile RFC 9068, live for minutes, and may be bound to a key of the
+// client's (DPoP, RFC 9449) or to its certificate (RFC 8705). What it does follows
+// RFC 9700; docs/security/oauth.csv names the test for each of its demands.
+//
+// Errors here are JSON as RFC 6749 section 5.2 has them, or pages for people; not
+// problems.
 package oauth
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -16,28 +22,103 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/service"
 )
 
-// Clients knows the clients and their secrets. Implemented by internal/service.
-type Clients interface {
+// Service is what the server needs of internal/service; the faults are those
+// documented there.
+type Service interface {
 	// Authenticate checks a client's secret. Fault Unauthorized "invalid_client".
 	Authenticate(ctx context.Context, clientID, secret string) (access.OAuthClient, error)
 	// ActiveClient gives a client that was not revoked. Fault Unauthorized "invalid_token".
 	ActiveClient(ctx context.Context, clientID string) (access.OAuthClient, error)
+	UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error
+
+	IssueCode(ctx context.Context, call service.Call, in service.NewDelegation, bound service.NewCode) (string, error)
+	RedeemCode(ctx context.Context, call service.Call, code string, r delegation.Redemption, refresh bool, bound delegation.Binding) (service.Granted, error)
+	Refresh(ctx context.Context, call service.Call, token, clientID string, proved delegation.Binding) (service.Granted, error)
+	RefreshToken(ctx context.Context, token, clientID string) (delegation.Delegation, error)
+	Delegated(ctx context.Context, u access.User, clientID string, scopes, resources []string) (bool, error)
+
+	StartDevice(ctx context.Context, call service.Call, in service.NewDevice) (service.Started, error)
+	WaitingDevice(ctx context.Context, org, userCode string) (delegation.Device, error)
+	AnswerDevice(ctx context.Context, call service.Call, userHash []byte, allow bool, session access.Session) error
+	PollDevice(ctx context.Context, call service.Call, code string, proved delegation.Binding, refresh bool, bound delegation.Binding) (service.Granted, error)
+
+	PushRequest(ctx context.Context, call service.Call, form string, life time.Duration) (string, error)
+	PushedRequest(ctx context.Context, text, clientID string) (service.PushedRequest, error)
+
+	RevokeRefreshToken(ctx context.Context, call service.Call, token, clientID string) error
+	RevokeAccessToken(ctx context.Context, call service.Call, jti string, until time.Time) error
+	Revocations(ctx context.Context) ([]string, error)
+	NoteExchange(ctx context.Context, call service.Call, subject, from, resource string) error
 }
 
-// Config is what the server and the verifier are made of.
+// Login tells who is logged in in a browser. Implemented by the room that logs
+// people in.
+type Login interface {
+	// Session gives the login of the request's browser; false where nobody is logged in.
+	Session(r *http.Request) (access.Session, bool, error)
+	// URL is the path to which a browser is sent to log in. From there it is to come
+	// back to next, a path of this server with its query. With fresh, somebody who is
+	// logged in has to do it again.
+	URL(next string, fresh bool) string
+}
+
+// Users knows people. Implemented by internal/service.
+type Users interface {
+	// ActiveUser gives a person who may log in. Fault Unauthorized "invalid_token"
+	// for one who may not, or not any more.
+	ActiveUser(ctx context.Context, id string) (access.User, error)
+}
+
+// Sealer encrypts what is handed out to be sent back: nonces, and forms that wait
+// for an answer. All processes must have the same keys. Implemented by blob/crypt.
+type Sealer interface {
+	Seal(plaintext, context []byte) ([]byte, error)
+	Open(sealed, context []byte) ([]byte, error)
+	// Prefix is how every value begins that is sealed now.
+	Prefix() []byte
+}
+
+// Replays remembers what was used, for all processes. Implemented by internal/store.
+type Replays interface {
+	// Once tells whether nobody has asked for the hash before; it is remembered until then.
+	Once(ctx context.Context, hash [32]byte, until time.Time) (first bool, err error)
+	// OnceSince is since when everything is remembered; zero: always.
+	OnceSince() time.Time
+}
+
+// Config is what the server and the verifier are made of. Service, Keys, Sealer,
+// Replays and Issuer are needed.
 type Config struct {
-	Clients Clients
-	Key     Key
-	// Issuer is the server's public address without a slash at the end; it is
-	// also the resource that the tokens are for.
-	Issuer   string
-	Lifetime time.Duration // of an access token; 0: DefaultLifetime
-	Clock    clock.Clock
-	Log      *slog.Logger
-	// SourceOf tells where a request came from, for the limit on wrong secrets;
-	// nil: the socket's other end.
+	Service Service
+	// Login and Users know people; nil: nobody can log in here, and clients get
+	// tokens for themselves only.
+	Login   Login
+	Users   Users
+	Keys    *Keyring
+	Sealer  Sealer
+	Replays Replays
+	// Issuer is the server's public address without a slash at the end; it is also
+	// the resource that the tokens are for. MTLSURL is another address of the same
+	// server, at which clients show their certificates; "": there is none.
+	Issuer, MTLSURL string
+	Lifetime        time.Duration // of an access token; 0: DefaultLifetime
+	// FreeProofs takes DPoP proofs without a nonce of this server.
+	FreeProofs bool
+	// Certificates gives the certificates that a request's sender has proved to hold,
+	// its own first; none where there is none. nil: those of the TLS connection.
+	Certificates func(*http.Request) ([]*x509.Certificate, error)
+	// Roots are the authorities of clients' certificates; nil: none are known.
+	Roots *x509.CertPool
+	// Wake says that somebody lost their access: what is remembered is then
+	// forgotten. nil: nobody says so.
+	Wake  <-chan struct{}
+	Clock clock.Clock
+	Log   *slog.Logger
+	// SourceOf tells where a request came from; nil: the socket's other end.
 	SourceOf func(context.Context) access.Source
 }
 
@@ -47,37 +128,68 @@ const DefaultLifetime = 10 * time.Minute
 // Server answers at the paths below; mount each of Patterns.
 type Server struct {
 	Config
-	signer  *signer
-	guesses *guesses
-	mux     *http.ServeMux
+	verifier *Verifier // reads this server's own tokens
+	prover   *prover
+	guesses  *guesses // of codes that people type
+	wrong    *guesses // of clients' credentials
+	begun    *guesses // what clients without credentials begin
+	guard    *http.CrossOriginProtection
+	mux      *http.ServeMux
 }
 
 // Paths of the server.
 const (
-	TokenPath    = "/oauth/token"
-	KeysPath     = "/oauth/jwks"
-	MetadataPath = "/.well-known/oauth-authorization-server"
+	AuthorizePath  = "/oauth/authorize"
+	DevicePath     = "/oauth/device"
+	TokenPath      = "/oauth/token"
+	StartPath      = "/oauth/device_authorization"
+	PushPath       = "/oauth/par"
+	RevokePath     = "/oauth/revoke"
+	IntrospectPath = "/oauth/introspect"
+	UserInfoPath   = "/oauth/userinfo"
+	KeysPath       = "/oauth/jwks"
+	MetadataPath   = "/.well-known/oauth-authorization-server"
+	OpenIDPath     = "/.well-known/openid-configuration"
+	markPath       = "/oauth/mark.svg"
 )
 
 // Patterns lists the patterns to mount a Server at.
-func Patterns() []string { return []string{"/oauth/", MetadataPath} }
+func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} }
 
-// New makes a Server. It fails where the key is not one for ES256.
+// New makes a Server.
 func New(c Config) (*Server, error) {
 	c = c.withDefaults()
-	sign, err := newSigner(c.Key)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{Config: c, signer: sign, guesses: newGuesses(), mux: http.NewServeMux()}
-	s.mux.HandleFunc("POST "+TokenPath, s.token)
+	c.Wake = nil // the verifier of the API hears of it; a token that is exchanged is looked up each time
+	s := &Server{Config: c, guesses: newGuesses(codeBurst, codeInterval), wrong: newGuesses(guessBurst, guessInterval), begun: newGuesses(beginBurst, beginInterval), guard: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	s.verifier = NewVerifier(c)
+	s.verifier.memory = 0
+	s.prover = s.verifier.prover
+	s.mux.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
+	s.mux.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
+	s.mux.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
 	s.mux.HandleFunc("GET "+KeysPath, s.keys)
 	s.mux.HandleFunc("GET "+MetadataPath, s.metadata)
+	if !s.people() {
+		return s, nil
+	}
+	s.mux.HandleFunc("POST "+PushPath, s.endpoint(s.push))
+	s.mux.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
+	s.mux.HandleFunc("GET "+OpenIDPath, s.metadata)
+	s.mux.HandleFunc("GET "+UserInfoPath, s.userInfo)
+	s.mux.HandleFunc("POST "+UserInfoPath, s.userInfo)
+	s.mux.HandleFunc("GET "+AuthorizePath, s.page(s.authorize))
+	s.mux.HandleFunc("POST "+AuthorizePath, s.page(s.answerRequest))
+	s.mux.HandleFunc("GET "+DevicePath, s.page(s.device))
+	s.mux.HandleFunc("POST "+DevicePath, s.page(s.answerDevice))
+	s.mux.HandleFunc("GET "+markPath, icon)
 	return s, nil
 }
 
+// people tells whether people can log in here.
+func (c *Config) people() bool { return c.Login != nil && c.Users != nil }
+
 func (c Config) withDefaults() Config {
-	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
+	c.Issuer, c.MTLSURL = strings.TrimSuffix(c.Issuer, "/"), strings.TrimSuffix(c.MTLSURL, "/")
 	if c.Lifetime <= 0 {
 		c.Lifetime = DefaultLifetime
 	}
@@ -87,6 +199,12 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Certificates == nil {
+		c.Certificates = connectionCertificates
+	}
+	if c.SourceOf == nil {
+		c.SourceOf = func(context.Context) access.Source { return access.Source{} }
+	}
 	return c
 }
 
@@ -94,28 +212,35 @@ func (c Config) withDefaults() Config {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // keys answers with the public keys as a JWK set.
-func (s *Server) keys(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
+	set, err := s.Keys.Published(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	writeJSON(w, "application/jwk-set+json", http.StatusOK, s.signer.set())
+	writeJSON(w, "application/jwk-set+json", http.StatusOK, set)
 }
 
-// serverMetadata is RFC 8414 section 2.
-type serverMetadata struct {
-	Issuer           string   `json:"issuer"`
-	TokenEndpoint    string   `json:"token_endpoint"`
-	JWKSURI          string   `json:"jwks_uri"`
-	Scopes           []string `json:"scopes_supported"`
-	ResponseTypes    []string `json:"response_types_supported"`
-	GrantTypes       []string `json:"grant_types_supported"`
-	TokenAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
-	Documentation    string   `json:"service_documentation"`
+// addressOf tells where a request came from, for limits.
+func addressOf(sourceOf func(context.Context) access.Source, r *http.Request) string {
+	if sourceOf != nil {
+		if a := sourceOf(r.Context()).Address; a != "" {
+			return a
+		}
+	}
+	if colon := strings.LastIndexByte(r.RemoteAddr, ':'); colon > 0 {
+		return r.RemoteAddr[:colon]
+	}
+	return r.RemoteAddr
 }
 
-func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "public, max-age=300")
-	writeJSON(w, "application/json", http.StatusOK, serverMetadata{
-		Issuer: s.Issuer, TokenEndpoint: s.Issuer + TokenPath, JWKSURI: s.Issuer + KeysPath, Scopes: scopeNames(),
-		ResponseTypes: []string{}, GrantTypes: []string{"client_credentials"},
-		TokenAuthMethods: []string{"client_secret_basic", "client_secret_post"}, Documentation: s.Issuer + "/docs",
-	})
+// clientCall is a command of a client about itself.
+func (s *Server) clientCall(r *http.Request, cl access.OAuthClient) service.Call {
+	return service.Call{Actor: access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Client: cl.ID, Principal: cl.Principal, Source: s.SourceOf(r.Context())}}
+}
+
+// personCall is a command of a person in a browser.
+func (s *Server) personCall(r *http.Request, u access.User) service.Call {
+	return service.Call{Actor: access.Actor{Kind: access.Human, Org: u.Org, ID: u.ID, Principal: u.Principal, Source: s.SourceOf(r.Context())}}
 }

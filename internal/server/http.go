@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,27 +21,18 @@ const readHeader = 10 * time.Second
 
 // buildHTTP puts the edges behind one reception: the API, the authorization
 // server, the signing page, health and metrics.
-func (s *Server) buildHTTP() error {
+func (s *Server) buildHTTP(ctx context.Context) error {
 	if s.admin != nil {
 		s.health(s.admin.mux, s.Config.Metrics)
 	}
 	if !s.Config.Has(config.RoleAPI) {
 		return nil
 	}
-	key, err := oauth.LoadOrCreateKey(filepath.Join(keyDir(s.Config), "token.key.pem"))
-	if err != nil {
-		return err
-	}
-	tokens := oauth.Config{Clients: s.Service, Key: key, Issuer: s.URL(), Lifetime: s.Config.TokenLifetime, Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf}
-	authority, err := oauth.New(tokens)
-	if err != nil {
-		return err
-	}
-	verifier, err := oauth.NewVerifier(tokens)
-	if err != nil {
-		return err
-	}
 	proxies, err := s.Config.Proxies()
+	if err != nil {
+		return err
+	}
+	tokens, err := s.buildOAuth(ctx, proxies)
 	if err != nil {
 		return err
 	}
@@ -51,10 +41,13 @@ func (s *Server) buildHTTP() error {
 	console := webui.New(webui.Config{Service: s.Service, SourceOf: sourceOf, Now: s.clock.Now, Secure: strings.HasPrefix(s.URL(), "https:"), Log: s.log})
 	mounts = append(mounts, httpapi.Mount{Pattern: webui.Prefix, Handler: console}, httpapi.Mount{Pattern: webui.Prefix + "/", Handler: console})
 	for _, pattern := range oauth.Patterns() {
-		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: authority})
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.server})
+	}
+	for _, path := range []string{oauth.LoginPath, oauth.LogoutPath} {
+		mounts = append(mounts, httpapi.Mount{Pattern: path, Handler: tokens.login})
 	}
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
 		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})

@@ -43,8 +43,8 @@ func (s *Server) keepKeys(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("wrapping keys anew failed; it is tried again", "error", err)
 		}
-		if done.Units > 0 || done.Values > 0 {
-			s.log.Info("what lay under another master key was put under the one in force", "unit keys", done.Units, "values", done.Values)
+		if done.Units+done.Values+done.Delegations > 0 {
+			s.log.Info("what lay under another master key was put under the one in force", "unit keys", done.Units, "values", done.Values, "delegations", done.Delegations)
 		}
 	}
 }
@@ -65,8 +65,9 @@ type rotation struct {
 
 // Rewrapped is what a pass has done.
 type Rewrapped struct {
-	Units  int `json:"unit_keys"` // wrapped by the master key in force
-	Values int `json:"values"`    // small ones that rest in rows
+	Units       int `json:"unit_keys"`   // wrapped by the master key in force
+	Values      int `json:"values"`      // small ones that rest in rows
+	Delegations int `json:"delegations"` // the keys of their refresh tokens
 	// Operations that were started for what the command line asked for.
 	Operations []string `json:"operations,omitempty"`
 }
@@ -111,6 +112,9 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 	if done.Values, err = r.service.ResealValues(ctx, r.keys.sealer(), crypt.SealedBy(r.keys.sealer()), resealGrace); err != nil {
 		return done, err
 	}
+	if done.Delegations, err = r.service.ResealDelegations(ctx); err != nil {
+		return done, err
+	}
 	done.Operations, err = r.grant(ctx)
 	return done, err
 }
@@ -125,6 +129,11 @@ func (r *rotation) grant(ctx context.Context) (operations []string, err error) {
 	for _, w := range wishes {
 		if w.Retired != "" && slices.Contains(r.keys.ids(), w.Retired) {
 			continue
+		}
+		if w.Tokens != "" {
+			if err := r.tokens(ctx, w.Tokens); err != nil {
+				return operations, err
+			}
 		}
 		op, err := r.service.GrantKeyWish(ctx, w)
 		if err != nil {

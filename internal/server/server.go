@@ -28,6 +28,7 @@ import (
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/mapping"
+	"github.com/paraph/paraph/internal/oauth"
 	"github.com/paraph/paraph/internal/ocr"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/service"
@@ -91,10 +92,12 @@ type Server struct {
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
 	http      *http.Server
-	admin     *adminServer  // nil: none
-	draining  chan struct{} // closed when the server is about to stop, and still serves
-	closing   chan struct{} // closed when streams have to end
-	failed    chan error    // the first part that stopped by itself
+	tokenKeys *oauth.Keyring // nil: this process serves no requests
+	unwake    func()         // ends what wakes the verifier of tokens
+	admin     *adminServer   // nil: none
+	draining  chan struct{}  // closed when the server is about to stop, and still serves
+	closing   chan struct{}  // closed when streams have to end
+	failed    chan error     // the first part that stopped by itself
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	stopOnce  sync.Once
@@ -138,7 +141,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if err := s.buildWork(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.buildHTTP()
+	return s, s.buildHTTP(ctx)
 }
 
 // listen binds the address first: links need to know it, and a second server on
@@ -258,6 +261,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
+			DelegationTTL: c.DelegationLifetime, DelegationIdle: c.DelegationIdle,
 		},
 	})
 	children := c.Workers
@@ -332,6 +336,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	if s.admin != nil {
 		s.goPart(ctx, "admin", func(context.Context) error { return s.admin.serve() })
+	}
+	if s.tokenKeys != nil {
+		s.goPart(ctx, "token keys", s.keepTokenKeys)
 	}
 	if s.http != nil {
 		s.goPart(ctx, "http", func(context.Context) error {
@@ -442,6 +449,9 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.admin != nil {
 		err = errors.Join(err, s.admin.close())
+	}
+	if s.unwake != nil {
+		s.unwake()
 	}
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())

@@ -109,8 +109,14 @@ func (c *change) earlier(ctx context.Context, call Call) (*IdempotencyRecord, er
 	return &r, nil
 }
 
-// idemClient is whose key it is.
-func (c Call) idemClient() string { return c.Actor.Org + "/" + c.Actor.ID }
+// idemClient is whose key it is: the client's or person's own, or a client's in
+// somebody's name.
+func (c Call) idemClient() string {
+	if c.Actor.OnBehalfOf != "" {
+		return c.Actor.Org + "/" + c.Actor.ID + "/" + c.Actor.OnBehalfOf
+	}
+	return c.Actor.Org + "/" + c.Actor.ID
+}
 
 // replay gives the stored result of an earlier call under the same key.
 func (s *Service) replay(r *IdempotencyRecord, call Call, into any) error {
@@ -218,7 +224,7 @@ func (c *change) newEntry(org, unit string, n note) (journal.Entry, error) {
 	return journal.Entry{
 		ID: c.lastID, Org: org, Unit: unit, Kind: n.kind,
 		SubjectType: n.subject, SubjectID: n.id, At: c.Now(),
-		Actor:   journal.Actor{Kind: journal.ActorKind(c.actor.Kind), ID: c.actor.ID, Principal: c.actor.Principal, OnBehalfOf: n.behalf},
+		Actor:   journal.Actor{Kind: journal.ActorKind(c.actor.Kind), ID: c.actor.ID, Principal: c.actor.Principal, OnBehalfOf: cmp.Or(n.behalf, c.actor.OnBehalfOf)},
 		Source:  journal.Source{Peer: src.Peer, Forwarded: src.Forwarded, UserAgent: src.UserAgent, RequestID: src.RequestID},
 		Digests: digests, Data: data, Trace: src.Trace,
 	}, nil
@@ -261,7 +267,7 @@ func check(ctx context.Context, tx Reader, a access.Actor, do access.Action, uni
 	if access.Can(a, do, on).Allow {
 		return nil
 	}
-	if access.Parts(do) != 0 && a.Kind == access.Client && a.Principal != "" {
+	if access.Parts(do) != 0 && (a.Kind == access.Client || a.Kind == access.Human) && a.Principal != "" {
 		var err error
 		if on.Part, err = tx.Part(ctx, a.Org, docID, a.Principal); err != nil {
 			return err

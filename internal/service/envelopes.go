@@ -348,7 +348,7 @@ func (s *Service) Remind(ctx context.Context, call Call, envID, recipientID stri
 		if err != nil {
 			return e, err
 		}
-		if since := c.Now().Sub(r.RemindedAt); !r.RemindedAt.IsZero() && since < time.Minute && c.actor.Kind == access.Client {
+		if since := c.Now().Sub(r.RemindedAt); !r.RemindedAt.IsZero() && since < time.Minute && c.actor.Kind != access.System {
 			f := fault.New(fault.TooMany, "reminded_enough", "This recipient was reminded a moment ago.")
 			f.RetryAfter = time.Minute - since
 			return e, f

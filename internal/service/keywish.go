@@ -20,6 +20,9 @@ type KeyWish struct {
 	Unit string `json:"unit,omitempty"`
 	// Retired is a master key that is being taken out of the key file.
 	Retired string `json:"retired,omitempty"`
+	// Tokens is what is wanted of the keys that sign tokens. Who grants it has done so
+	// before, and the log says it already.
+	Tokens string `json:"tokens,omitempty"`
 }
 
 // WishForKey asks the installation for something about keys; once for the same.
@@ -67,8 +70,11 @@ func (s *Service) GrantKeyWish(ctx context.Context, w KeyWish) (Operation, error
 		if err := setKeyWishes(ctx, c.Tx, slices.Delete(wishes, i, i+1)); err != nil {
 			return op, err
 		}
-		if w.Unit != "" {
+		switch {
+		case w.Unit != "":
 			return s.rotateUnitKey(ctx, c, w.Unit)
+		case w.Tokens != "":
+			return op, nil
 		}
 		return op, logKey(ctx, c.Tx, "", journal.KeyMasterRetired, w.Retired, map[string]string{"id": w.Retired})
 	})

@@ -64,6 +64,8 @@ type Content interface {
 type Box interface {
 	Seal(plaintext, context []byte) ([]byte, error)
 	Open(ciphertext, context []byte) ([]byte, error)
+	// Prefix is how every value begins that is sealed now.
+	Prefix() []byte
 }
 
 // Conditions compiles what subscribers say of the events they want. Implemented
@@ -106,6 +108,8 @@ type Limits struct {
 	ReminderInterval time.Duration // between reminders to a recipient; 0: none
 	MaxReminders     int
 	IdempotencyTTL   time.Duration
+	DelegationTTL    time.Duration // how long a person's delegation lasts at most
+	DelegationIdle   time.Duration // and how long when it is not used
 }
 
 // DefaultLimits are the limits where nothing is configured.
@@ -115,6 +119,8 @@ var DefaultLimits = Limits{
 	ReminderInterval: 3 * 24 * time.Hour,
 	MaxReminders:     5,
 	IdempotencyTTL:   7 * 24 * time.Hour,
+	DelegationTTL:    90 * 24 * time.Hour,
+	DelegationIdle:   14 * 24 * time.Hour,
 }
 
 // Config is what a Service is made of.
@@ -151,10 +157,11 @@ type Config struct {
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
-// holds no state of its own beside a cache of compiled schemas.
+// holds no state of its own beside a cache of compiled schemas and what it has looked through.
 type Service struct {
 	Config
-	schemas schemaCache
+	schemas  schemaCache
+	resealed resealedBy
 }
 
 // New makes a Service.

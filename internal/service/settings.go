@@ -2,10 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -50,171 +46,6 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 		return err
 	})
 	return out, err
-}
-
-// NewClient is what an administrator says of a client to be made.
-type NewClient struct {
-	Name      string
-	Principal string // whom it speaks for: an e-mail address or a service's name
-	Scopes    []access.Scope
-	Roles     []access.Role // whose scopes it has too
-	Units     []string      // nil: all
-}
-
-// ClientSecret is a new client with its secret, which is shown once.
-type ClientSecret struct {
-	Client access.OAuthClient
-	Secret string
-}
-
-// CreateClient makes an OAuth client. An administrator may give any scope, but
-// one who is confined to business units only within those.
-//
-// Faults: Invalid "invalid_client_request"; Forbidden "missing_scope".
-func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Result[ClientSecret], error) {
-	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
-		return Result[ClientSecret]{}, err
-	}
-	if err := s.checkClient(in, call.Actor); err != nil {
-		return Result[ClientSecret]{}, err
-	}
-	return run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
-		return insertClient(ctx, c, call.Actor.Org, in)
-	})
-}
-
-func (s *Service) checkClient(in NewClient, by access.Actor) error {
-	var l fault.List
-	if by.Units != nil && len(in.Units) == 0 {
-		l.Add("/business_units", "required", "You are confined to business units, so name which of them the client may work in.")
-	}
-	if n := len(in.Name); n < 1 || n > 200 {
-		l.Add("/name", "bad_length", "A client's name has 1 to 200 bytes.")
-	}
-	if n := len(in.Principal); n < 1 || n > 254 || strings.ContainsAny(in.Principal, " \r\n\x00") {
-		l.Add("/principal", "bad_principal", "A principal is an e-mail address or a name without spaces, of 1 to 254 bytes.")
-	}
-	known := access.Scopes()
-	if len(in.Scopes)+len(in.Roles) == 0 {
-		l.Add("/scopes", "required", "A client needs at least one scope or role.")
-	}
-	for _, role := range in.Roles {
-		if _, ok := s.Roles[role]; !ok {
-			l.Add("/roles", "unknown_role", "There is no role %q. GET /v1/roles lists them.", role)
-		}
-	}
-	for _, sc := range in.Scopes {
-		if _, ok := known[sc]; !ok {
-			l.Add("/scopes", "unknown_scope", "There is no scope %q.", sc)
-		}
-	}
-	for _, u := range in.Units {
-		if !document.Slug(u) {
-			l.Add("/business_units", "bad_slug", "%q cannot name a business unit.", u)
-		} else if !by.InUnit(u) {
-			l.Add("/business_units", "not_yours", "You may not work in %s yourself.", u)
-		}
-	}
-	return l.Err("invalid_client_request", "The client has faults.")
-}
-
-func insertClient(ctx context.Context, c *change, org string, in NewClient) (ClientSecret, error) {
-	var raw [32]byte
-	rand.Read(raw[:]) // never fails: crypto/rand ends the process instead
-	secret := base64.RawURLEncoding.EncodeToString(raw[:])
-	hash := sha256.Sum256([]byte(secret))
-	cl := access.OAuthClient{
-		ID: id.New("cli", c.Now()), Org: org, Name: in.Name, Principal: in.Principal,
-		Scopes: slices.Clone(in.Scopes), Roles: in.Roles, Units: in.Units, SecretHash: hash[:], CreatedAt: c.Now(),
-	}
-	if err := c.InsertClient(ctx, cl); err != nil {
-		return ClientSecret{}, err
-	}
-	return ClientSecret{Client: cl, Secret: secret}, c.log(org, "", note{kind: journal.ClientCreated, subject: "client", id: cl.ID,
-		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes, "roles": cl.Roles}})
-}
-
-// RevokeClient ends a client's access; its tokens run out within minutes.
-// Faults: NotFound; Forbidden "missing_scope".
-func (s *Service) RevokeClient(ctx context.Context, call Call, clientID string) (Result[access.OAuthClient], error) {
-	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
-		return Result[access.OAuthClient]{}, err
-	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (access.OAuthClient, error) {
-		cl, err := c.Client(ctx, clientID)
-		if err != nil {
-			return cl, err
-		}
-		if cl.Org != call.Actor.Org || !manages(call.Actor, cl) {
-			return access.OAuthClient{}, access.NotFound()
-		}
-		if err := c.RevokeClient(ctx, cl.Org, cl.ID, c.Now()); err != nil {
-			return cl, err
-		}
-		cl.RevokedAt = c.Now()
-		return cl, c.log(cl.Org, "", note{kind: journal.ClientRevoked, subject: "client", id: cl.ID, data: map[string]string{"client_id": cl.ID}})
-	})
-}
-
-// manages tells whether an administrator may see and end a client: one who is
-// confined to business units only those confined to the same or fewer.
-func manages(by access.Actor, cl access.OAuthClient) bool {
-	if by.Units == nil {
-		return true
-	}
-	return len(cl.Units) > 0 && !slices.ContainsFunc(cl.Units, func(u string) bool { return !by.InUnit(u) })
-}
-
-// Clients lists the organisation's clients, as far as the administrator manages them.
-func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAuthClient, err error) {
-	if err := access.Allowed(a, access.ManageSettings); err != nil {
-		return nil, err
-	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		out, err = tx.Clients(ctx, a.Org)
-		out = slices.DeleteFunc(out, func(cl access.OAuthClient) bool { return !manages(a, cl) })
-		return err
-	})
-	return out, err
-}
-
-// Authenticate checks a client's secret (OAuth 2, RFC 6749 section 2.3.1).
-// Fault Unauthorized "invalid_client", the same for every reason.
-func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		cl, err = tx.Client(ctx, clientID)
-		return err
-	})
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return cl, err
-	}
-	hash := sha256.Sum256([]byte(secret))
-	// An unknown client is compared too, against nothing that can match.
-	if subtle.ConstantTimeCompare(hash[:], padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() {
-		return access.OAuthClient{}, fault.New(fault.Unauthorized, "invalid_client", "The client id or secret is wrong, or the client was revoked.")
-	}
-	cl.Scopes = s.Roles.Of(&cl)
-	return cl, nil
-}
-
-func padded(hash []byte) []byte {
-	out := make([]byte, sha256.Size)
-	copy(out, hash)
-	return out
-}
-
-// ActiveClient gives a client whose token is being used, so that a revocation
-// holds before the token runs out. Fault Unauthorized "invalid_token".
-func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.OAuthClient, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		cl, err = tx.Client(ctx, clientID)
-		return err
-	})
-	if fault.KindOf(err) == fault.NotFound || (err == nil && !cl.RevokedAt.IsZero()) {
-		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
-	}
-	cl.Scopes = s.Roles.Of(&cl)
-	return cl, err
 }
 
 // Bootstrap makes the first organisation with its default unit, document type
@@ -283,10 +114,24 @@ func orgSlug(name string) string {
 // people read that it ran out and not that it never was.
 const linkMemory = 90 * 24 * time.Hour
 
-// Purge removes idempotency records and links that have run out.
+const (
+	// codeMemory is how long a code that has run out is still known, so that one that
+	// comes again is recognised.
+	codeMemory = time.Hour
+	// delegationMemory is how long a delegation that has ended can be looked at.
+	delegationMemory = 30 * 24 * time.Hour
+)
+
+// Purge removes idempotency records, links and what belongs to tokens once it has run out.
 func (s *Service) Purge(ctx context.Context) (n int64, err error) {
 	err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		n, err = tx.PurgeExpired(ctx, tx.Now().Add(-time.Minute), tx.Now().Add(-linkMemory))
+		now := tx.Now()
+		tokens, err := tx.PurgeTokens(ctx, now.Add(-codeMemory), now.Add(-delegationMemory))
+		if err != nil {
+			return err
+		}
+		n, err = tx.PurgeExpired(ctx, now.Add(-time.Minute), now.Add(-linkMemory))
+		n += tokens
 		return err
 	})
 	return n, err

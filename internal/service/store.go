@@ -35,6 +35,12 @@ type Store interface {
 	// sender) whenever a committed transaction on any process called
 	// Tx.Notify(topic). cancel ends it.
 	Subscribe(topic string) (wake <-chan struct{}, cancel func())
+	// Once tells whether nobody, in any process, has asked for the hash before; it is
+	// remembered until then. It is cheap, and not synced to disk: what came before
+	// OnceSince may be forgotten. Fault Unavailable "too_much_to_remember".
+	Once(ctx context.Context, hash [32]byte, until time.Time) (first bool, err error)
+	// OnceSince is since when everything is remembered; zero: always.
+	OnceSince() time.Time
 }
 
 // Topics of Tx.Notify.
@@ -71,6 +77,7 @@ type Reader interface {
 	backlogReader
 	keptReader
 	queueReader
+	delegationReader
 	hookReader
 	inboundReader
 	webhookReader
@@ -93,6 +100,7 @@ type Tx interface {
 	rotationWriter
 	backlogWriter
 	keptWriter
+	delegationWriter
 	hookWriter
 	inboundWriter
 	webhookWriter

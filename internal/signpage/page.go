@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"encoding/hex"
 	"html/template"
 	"net/http"
@@ -28,25 +27,11 @@ var pageCSS string
 var pageJS string
 
 var (
-	style, styleSource   = pack(pageCSS)
-	script, scriptSource = pack(pageJS)
+	style, styleSource   = brand.Pack(brand.Paper + pageCSS)
+	script, scriptSource = brand.Pack(pageJS)
 
 	pages = template.Must(template.New("page").Parse(pageHTML))
 )
-
-// pack takes indentation and comment lines out of a source and gives it with
-// its digest as a content security policy names it.
-func pack(source string) (packed, csp string) {
-	var b strings.Builder
-	for line := range strings.Lines(source) {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "//") && !(strings.HasPrefix(line, "/*") && strings.HasSuffix(line, "*/")) {
-			b.WriteString(line + "\n")
-		}
-	}
-	sum := sha256.Sum256([]byte(b.String()))
-	return b.String(), "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
 
 // consentSHA256 is the digest of the consent text as shown.
 var consentSHA256 = func() string {

@@ -36,12 +36,12 @@ func (t *Tx) InsertOrganisation(ctx context.Context, o access.Organisation) erro
 }
 
 var (
-	clientColumns = []string{"id", "org", "name", "principal", "scopes", "units", "secret_hash", "created_at", "revoked_at", "roles"}
+	clientColumns = []string{"id", "org", "name", "principal", "scopes", "units", "secret_hash", "created_at", "revoked_at", "profile", "roles"}
 	selectClient  = selectFrom("client", "c", clientColumns)
 )
 
 func scanClient(s scanner) (c access.OAuthClient, err error) {
-	err = s.Scan(&c.ID, &c.Org, &c.Name, &c.Principal, asJSON{&c.Scopes}, asJSON{&c.Units}, &c.SecretHash, stamp{&c.CreatedAt}, stamp{&c.RevokedAt}, asJSON{&c.Roles})
+	err = s.Scan(&c.ID, &c.Org, &c.Name, &c.Principal, asJSON{&c.Scopes}, asJSON{&c.Units}, &c.SecretHash, stamp{&c.CreatedAt}, stamp{&c.RevokedAt}, asJSON{&c.Profile}, asJSON{&c.Roles})
 	return
 }
 
@@ -58,7 +58,7 @@ func (r *Reader) Clients(ctx context.Context, org string) ([]access.OAuthClient,
 // InsertClient implements service.Tx. Fault Conflict "exists".
 func (t *Tx) InsertClient(ctx context.Context, c access.OAuthClient) error {
 	ok, err := change(ctx, t.c, 1, insertInto("client", clientColumns, 1, "ON CONFLICT DO NOTHING"),
-		c.ID, c.Org, c.Name, c.Principal, encode(c.Scopes), encode(c.Units), c.SecretHash, c.CreatedAt, c.RevokedAt, encode(append([]access.Role{}, c.Roles...)))
+		c.ID, c.Org, c.Name, c.Principal, encode(c.Scopes), encode(c.Units), c.SecretHash, c.CreatedAt, c.RevokedAt, encode(c.Profile), encode(append([]access.Role{}, c.Roles...)))
 	if err == nil && !ok {
 		return taken("a client of this id")
 	}

@@ -76,13 +76,22 @@ func (r *Reader) MasterUse(ctx context.Context) (map[string]int, error) {
 
 // SealedUntil implements service.Reader. Pages kept for a capture end with it.
 func (r *Reader) SealedUntil(ctx context.Context, prefix []byte) (until time.Time, err error) {
-	const latest = "SELECT max(expires_at) FROM idempotency WHERE substr(result, 1, ?) = ?"
-	if until, err = one(ctx, r.c, scanStamp, latest, len(prefix), prefix); err != nil || !until.IsZero() {
-		return until, err
+	for _, kept := range []struct {
+		in    string
+		until time.Time
+	}{
+		{"kept_page WHERE substr(data, 1, ?) = ?", service.UntilCaptured},
+		{"token_key WHERE substr(sealed, 1, ?) = ?", service.UntilResealed},
+	} {
+		there, err := exists(ctx, r.c, "SELECT 1 FROM "+kept.in, len(prefix), prefix)
+		if err != nil || there {
+			return kept.until, err
+		}
 	}
-	kept, err := exists(ctx, r.c, "SELECT 1 FROM kept_page WHERE substr(data, 1, ?) = ?", len(prefix), prefix)
-	if kept || err != nil {
-		return service.UntilCaptured, err
+	const latest = `SELECT max(u.expires_at) FROM (SELECT expires_at FROM idempotency WHERE substr(result, 1, ?) = ?
+		UNION ALL SELECT expires_at FROM delegation WHERE substr(sealed, 1, ?) = ?) u`
+	if until, err = one(ctx, r.c, scanStamp, latest, len(prefix), prefix, len(prefix), prefix); err != nil || !until.IsZero() {
+		return until, err
 	}
 	for _, at := range sealedColumns {
 		rests, err := exists(ctx, r.c, "SELECT 1 FROM "+at.table+" WHERE substr("+at.column+", 1, ?) = ? LIMIT 1", len(prefix), prefix)

@@ -24,6 +24,7 @@ type sqliteEngine struct {
 	writer  *writer
 	works   sync.WaitGroup
 	places  deciding
+	used    *memory
 }
 
 // sqliteURL opens the file with our settings; the driver sets busy_timeout
@@ -70,7 +71,7 @@ func openSQLite(ctx context.Context, path string, o Options, h *hub) (*sqliteEng
 	readers.SetMaxOpenConns(n)
 	readers.SetMaxIdleConns(n)
 	e := &sqliteEngine{path: path, db: db, readers: readers, stmts: newStmtCache(db), reads: newStmtCache(readers),
-		places: make(deciding, max(1, runtime.GOMAXPROCS(0)-1))} // one core is the writer's
+		places: make(deciding, max(1, runtime.GOMAXPROCS(0)-1)), used: newMemory(o.Clock)} // one core is the writer's
 	e.writer = newWriter(e, o, h)
 	return e, nil
 }

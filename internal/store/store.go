@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -68,6 +69,8 @@ type engine interface {
 	healthy(ctx context.Context) error
 	findings(ctx context.Context) ([]Finding, error)
 	scrub(ctx context.Context) error
+	once(ctx context.Context, hash [32]byte, until time.Time) (bool, error)
+	onceSince() time.Time
 	start(ctx context.Context) error
 	close() error
 }

@@ -1,8 +1,9 @@
 // Command mutants proves that the tests of access can fail: it drops each line of
 // the access table, each scope and each relation in it, and each condition by
 // which a list is confined to an organisation, to business units or to a part in
-// the document, one at a time, and expects a test to turn red for each. The
-// files stay as they are: the compiler is shown the changed one instead.
+// the document, and makes each refusal of the authorization server false, one at a
+// time, and expects a test to turn red for each. The files stay as they are: the
+// compiler is shown the changed one instead.
 //
 //	go run ./scripts/mutants [-only TEXT]
 package main
@@ -33,7 +34,7 @@ func main() {
 	}
 	only := flag.String("only", "", "only mutants whose line contains this text")
 	flag.Parse()
-	mutants := slices.DeleteFunc(append(ofTable(root), ofLists(root)...), func(m mutant) bool { return !strings.Contains(m.file+": "+m.what, *only) })
+	mutants := slices.DeleteFunc(slices.Concat(ofTable(root), ofLists(root), ofRefusals(root)), func(m mutant) bool { return !strings.Contains(m.file+": "+m.what, *only) })
 	survived := 0
 	for i, m := range mutants {
 		red, err := m.noticed(root)

@@ -166,6 +166,9 @@ func (b *Box) Seal(plaintext, bound []byte) ([]byte, error) {
 // SealedBy is how every value begins that the key of that name has sealed.
 func SealedBy(keyID string) []byte { return append([]byte{1, byte(len(keyID))}, keyID...) }
 
+// Prefix is how every value begins that the box seals now.
+func (b *Box) Prefix() []byte { return SealedBy(b.ring.KeyID()) }
+
 // Open reverses Seal. ErrWrongKey where key, context or bytes are others.
 func (b *Box) Open(sealed, bound []byte) ([]byte, error) {
 	if len(sealed) < 2 || sealed[0] != 1 || len(sealed) < 2+int(sealed[1])+overhead {

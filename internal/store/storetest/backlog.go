@@ -339,6 +339,7 @@ type openBox struct{}
 
 func (openBox) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (openBox) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (openBox) Prefix() []byte                        { return nil }
 
 // kept: many processes keep pages of one operation at once; none is refused, and
 // the operation says how many there are.

@@ -174,11 +174,15 @@ func tenants(t *testing.T, s service.Store) {
 	rec := service.ArchiveRecord{ID: newID("arc"), Org: org, DocumentID: d.ID, Version: 1}
 	entry := newEntry(t, org, "ten", "document.created", d.ID, 1)
 	blob := service.Blob{ID: newID("blb"), Org: org}
-	client := access.OAuthClient{ID: newID("cli"), Org: org, Name: "c", Principal: "p", Scopes: []access.Scope{access.Admin}, Roles: []access.Role{access.RoleViewer}, Units: []string{"u"}, SecretHash: []byte{1}, CreatedAt: at(1)}
+	client := access.OAuthClient{ID: newID("cli"), Org: org, Name: "c", Principal: "p", Scopes: []access.Scope{access.Admin}, Roles: []access.Role{access.RoleViewer}, Units: []string{"u"}, SecretHash: []byte{1}, CreatedAt: at(1), Profile: fullProfile}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return errors.Join(tx.InsertApproval(ctx, a), tx.InsertEnvelope(ctx, e), tx.InsertOperation(ctx, op), tx.InsertArchiveRecord(ctx, rec), tx.InsertEntry(ctx, entry), tx.InsertBlob(ctx, blob), tx.InsertClient(ctx, client))
 	})
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		kept, err := tx.Client(ctx, client.ID)
+		if same(t, "client", kept, client); err != nil {
+			return err
+		}
 		for name, ask := range map[string]func(org string) error{
 			"document":  func(o string) error { _, err := tx.Document(ctx, o, d.ID); return err },
 			"approval":  func(o string) error { _, err := tx.Approval(ctx, o, a.ID); return err },
