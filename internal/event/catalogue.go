@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
@@ -86,10 +85,10 @@ var catalogue = map[journal.Kind]line{
 	journal.InboundRedriven:    inbound(hook.Received, nil),
 	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
 	journal.DelegationGranted: {"delegation", Delegation{
-		DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Scopes: []access.Scope{access.TasksRead, access.TasksDecide},
+		DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Scopes: []string{"tasks:read", "tasks:decide"},
 	}},
 	journal.DelegationRevoked: {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "client"}},
-	journal.DelegationReused:  {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "reuse"}},
+	journal.DelegationReused:  {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "refresh_token_reused"}},
 	journal.TokenExchanged:    {"client", Exchange{ClientID: sampleID("cli"), Subject: "anna@example.com", FromClientID: sampleID("cli")}},
 
 	journal.WebhookEndpointCreated:  endpoint(Endpoint{Enabled: true}),

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
@@ -95,12 +94,12 @@ type Envelope struct {
 
 // Delegation is the data of a client that acts in a person's name.
 type Delegation struct {
-	DelegationID string         `json:"delegation_id"`
-	ClientID     string         `json:"client_id"`
-	UserID       string         `json:"user_id" doc:"The person."`
-	Scopes       []access.Scope `json:"scopes,omitempty" doc:"What was allowed, where it was."`
-	Resources    []string       `json:"resources,omitempty" doc:"Where it holds; absent: here."`
-	Reason       string         `json:"reason,omitempty" doc:"Why it ended, for programs."`
+	DelegationID string   `json:"delegation_id"`
+	ClientID     string   `json:"client_id"`
+	UserID       string   `json:"user_id" doc:"The person."`
+	Scopes       []string `json:"scopes,omitempty" doc:"What was allowed, where it was."`
+	Resources    []string `json:"resources,omitempty" doc:"Where it holds; absent: here."`
+	Reason       string   `json:"reason,omitempty" doc:"Why it ended, for programs."`
 }
 
 // Exchange is the data of a token that a client got for somebody's token.
