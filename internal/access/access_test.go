@@ -131,7 +131,7 @@ func TestRoles(t *testing.T) {
 		RoleApprover:      "document.read settings.read task.decide task.read",
 		RoleSignerManager: "document.read envelope.read envelope.write settings.read",
 		RoleAuditor:       "archive.read document.read envelope.read event.read settings.read task.read",
-		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read",
+		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read webhook.read webhook.write",
 		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read webhook.read webhook.write",
 	}
 	if len(want) != len(BuiltIn()) {
