@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build test soak chaos-webhooks bench-webhooks growth-webhooks judges bench bench-changes bench-scale bench-seal bench-tsp lint fmt openapi
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks bench-webhooks growth-webhooks judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,11 @@ run: ## start the server and keep it up; prints its address, a first credential 
 
 build: ## build bin/paraph
 	@mkdir -p bin
-	$(GO) build -trimpath -buildvcs=auto -o bin/paraph ./cmd/paraph
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/paraph ./cmd/paraph
+
+build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modules; it needs a C compiler
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -o bin/paraph-pkcs11 ./cmd/paraph-pkcs11
 
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
@@ -41,9 +45,14 @@ chaos-webhooks: ## kill the server 50 times on each store while 50,000 events ar
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, pdfsig, qpdf, Tessera, openssl, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Tessera, openssl, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
+
+verify-page: ## build the static page that checks files in a browser, without sending them, into out/verify-page
+	@mkdir -p out/verify-page
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o out/verify-page/verify.wasm ./internal/verdict/page
+	cp internal/verdict/page/*.html internal/verdict/page/*.css internal/verdict/page/*.js internal/verdict/page/*.svg "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" out/verify-page/
 
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench
@@ -69,8 +78,14 @@ bench-seal: ## measure signing PDF files beside pyHanko, LibPDF, @signpdf and PD
 	@sh bench/seal/setup.sh
 	$(GO) run ./bench/seal $(ARGS)
 
+bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages at level B-LTA, beside hashing it
+	@$(GO) run ./bench/seal -verify bin/paraph
+
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
+
+mutants: ## drop each line of the access table and each condition that confines a list, and see a test turn red for every one
+	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

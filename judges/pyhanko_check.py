@@ -19,6 +19,7 @@ import logging
 import sys
 from pathlib import Path
 
+import able
 from pyhanko.keys import load_certs_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
@@ -135,7 +136,7 @@ def main(folder):
         data = (folder / name).read_bytes()
         try:
             wrong = faults(data, roots, want)
-            if want.get("level") == "B-LTA":
+            if want.get("level") == "B-LTA" and not able.lacks("pyHanko", name):
                 wrong += preserved(data, roots, want)
         except Exception as e:
             wrong = [f"{type(e).__name__}: {e}"]

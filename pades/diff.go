@@ -18,10 +18,15 @@ func (f *forbidden) Error() string { return f.why }
 
 func forbid(format string, args ...any) error { return &forbidden{fmt.Sprintf(format, args...)} }
 
-// additions counts what a revision brought.
+// additions is what a revision brought.
 type additions struct {
 	signatures, timestamps, fieldsOnly int
-	info                               bool // date or producer in the information dictionary
+	signed                             []string // names of the fields that were signed
+	info, metadata                     bool     // date or producer; the document's XMP
+	filled, replaced                   []string // names of fields that had no value before, or another
+	annotations                        int      // added, changed or taken away
+	areas                              []area   // where something may be seen
+	unused                             int      // objects that nothing leads to
 }
 
 // comparison explains the changes between a revision and the one before. What
@@ -29,23 +34,25 @@ type additions struct {
 // everything else counts as an attack.
 type comparison struct {
 	old, new  *pdffile.File
+	level     int             // what the certification allows; 0: there is none
 	changed   map[uint32]bool // differing or added objects
 	added     map[uint32]bool // those of them that were not there before
 	explained map[uint32]bool
 	service   map[uint32]bool // cross-reference and object streams of the revision
 	widgets   map[uint32]bool // new signature fields, which pages may list
+	places    map[uint32]int  // pages by object, counted from 0
 	found     additions
 }
 
 // compare returns what a revision added, or a *forbidden error with the reason.
-func compare(old, current *pdffile.File, r pdffile.Revision) (additions, error) {
+func compare(old, current *pdffile.File, r pdffile.Revision, level int) (additions, error) {
 	c := &comparison{
-		old: old, new: current, changed: map[uint32]bool{}, added: map[uint32]bool{},
+		old: old, new: current, level: level, changed: map[uint32]bool{}, added: map[uint32]bool{},
 		explained: map[uint32]bool{}, service: map[uint32]bool{}, widgets: map[uint32]bool{},
 	}
 	for _, step := range []func() error{
 		func() error { return c.collect(r) },
-		c.trailer, c.information, c.catalog, c.form, c.filledFields, c.validationData, c.rest, c.dangling,
+		c.trailer, c.information, c.catalog, c.form, c.filledFields, c.fillings, c.pages, c.validationData, c.rest, c.dangling,
 	} {
 		if err := step(); err != nil {
 			return c.found, err
@@ -225,8 +232,11 @@ func (c *comparison) catalog() error {
 	if err != nil {
 		return err
 	}
-	if key, differs := otherKeys(a, b, "DSS", "AcroForm", "Extensions", "Version"); differs {
+	if key, differs := otherKeys(a, b, "DSS", "AcroForm", "Extensions", "Version", "Metadata"); differs {
 		return forbid("the catalog's entry /%s was changed", key)
+	}
+	if err := c.metadata(a, b); err != nil {
+		return err
 	}
 	va, _ := a["Version"].(pdffile.Name)
 	vb, _ := b["Version"].(pdffile.Name)
@@ -237,6 +247,45 @@ func (c *comparison) catalog() error {
 		return err
 	}
 	c.explain(c.new.Trailer()["Root"])
+	return nil
+}
+
+// metadata allows the document's XMP to be written anew, which programs do with
+// every update to note its date (14.3.2); no page shows it.
+func (c *comparison) metadata(a, b pdffile.Dict) error {
+	before, wasRef := a["Metadata"].(pdffile.Ref)
+	after, isRef := b["Metadata"].(pdffile.Ref)
+	if !isRef {
+		if b["Metadata"] == nil && a["Metadata"] == nil {
+			return nil
+		}
+		return forbid("the document's metadata was removed or is no stream")
+	}
+	if !c.changed[after.Num] {
+		if !wasRef || before != after {
+			return forbid("the document's metadata was exchanged for an object that was there before")
+		}
+		return nil
+	}
+	o, err := c.new.Object(after)
+	if err != nil {
+		return err
+	}
+	stream, ok := o.(*pdffile.Stream)
+	if !ok || stream.Dict["Type"] != pdffile.Object(pdffile.Name("Metadata")) || stream.Dict["Subtype"] != pdffile.Object(pdffile.Name("XML")) {
+		return forbid("the document's metadata is no XMP")
+	}
+	if !c.added[after.Num] {
+		shared, err := c.usedBeside(map[uint32]bool{after.Num: true}, "Metadata")
+		if err != nil {
+			return err
+		}
+		if shared {
+			return forbid("metadata was changed that other parts of the document use")
+		}
+	}
+	c.found.metadata = true
+	c.explained[after.Num] = true
 	return nil
 }
 
@@ -277,13 +326,28 @@ func (c *comparison) explain(o pdffile.Object) {
 	}
 }
 
-// rest refuses every change that nothing has explained.
+// rest refuses every change that nothing has explained. New objects that nothing
+// leads to are counted: programs leave such behind, and nobody is shown them.
 func (c *comparison) rest() error {
+	var used map[uint32]bool
 	for _, num := range slices.Sorted(maps.Keys(c.changed)) {
 		if c.explained[num] {
 			continue
 		}
-		return c.describe(num)
+		if !c.added[num] {
+			return c.describe(num)
+		}
+		if used == nil {
+			t := c.new.Trailer()
+			var err error
+			if used, err = reachable(c.new, pdffile.Array{t["Root"], t["Info"]}, nil); err != nil {
+				return err
+			}
+		}
+		if used[num] {
+			return c.describe(num)
+		}
+		c.found.unused++
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ func (c *comparison) validationData() error {
 	}
 	switch d := dss.(type) {
 	case pdffile.Null:
+		if a["DSS"] != nil {
+			return forbid("the validation data was removed")
+		}
 		return nil
 	case pdffile.Dict:
 		for key := range d {
@@ -36,12 +39,15 @@ func (c *comparison) validationData() error {
 	if err := c.explainNew(b["DSS"], 0); err != nil {
 		return err
 	}
+	if err := c.nothingTaken(a["DSS"], b["DSS"]); err != nil {
+		return err
+	}
 	replaced, err := c.replacedStore(a["DSS"], b["DSS"])
 	if err != nil || len(replaced) == 0 {
 		return err
 	}
 	// An object of the store that the pages use too would change what they show.
-	shared, err := c.usedElsewhere(replaced)
+	shared, err := c.usedBeside(replaced, "DSS")
 	if err != nil {
 		return err
 	}
@@ -88,15 +94,15 @@ func (c *comparison) replacedStore(before, after pdffile.Object) (map[uint32]boo
 	return replaced, nil
 }
 
-// usedElsewhere tells whether the old document reaches one of the objects
-// without going through its store.
-func (c *comparison) usedElsewhere(nums map[uint32]bool) (bool, error) {
+// usedBeside tells whether the old document reaches one of the objects without
+// going through an entry of its catalog.
+func (c *comparison) usedBeside(nums map[uint32]bool, entry pdffile.Name) (bool, error) {
 	catalog, err := c.old.Catalog()
 	if err != nil {
 		return false, err
 	}
 	rest := catalog.Clone()
-	delete(rest, "DSS")
+	delete(rest, entry)
 	root, _ := c.old.Trailer()["Root"].(pdffile.Ref)
 	seen, err := reachable(c.old, rest, map[uint32]bool{root.Num: true})
 	if err != nil {
@@ -108,6 +114,46 @@ func (c *comparison) usedElsewhere(nums map[uint32]bool) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// nothingTaken refuses a store that lacks what the one before had: evidence may be
+// added, never taken away or exchanged.
+func (c *comparison) nothingTaken(before, after pdffile.Object) error {
+	was, err := c.old.Dict(before)
+	if err != nil || was == nil {
+		return err
+	}
+	is, err := c.new.Dict(after)
+	if err != nil {
+		return err
+	}
+	for _, key := range []pdffile.Name{"Certs", "OCSPs", "CRLs"} {
+		x, err := c.old.Array(was[key])
+		if err != nil {
+			return err
+		}
+		y, err := c.new.Array(is[key])
+		if err != nil {
+			return err
+		}
+		if slices.Equal(x, y[:min(len(x), len(y))]) {
+			continue
+		}
+		held, err := digests(c.new, y)
+		if err != nil {
+			return err
+		}
+		needed, err := digests(c.old, x)
+		if err != nil {
+			return err
+		}
+		for sum := range needed {
+			if _, there := held[sum]; !there {
+				return forbid("validation data was removed or exchanged (/%s)", key)
+			}
+		}
+	}
+	return nil
 }
 
 // reachable lists the objects that o leads to, not counting those in seen.

@@ -30,8 +30,11 @@ func (c *comparison) form() error {
 	if _, isRef := a["AcroForm"].(pdffile.Ref); isRef && !same(a["AcroForm"], b["AcroForm"]) {
 		return forbid("the form was replaced")
 	}
-	if key, differs := otherKeys(x, y, "Fields", "SigFlags"); differs {
+	if key, differs := otherKeys(x, y, "Fields", "SigFlags", "DR", "NeedAppearances"); differs {
 		return forbid("the form's entry /%s was changed", key)
+	}
+	if err := c.resources(x["DR"], y["DR"]); err != nil {
+		return err
 	}
 	c.explain(b["AcroForm"])
 	fields, err := c.appended(x["Fields"], y["Fields"], "the list of form fields")
@@ -93,14 +96,59 @@ func (c *comparison) newField(o pdffile.Object) error {
 		}
 	}
 	c.explained[ref.Num], c.widgets[ref.Num] = true, true
-	if err := c.signatureValue(d); err != nil {
+	if err := c.signatureValue(d, d["T"]); err != nil {
 		return err
 	}
-	return c.pageOf(d)
+	return c.seenAt(ref, d, false, "a new signature field")
+}
+
+// resources lets the form's default resources get more of them: what was there
+// stays as it was.
+func (c *comparison) resources(before, after pdffile.Object) error {
+	if same(before, after) {
+		if ref, ok := after.(pdffile.Ref); !ok || !c.changed[ref.Num] {
+			return nil
+		}
+	}
+	x, err := c.old.Dict(before)
+	if err != nil {
+		return err
+	}
+	y, err := c.new.Dict(after)
+	if err != nil {
+		return err
+	}
+	for kind, value := range x {
+		p, err := c.old.Resolve(value)
+		if err != nil {
+			return err
+		}
+		q, err := c.new.Resolve(y[kind])
+		if err != nil {
+			return err
+		}
+		list, isDict := p.(pdffile.Dict)
+		more, both := q.(pdffile.Dict)
+		if !isDict || !both {
+			if !same(p, q) {
+				return forbid("the form's default resources /%s were changed", kind)
+			}
+			continue
+		}
+		for name, o := range list {
+			if !same(o, more[name]) {
+				return forbid("the form's default resource /%s was changed", name)
+			}
+		}
+	}
+	if ref, ok := after.(pdffile.Ref); ok && (c.added[ref.Num] || same(before, after)) {
+		c.explained[ref.Num] = true
+	}
+	return c.explainNew(after, 0)
 }
 
 // signatureValue counts the value of a field that was added or filled.
-func (c *comparison) signatureValue(d pdffile.Dict) error {
+func (c *comparison) signatureValue(d pdffile.Dict, name pdffile.Object) error {
 	sig, err := c.new.Dict(d["V"])
 	if err != nil {
 		return err
@@ -119,6 +167,8 @@ func (c *comparison) signatureValue(d pdffile.Dict) error {
 		}
 	default:
 		c.found.signatures++
+		text, _ := name.(pdffile.String)
+		c.found.signed = append(c.found.signed, decodeText(string(text)))
 	}
 	for _, key := range []pdffile.Name{"V", "AP", "MK", "Lock", "SV"} {
 		if err := c.explainNew(d[key], 0); err != nil {
@@ -171,51 +221,6 @@ func (c *comparison) explainNew(o pdffile.Object, depth int) error {
 	return nil
 }
 
-// pageOf allows the field's page to list the new widget at the end of /Annots.
-func (c *comparison) pageOf(field pdffile.Dict) error {
-	ref, ok := field["P"].(pdffile.Ref)
-	if !ok {
-		return nil
-	}
-	before, err := c.old.Object(ref)
-	if err != nil {
-		return err
-	}
-	after, err := c.new.Object(ref)
-	if err != nil {
-		return err
-	}
-	x, wasPage := before.(pdffile.Dict)
-	y, isPage := after.(pdffile.Dict)
-	if !wasPage || !isPage {
-		return nil
-	}
-	if key, differs := otherKeys(x, y, "Annots"); differs {
-		return forbid("a page's entry /%s was changed", key)
-	}
-	list, err := c.appended(x["Annots"], y["Annots"], "a page's list of annotations")
-	if err != nil {
-		return err
-	}
-	for _, o := range list {
-		if w, ok := o.(pdffile.Ref); !ok || !c.widgets[w.Num] && !c.isNewField(w) {
-			return forbid("an annotation was added to a page")
-		}
-	}
-	c.explained[ref.Num] = true
-	return nil
-}
-
-// isNewField tells whether the form lists the object as a new field.
-func (c *comparison) isNewField(w pdffile.Ref) bool {
-	form, err := c.new.AcroForm()
-	if err != nil {
-		return false
-	}
-	fields, err := c.new.Array(form["Fields"])
-	return err == nil && c.added[w.Num] && slices.Contains(fields, pdffile.Object(w))
-}
-
 // filledFields allows empty signature fields to be filled.
 func (c *comparison) filledFields() error {
 	fields, err := c.old.SignatureFields()
@@ -242,8 +247,13 @@ func (c *comparison) filledFields() error {
 			return forbid("a signature field's entry /%s was changed", key)
 		}
 		c.explained[f.Field.Num] = true
-		if err := c.signatureValue(d); err != nil {
+		if err := c.signatureValue(d, pdffile.String(f.Name)); err != nil {
 			return err
+		}
+		if d["Rect"] != nil && !same(before["AP"], d["AP"]) {
+			if err := c.seenAt(f.Field, d, true, "a signature in a field of the form"); err != nil {
+				return err
+			}
 		}
 		if err := c.filledWidgets(d); err != nil {
 			return err
@@ -275,6 +285,9 @@ func (c *comparison) filledWidgets(field pdffile.Dict) error {
 			return forbid("a signature widget's entry /%s was changed", key)
 		}
 		c.explained[ref.Num] = true
+		if err := c.seenAt(ref, after, true, "a signature in a field of the form"); err != nil {
+			return err
+		}
 		for _, key := range []pdffile.Name{"AP", "MK"} {
 			if err := c.explainNew(after[key], 0); err != nil {
 				return err

@@ -90,12 +90,23 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 		if page.Rotate != 0 {
 			d["MK"] = pdffile.Dict{"R": pdffile.Integer(page.Rotate)}
 		}
+	} else {
+		d["AP"] = pdffile.Dict{"N": l.blank()}
 	}
 	if l.lock != nil {
 		d["Lock"] = l.update.Add(l.lock.dict("SigFieldLock"))
 	}
 	ref := l.update.Add(d)
 	return ref, l.annotate(page, ref)
+}
+
+// blank is the look of a field that shows nothing: PDF/A-1 wants one of every
+// field (ISO 19005-1, 6.9).
+func (l *layout) blank() pdffile.Ref {
+	nothing := pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)}
+	return l.update.AddStream(pdffile.Dict{
+		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "BBox": nothing, "Resources": pdffile.Dict{},
+	}, nil)
 }
 
 // annotate adds the widget to the page's /Annots, touching as little as it can:

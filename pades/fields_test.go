@@ -304,7 +304,7 @@ func TestSignsEncrypted(t *testing.T) {
 			if r.Level != pades.BLTA || r.Delayed != nil {
 				t.Errorf("%+v", r)
 			}
-			v := must(pades.Verify(context.Background(), bytes.NewReader(out), int64(len(out)), pades.VerifyOptions{Roots: w.Roots(), Password: "owner", Policy: pades.Sealed}))
+			v := w.verify(t, out, pades.VerifyOptions{Password: "owner", Policy: pades.Sealed})
 			if v.Verdict != pades.Valid {
 				t.Errorf("%s: %s", name, explain(v))
 			}

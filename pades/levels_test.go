@@ -21,6 +21,7 @@ import (
 	"github.com/paraph/paraph/pades/testca"
 	"github.com/paraph/paraph/pades/tsp"
 	"github.com/paraph/paraph/pades/tsp/tsptest"
+	"github.com/paraph/paraph/pades/validation"
 )
 
 // world is an authority with its responders and a timestamp authority, which can fail.
@@ -37,12 +38,17 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := testca.Serve()
+	return newWorldAt(t, testca.Now)
+}
+
+func newWorldAt(t testing.TB, at time.Time) *world {
+	t.Helper()
+	s, err := testca.ServeAt(func() time.Time { return at })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := &world{Served: s, chain: tsp.Roots(s.Roots()), at: testca.Now}
+	w := &world{Served: s, chain: tsp.Roots(s.Roots()), at: at}
 	s.Now = w.now
 	w.newAuthority(t)
 	return w
@@ -140,12 +146,28 @@ func standing(t testing.TB, b []byte, password string) *pades.Standing {
 	return s
 }
 
+// verify judges by this authority, which it can ask.
+func (w *world) verify(t testing.TB, b []byte, o pades.VerifyOptions) *pades.Report {
+	t.Helper()
+	if o.Trust == nil {
+		o.Trust = w.Trust()
+	}
+	if o.Time.IsZero() {
+		o.Time = w.now()
+	}
+	if o.Fetch == nil {
+		c, err := revocation.New(revocation.Config{HTTP: w.Client(), Now: w.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Fetch = c
+	}
+	return verify(t, b, o)
+}
+
 func (w *world) valid(t testing.TB, b []byte) {
 	t.Helper()
-	r, err := pades.Verify(context.Background(), bytes.NewReader(b), int64(len(b)), pades.VerifyOptions{Roots: w.Roots(), Policy: pades.Sealed})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := w.verify(t, b, pades.VerifyOptions{Policy: pades.Sealed})
 	if r.Verdict != pades.Valid {
 		t.Error(explain(r))
 	}
@@ -228,7 +250,9 @@ func TestEvidenceFails(t *testing.T) {
 	if e, ok := errors.AsType[*revocation.Error](r.Delayed); !ok || r.Level != pades.BT || len(e.Attempts) != 3 {
 		t.Errorf("%+v", r)
 	}
-	w.valid(t, out)
+	if v := w.verify(t, out, pades.VerifyOptions{}); v.Verdict != pades.Indeterminate || v.Signatures[0].Sub != validation.TryLater || v.Signatures[0].Level != "B-T" {
+		t.Errorf("while nobody tells of revocations: %s", explain(v))
+	}
 	clear(w.Down)
 	out, r = w.upgrade(t, out, pades.BLTA, false)
 	if r.Level != pades.BLTA || r.Delayed != nil || standing(t, out, "").Level != pades.BLTA {
@@ -325,7 +349,7 @@ func TestRenewal(t *testing.T) {
 		t.Errorf("an unsigned file gives %v", err)
 	}
 	rsa := w.signer(t, "rsa")
-	if end := pades.Sunset(rsa.Key.Public(), crypto.SHA256); end.Year() != 2031 {
+	if end := pades.Sunset(rsa.Key.Public(), crypto.SHA256); end.Year() != 2029 {
 		t.Errorf("RSA with 2048 bits ends in %s", end)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/pades/internal/cms"
+	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/revocation"
 	"github.com/paraph/paraph/pades/tsp"
 )
@@ -214,11 +215,7 @@ func (g *guard) addTimestamp() error {
 		return err
 	}
 	room := g.protect.room()
-	l, err := newLayout(f, &Options{}, true, func(*Options) (int, error) { return 2 * room, nil })
-	if err != nil {
-		return err
-	}
-	p, err := l.arrange()
+	p, err := timestampFor(f, room)
 	if err != nil {
 		return err
 	}
@@ -237,4 +234,13 @@ func (g *guard) addTimestamp() error {
 	}
 	g.subjects = append(g.subjects, stampSubject(s))
 	return g.append(p.fill(s.Token.DER))
+}
+
+// timestampFor builds the revision of a document timestamp, without its digest.
+func timestampFor(f *pdffile.File, room int) (*Prepared, error) {
+	l, err := newLayout(f, &Options{}, true, func(*Options) (int, error) { return 2 * room, nil })
+	if err != nil {
+		return nil, err
+	}
+	return l.arrange()
 }

@@ -3,8 +3,6 @@ package pades
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"github.com/paraph/paraph/pades/internal/cms"
 	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/tsp"
+	"github.com/paraph/paraph/pades/validation"
 )
 
 // Standing is what protects the signatures of a file, by what stands in it;
@@ -35,21 +34,14 @@ func (s *Standing) Due(now time.Time, margin time.Duration) bool {
 }
 
 // Sunset tells until when a signature by such a key and digest is taken to be
-// secure; the zero time is no end in sight. It may be replaced, before use.
-var Sunset = func(key crypto.PublicKey, _ crypto.Hash) time.Time {
-	// NIST SP 800-57 part 1 ends 112 bits of security with the year 2030.
-	end := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		if k.N.BitLen() < 3072 {
-			return end
-		}
-	case *ecdsa.PublicKey:
-		if k.Curve.Params().BitSize < 256 {
-			return end
-		}
+// secure, as the verifier's table has it; the zero time is no end in sight. It may be
+// replaced, before use.
+var Sunset = func(key crypto.PublicKey, h crypto.Hash) time.Time {
+	end, _, ok := validation.Ends(key, h)
+	if !ok {
+		return time.Unix(0, 0)
 	}
-	return time.Time{}
+	return end
 }
 
 // StandingOf reads a signed file. It returns ErrUnsigned, or errors of pdffile.

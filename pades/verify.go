@@ -5,21 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/paraph/paraph/pades/pdffile"
 )
 
-// maxRevisions bounds how many revisions after a signature are compared.
-const maxRevisions = 200
+// Bounds of what one verification does.
+const (
+	maxRevisions  = 200 // after the first signature
+	maxSignatures = 200
+)
 
-// Verify checks every signature of a file and what was changed after each. The
-// error is a fault of reading in or the end of ctx; everything that is wrong
-// with the file is in the report.
+// Verify checks every signature of a file and what was changed after each, as EN
+// 319 102-1, 5.6 lays down for signatures with long-term protection. The error is a
+// fault of reading in or the end of ctx; everything that is wrong with the file is
+// in the report.
 func Verify(ctx context.Context, in io.ReaderAt, size int64, opts VerifyOptions) (*Report, error) {
-	v := &verifier{ctx: ctx, in: in, size: size, opts: opts, report: &Report{Size: size, Signatures: []SignatureReport{}}}
-	err := v.run()
-	v.report.Checks = v.checks
-	if err != nil {
+	if opts.Time.IsZero() {
+		opts.Time = time.Now()
+	}
+	v := &verifier{ctx: ctx, in: in, size: size, opts: opts, report: &Report{At: opts.Time.UTC(), Size: size, Signatures: []SignatureReport{}}}
+	if opts.Trust != nil {
+		v.report.Trust = opts.Trust.Describe()
+	}
+	if err := v.run(); err != nil {
 		return nil, err
 	}
 	v.conclude()
@@ -35,8 +44,19 @@ type verifier struct {
 	checks    checks
 	file      *pdffile.File
 	revisions []pdffile.Revision
-	// changed holds, by revision, why its changes are not allowed.
-	changed map[int]string
+	found     []*found
+	// changed and unseen hold, by revision, why its changes are not allowed, or why
+	// that could not be found out.
+	changed, unseen map[int]finding
+	notes           map[int][]string
+}
+
+// finding is what speaks against a revision.
+type finding struct {
+	code Code
+	why  string
+	// doubt: nothing says whether the change is allowed.
+	doubt bool
 }
 
 // judge turns an error about the file into a check; a fault of reading goes up.
@@ -53,42 +73,70 @@ func (v *verifier) judge(c *checks, code Code, err error) error {
 }
 
 func (v *verifier) run() error {
+	fields, err := v.open()
+	if err != nil {
+		return err
+	}
+	if fields == nil {
+		return v.hashFile()
+	}
+	for _, field := range fields {
+		if !field.Signed() {
+			continue
+		}
+		if len(v.found) == maxSignatures {
+			v.checks.notRun(CheckFound, fmt.Sprintf("the file carries more than %d signatures", maxSignatures))
+			break
+		}
+		f := &found{field: field, revision: -1}
+		v.found = append(v.found, f)
+		if err := v.bytes(f); err != nil {
+			return err
+		}
+	}
+	if len(v.found) == 0 {
+		v.checks.fail(CheckFound, "the file carries no signature")
+		return v.hashFile()
+	}
+	v.checks.ok(CheckFound, fmt.Sprintf("the file carries %d signature(s)", len(v.found)))
+	if err := v.digests(); err != nil {
+		return err
+	}
+	for _, f := range v.found {
+		v.cryptography(f)
+	}
+	if err := v.times(); err != nil {
+		return err
+	}
+	return v.changes()
+}
+
+// open reads the file's structure and its signature fields; nil where it is not sound.
+func (v *verifier) open() ([]pdffile.SignatureField, error) {
 	var err error
 	if v.file, err = pdffile.OpenWith(v.in, v.size, pdffile.OpenOptions{Password: v.opts.Password}); err == nil {
 		err = v.file.Check()
 	}
 	if err != nil {
-		return v.judge(&v.checks, CheckStructure, err)
+		return nil, v.judge(&v.checks, CheckStructure, err)
 	}
-	v.checks.ok(CheckStructure, "the file is sound")
 	fields, err := v.file.SignatureFields()
 	if err != nil {
-		return v.judge(&v.checks, CheckStructure, err)
+		return nil, v.judge(&v.checks, CheckStructure, err)
+	}
+	v.checks.ok(CheckStructure, "the file is sound")
+	for _, d := range v.file.Deviations() {
+		v.checks.note(CheckStructure, "looked over, since all readers take it alike: "+d.Reason)
 	}
 	v.revisions = v.file.Revisions()
 	v.report.Revisions = len(v.revisions)
 	if !v.revisionChain() {
-		return nil
+		return nil, nil
 	}
-	first := len(v.revisions)
-	for _, field := range fields {
-		if !field.Signed() {
-			continue
-		}
-		k, err := v.signature(field)
-		if err != nil {
-			return err
-		}
-		if k >= 0 {
-			first = min(first, k)
-		}
+	if fields == nil {
+		fields = []pdffile.SignatureField{}
 	}
-	if len(v.report.Signatures) == 0 {
-		v.checks.fail(CheckFound, "the file carries no signature")
-		return nil
-	}
-	v.checks.ok(CheckFound, fmt.Sprintf("the file carries %d signature(s)", len(v.report.Signatures)))
-	return v.changes(first)
+	return fields, nil
 }
 
 // revisionChain checks that the revisions lie one behind the other, that each
@@ -128,82 +176,35 @@ func (v *verifier) view(k int) (*pdffile.File, error) {
 	return f, nil
 }
 
-// changes compares every revision after the first signature with the one before.
-func (v *verifier) changes(first int) error {
-	v.changed = map[int]string{}
-	if first == len(v.revisions) {
-		return nil // no signature covers a revision; that check has failed already
-	}
-	if len(v.revisions)-first > maxRevisions {
-		v.checks.notRun(CheckChanges, "there are too many revisions to compare")
-		return nil
-	}
-	old, err := v.view(first)
-	if err != nil {
-		return v.judge(&v.checks, CheckRevisions, err)
-	}
-	for k := first + 1; k < len(v.revisions); k++ {
-		current, err := v.view(k)
-		if err != nil {
-			return v.judge(&v.checks, CheckRevisions, err)
-		}
-		found, err := compare(old, current, v.revisions[k])
-		if err != nil {
-			if reason, ok := errors.AsType[*forbidden](err); ok {
-				v.changed[k] = reason.why
-			} else if err := v.judge(&v.checks, CheckChanges, err); err != nil {
-				return err
-			}
-		} else if err := v.allow(k, old, found); err != nil {
-			return err
-		}
-		old = current
-	}
-	return nil
-}
-
-// allow judges a comparison by policy and certification.
-func (v *verifier) allow(k int, old *pdffile.File, found additions) error {
-	level, err := old.DocMDP()
-	if err != nil {
-		return v.judge(&v.checks, CheckChanges, err)
-	}
-	if found.signatures > 0 && level == 1 {
-		v.changed[k] = "a signature was added, which the certification forbids"
-	}
-	if found.info && v.opts.Policy == Sealed {
-		v.changed[k] = "the document information was changed"
-	}
-	if found.fieldsOnly > 0 {
-		v.changed[k] = "an empty signature field was added"
-	}
-	return nil
-}
-
 // conclude adds the judgement of later changes to each signature and sums up.
 func (v *verifier) conclude() {
-	uncertain := map[Code]bool{CheckCertificate: true, CheckKeyUsage: true, CheckProfile: true}
-	if v.opts.Policy == Sealed {
-		uncertain = nil
+	strict := v.opts.Policy == Sealed
+	for _, f := range v.found {
+		if f.revision >= 0 {
+			v.laterChanges(f)
+		}
+	}
+	if strict {
 		v.sealPosition()
 	}
-	for i := range v.report.Signatures {
-		s := &v.report.Signatures[i]
-		list := checks(s.Checks)
-		if s.Revision > 0 {
-			v.laterChanges(&list, s.Revision-1)
-		}
-		s.Checks = list
-		s.Verdict = list.verdict(uncertain)
-	}
-	total := checks(v.report.Checks).verdict(nil)
+	total, sub := v.checks.verdict(strict)
 	signed := false
+	for _, f := range v.found {
+		s := &f.report
+		s.Checks = f.checks
+		s.Verdict, s.Sub = f.checks.verdict(strict && f.kind() == KindSignature)
+		if s.Verdict == Valid && total != Valid {
+			s.Verdict, s.Sub = total, sub // no signature of an unsound file is valid
+		}
+		s.Indication = s.Verdict.Indication()
+		v.report.Signatures = append(v.report.Signatures, *s)
+	}
 	for _, s := range v.report.Signatures {
-		if s.Kind == "document-timestamp" {
+		if s.Kind == KindTimestamp {
 			if s.Verdict == Invalid {
 				total = Invalid
 			}
-			continue // an unread timestamp proves nothing and is not needed
+			continue // one that is not decided proves nothing, and so is not needed
 		}
 		signed = true
 		total = worse(total, s.Verdict)
@@ -211,7 +212,8 @@ func (v *verifier) conclude() {
 	if !signed {
 		total = worse(total, Indeterminate)
 	}
-	v.report.Verdict = total
+	v.report.Verdict, v.report.Indication = total, total.Indication()
+	v.report.Checks = v.checks
 }
 
 func worse(a, b Verdict) Verdict {
@@ -224,43 +226,24 @@ func worse(a, b Verdict) Verdict {
 	return Valid
 }
 
-func (v *verifier) laterChanges(list *checks, own int) {
-	if own == len(v.revisions)-1 {
-		list.ok(CheckChanges, "nothing was added after this signature")
-		return
-	}
-	for k := own + 1; k < len(v.revisions); k++ {
-		if why, bad := v.changed[k]; bad {
-			list.fail(CheckChanges, fmt.Sprintf("revision %d: %s", k+1, why))
-			return
-		}
-	}
-	for _, c := range v.report.Checks {
-		if c.Code == CheckChanges && c.Status != OK || c.Code == CheckRevisions && c.Status != OK {
-			list.notRun(CheckChanges, "what was added after this signature could not be compared")
-			return
-		}
-	}
-	list.ok(CheckChanges, "only what is allowed was added after this signature")
-}
-
 // sealPosition applies the strict profile: no signature but document
 // timestamps behind the seal. The seal is the signature of the highest revision.
 func (v *verifier) sealPosition() {
-	seals := checks(nil)
-	last := -1
-	for i, s := range v.report.Signatures {
-		if s.Kind == "signature" && (last < 0 || s.Revision > v.report.Signatures[last].Revision) {
-			last = i
+	if len(v.found) == 0 {
+		return // which failed already
+	}
+	var seal *found
+	for _, f := range v.found {
+		if f.kind() == KindSignature && (seal == nil || f.revision > seal.revision) {
+			seal = f
 		}
 	}
 	switch {
-	case last < 0:
-		seals.fail(CheckSealPosition, "the file carries no seal")
-	case v.report.Signatures[last].Revision == 0:
-		seals.fail(CheckSealPosition, "the seal covers no revision of the file")
+	case seal == nil:
+		v.checks.fail(CheckSealPosition, "the file carries no seal")
+	case seal.revision < 0:
+		v.checks.fail(CheckSealPosition, "the seal covers no revision of the file")
 	default:
-		seals.ok(CheckSealPosition, "the seal is the last signature")
+		v.checks.ok(CheckSealPosition, "the seal is the last signature")
 	}
-	v.report.Checks = append(v.report.Checks, seals...)
 }

@@ -6,6 +6,7 @@
 //	sh bench/seal/setup.sh                      # pyHanko, LibPDF, @signpdf and PDFBox, once
 //	go run ./bench/seal -quick                  # small files only
 //	go run ./bench/seal -out bench/seal/RESULTS.md
+//	go run ./bench/seal -verify bin/paraph      # how long paraph verify takes
 //
 // What each contender made last is verified. It prints figures and never fails
 // because of one.
@@ -49,6 +50,7 @@ func run(ctx context.Context, args []string) error {
 	fs.BoolVar(&o.quick, "quick", false, "only the small files, for a short time")
 	fs.StringVar(&o.out, "out", "", "file for the results; they are printed too")
 	fs.StringVar(&o.tools, "tools", "", "folder that setup.sh filled; empty: the user's cache")
+	verify := fs.String("verify", "", "only measure verifying, with this program (paraph), a signed file of 70 scanned pages")
 	memory := fs.String("memory", "", "only sign this file from disk to nowhere, and tell the memory it took (used by the bench itself)")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -76,6 +78,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer w.close()
+	if *verify != "" {
+		return measureVerify(ctx, w, *verify, dir)
+	}
 	list, err := makeInputs(dir, o.quick)
 	if err != nil {
 		return err

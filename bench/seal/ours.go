@@ -102,7 +102,7 @@ func verified(ctx context.Context, w *world, path string) error {
 	if err != nil {
 		return err
 	}
-	r, err := pades.Verify(ctx, f, info.Size(), pades.VerifyOptions{Roots: w.Roots()})
+	r, err := pades.Verify(ctx, f, info.Size(), pades.VerifyOptions{Trust: w.Trust()})
 	if err != nil {
 		return err
 	}

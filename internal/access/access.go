@@ -6,7 +6,6 @@ package access
 
 import (
 	"slices"
-	"time"
 
 	"github.com/paraph/paraph/internal/fault"
 )
@@ -54,6 +53,7 @@ const (
 	DocumentsWrite Scope = "documents:write"
 	// DocumentsDispose is for administrators: what it does cannot be undone.
 	DocumentsDispose Scope = "documents:dispose"
+	DocumentsShare   Scope = "documents:share" // let others into documents for a time
 	ApprovalsWrite   Scope = "approvals:write"
 	TasksRead        Scope = "tasks:read"
 	TasksDecide      Scope = "tasks:decide"
@@ -73,6 +73,7 @@ func Scopes() map[Scope]string {
 		DocumentsRead:    "Read documents, their pages, text and versions.",
 		DocumentsWrite:   "Upload documents, change their metadata, void them, retry their processing.",
 		DocumentsDispose: "Destroy documents for good, leaving their tombstones.",
+		DocumentsShare:   "Let somebody read a document for a time, and end that again.",
 		ApprovalsWrite:   "Hand documents in for approval.",
 		TasksRead:        "Read approvals and tasks.",
 		TasksDecide:      "Decide tasks assigned to the client's own principal.",
@@ -95,6 +96,7 @@ const (
 	ReadDocument    Action = "document.read"
 	WriteDocument   Action = "document.write"
 	DisposeDocument Action = "document.dispose"
+	ShareDocument   Action = "document.share"
 	SubmitDocument  Action = "document.submit"
 	ReadTask        Action = "task.read"
 	DecideTask      Action = "task.decide"
@@ -108,83 +110,6 @@ const (
 	ManageSettings  Action = "settings.manage"
 	SignAsRecipient Action = "envelope.sign"
 )
-
-// rule is what one action needs.
-type rule struct {
-	scopes []Scope // any of these
-	// related: somebody with a part in the document (a task, a recipient) may do
-	// it across business units, as long as the scope is there.
-	related bool
-}
-
-var rules = map[Action]rule{
-	ReadDocument:    {scopes: []Scope{DocumentsRead}, related: true},
-	WriteDocument:   {scopes: []Scope{DocumentsWrite}},
-	DisposeDocument: {scopes: []Scope{DocumentsDispose}},
-	SubmitDocument:  {scopes: []Scope{ApprovalsWrite}},
-	ReadTask:        {scopes: []Scope{TasksRead}, related: true},
-	DecideTask:      {scopes: []Scope{TasksDecide, TasksDecideFor}, related: true},
-	ReadEnvelope:    {scopes: []Scope{EnvelopesRead}, related: true},
-	WriteEnvelope:   {scopes: []Scope{EnvelopesWrite}},
-	ReadEvent:       {scopes: []Scope{EventsRead}},
-	ReadArchive:     {scopes: []Scope{ArchiveRead}},
-	ReadWebhook:     {scopes: []Scope{WebhooksRead, WebhooksWrite, Admin}},
-	WriteWebhook:    {scopes: []Scope{WebhooksWrite, Admin}},
-	// Any client of the organisation may look at its document types and units.
-	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
-	ManageSettings: {scopes: []Scope{Admin}},
-}
-
-// Actions lists every action a client can be allowed.
-func Actions() []Action {
-	out := make([]Action, 0, len(rules))
-	for a := range rules {
-		out = append(out, a)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// Resource is what is acted on.
-type Resource struct {
-	Org  string
-	Unit string // "" where the thing belongs to the whole organisation
-	// Related tells that the actor's principal has a task on the document or is
-	// one of its recipients.
-	Related bool
-}
-
-// Decision is the outcome with the rule that led to it, for the log.
-type Decision struct {
-	Allow bool
-	Rule  string
-	// Hidden: the caller must not even learn that the thing exists.
-	Hidden bool
-}
-
-// Can decides whether the actor may do the action on the resource.
-func Can(a Actor, do Action, on Resource) Decision {
-	if a.Org == "" || a.Org != on.Org {
-		return Decision{Rule: "other organisation", Hidden: true}
-	}
-	if a.Kind == System {
-		return Decision{Allow: true, Rule: "system"}
-	}
-	r, known := rules[do]
-	if a.Kind != Client || !known {
-		return Decision{Rule: "no rule"}
-	}
-	if !a.HasAny(r.scopes...) {
-		return Decision{Rule: "scope missing"}
-	}
-	if on.Unit == "" || a.InUnit(on.Unit) {
-		return Decision{Allow: true, Rule: "scope and unit"}
-	}
-	if r.related && on.Related {
-		return Decision{Allow: true, Rule: "scope and part in the document"}
-	}
-	return Decision{Rule: "other unit", Hidden: true}
-}
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay
 // hidden, fault Forbidden "missing_scope" where the right is missing.
@@ -231,27 +156,3 @@ func (a Actor) HasAny(scopes ...Scope) bool {
 
 // InUnit tells whether the actor may act in the business unit.
 func (a Actor) InUnit(unit string) bool { return a.Units == nil || slices.Contains(a.Units, unit) }
-
-// OAuthClient is a program, or a person's program, that may ask for tokens.
-type OAuthClient struct {
-	ID         string // cli_…
-	Org        string
-	Name       string
-	Principal  string // whom it speaks for
-	Scopes     []Scope
-	Units      []string // nil: all
-	SecretHash []byte   // SHA-256 of 256 random bits
-	CreatedAt  time.Time
-	RevokedAt  time.Time // zero: in force
-}
-
-// Organisation is a tenant.
-type Organisation struct {
-	ID        string
-	Name      string
-	CreatedAt time.Time
-}
-
-// Needs lists the scopes of which an action needs any one; none for an action
-// that no client can be allowed.
-func Needs(do Action) []Scope { return slices.Clone(rules[do].scopes) }

@@ -58,6 +58,8 @@ type Approval struct {
 	Mode            Mode
 	Quorum          int       // yeses needed; for sequential always the number of approvers
 	DueAt           time.Time // zero: none
+	SubmittedBy     string    // principal of the credential that handed it in
+	FourEyes        bool      // nobody who brought it in decides, and nobody twice
 	State           State
 	CreatedAt       time.Time
 	ClosedAt        time.Time

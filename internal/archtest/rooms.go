@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "sandbox", "safehttp", "condition", "crypt", "brand", "ca"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "condition", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -27,7 +27,7 @@ var rooms = []room{
 	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
 	{name: "domain", folders: []string{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
-		"internal/event", "internal/fair", "internal/journal", "internal/retention", "internal/webhook", "internal/access",
+		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint"}, domain...)},
 
@@ -49,8 +49,11 @@ var rooms = []room{
 	{name: "pades", folders: []string{"pades"}},
 	// What a time stamp over the log is: the domain's checkpoint with pades' token.
 	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
+	// What Paraph hands out, judged offline: by the command line and in browsers.
+	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
+	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
 	{name: "condition", folders: []string{"internal/condition"}},
@@ -59,6 +62,7 @@ var rooms = []room{
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
 	{name: "brand", folders: []string{"internal/brand"}, pure: true},
 	{name: "ca", folders: []string{"internal/ca"}, may: []string{"durable"}},
+	{name: "sealkey", folders: []string{"internal/sealkey"}, one: true},
 	{name: "demodata", folders: []string{"internal/demodata"}},
 
 	// A backup reads rows and files through their adapters, and is built like the
@@ -72,10 +76,11 @@ var rooms = []room{
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
 	{name: "webui", folders: []string{"internal/webui"}, may: append([]string{"brand"}, below...)},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
-		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "sandbox", "crypt", "safehttp", "demodata", "sdk", "brand",
+		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "verdict", "pdf", "sandbox", "safehttp", "crypt", "demodata", "sdk", "brand",
 	}},
 	{name: "sdk", folders: []string{"sdk/go"}, pure: false},
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
+	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
 	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
@@ -86,7 +91,10 @@ var rooms = []room{
 var exceptions = map[string][]string{
 	// The child process is the one place where untrusted bytes are parsed, so
 	// its entry binds the parsers to the sandbox's protocol.
-	"internal/sandbox/childmain": {"internal/pdf", "internal/pdf/engine", "internal/ocr", "pades", "pades/mark", "pades/pdffile"},
+	"internal/sandbox/childmain": {
+		"internal/brand", "internal/pdf", "internal/pdf/engine", "internal/mapping/engine", "internal/ocr",
+		"pades", "pades/mark", "pades/pdffile", "pades/revocation", "pades/trust", "pades/trust/tsl", "pades/validation",
+	},
 	// The CLI hands over to the child's entry when it is started as one, and
 	// reads the database's state for migrate and doctor.
 	"internal/cli": {"internal/sandbox/childmain", "internal/store"},

@@ -11,6 +11,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -21,6 +22,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/paraph/paraph/internal/durable"
@@ -42,24 +44,47 @@ type Authority struct {
 	Seal  *x509.Certificate // or, of a time stamping authority, that for time stamps
 	Key   crypto.Signer     // of Seal
 	Files Files
+
+	between []*x509.Certificate // from Seal to Root, both left out
+	own     *x509.Certificate   // the root of this installation, also where Root is another; nil: it has made none
+	rootKey *ecdsa.PrivateKey   // of own
 }
 
-// Files are where an Authority keeps its parts.
+// Files are where an Authority keeps its parts; "" for what is kept elsewhere.
 type Files struct {
 	RootKey, RootCert, SealKey, SealCert string
+}
+
+// Options say what is different from keys and certificates of its own making. The
+// zero value is the ordinary case.
+type Options struct {
+	// Key is the seal's key where it is kept elsewhere, such as in a hardware module.
+	Key crypto.Signer
+	// Chain is the certificate that somebody else has issued for Key, with its
+	// issuers up to the root; empty: the own root issues one.
+	Chain []*x509.Certificate
+	// ListURL is where relying parties will find List, for certificates made from
+	// now on; "": they name no address.
+	ListURL string
 }
 
 // RootPEM gives the root certificate for whoever verifies.
 func (a *Authority) RootPEM() []byte { return pemCert(a.Root.Raw) }
 
-// Chain gives the sealing certificate and the root, in that order.
-func (a *Authority) Chain() []*x509.Certificate { return []*x509.Certificate{a.Seal, a.Root} }
+// Chain gives the sealing certificate with its issuers, the root last.
+func (a *Authority) Chain() []*x509.Certificate {
+	chain := append([]*x509.Certificate{a.Seal}, a.between...)
+	if a.Root.Equal(a.Seal) {
+		return chain
+	}
+	return append(chain, a.Root)
+}
 
 // LoadOrCreate opens the authority in dir, making what is missing: at the first
 // start everything, later a new sealing certificate shortly before the old one
 // ends. organisation is what the certificates name. Key files are made 0600 and
 // refused where others can read them.
-func LoadOrCreate(dir, organisation string, now time.Time) (*Authority, error) {
+func LoadOrCreate(dir, organisation string, now time.Time, o Options) (*Authority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -67,35 +92,75 @@ func LoadOrCreate(dir, organisation string, now time.Time) (*Authority, error) {
 		RootKey: filepath.Join(dir, "ca.key.pem"), RootCert: filepath.Join(dir, "ca.cert.pem"),
 		SealKey: filepath.Join(dir, "seal.key.pem"), SealCert: filepath.Join(dir, "seal.cert.pem"),
 	}}
-	rootKey, err := a.root(organisation+" document root", organisation, now)
-	if err != nil {
+	if len(o.Chain) > 0 {
+		return a, a.take(o)
+	}
+	if err := a.root(organisation+" document root", organisation, now); err != nil {
 		return nil, fmt.Errorf("the certificate authority: %w", err)
 	}
-	if err := a.seal(rootKey, organisation, now); err != nil {
+	if err := a.seal(organisation, now, o); err != nil {
 		return nil, fmt.Errorf("the sealing certificate: %w", err)
 	}
 	return a, nil
 }
 
+// Own gives the root that this installation has made, nil where it has made none.
+// Seals made under it stay valid, and are told revoked or not, when another key seals.
+func (a *Authority) Own() *x509.Certificate { return a.own }
+
+// take takes a certificate that somebody else has issued.
+func (a *Authority) take(o Options) error {
+	if exists(a.Files.RootKey) && exists(a.Files.RootCert) {
+		if err := a.root("", "", time.Time{}); err != nil {
+			return fmt.Errorf("the certificate authority: %w", err)
+		}
+	}
+	a.Files = Files{RootKey: a.Files.RootKey, RootCert: a.Files.RootCert}
+	a.Key, a.Seal, a.Root = o.Key, o.Chain[0], o.Chain[len(o.Chain)-1]
+	if len(o.Chain) > 2 {
+		a.between = o.Chain[1 : len(o.Chain)-1]
+	}
+	if a.Key == nil || !belongs(a.Seal, a.Key.Public()) {
+		return errors.New("the sealing certificate is not that of the key")
+	}
+	for i, c := range o.Chain[1:] {
+		if err := o.Chain[i].CheckSignatureFrom(c); err != nil {
+			return fmt.Errorf("certificate %d of the chain did not issue the one before it: %w", i+2, err)
+		}
+	}
+	return nil
+}
+
 // root loads or makes the root's key and certificate.
-func (a *Authority) root(name, organisation string, now time.Time) (*ecdsa.PrivateKey, error) {
+func (a *Authority) root(name, organisation string, now time.Time) error {
 	key, made, err := loadOrMakeKey(a.Files.RootKey)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	a.rootKey = key
 	if !made && exists(a.Files.RootCert) {
-		a.Root, err = loadCert(a.Files.RootCert, key)
-		return key, err
+		a.own, err = loadCert(a.Files.RootCert, key.Public())
+		a.Root = a.own
+		return err
 	}
 	tmpl := template(name, organisation, now, rootYears)
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.MaxPathLenZero = true, true, true
 	tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	a.Root, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
-	return key, err
+	a.own, err = issue(a.Files.RootCert, tmpl, tmpl, key.Public(), key)
+	a.Root = a.own
+	return err
 }
 
-func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now time.Time) error {
-	return a.leaf(rootKey, now, func() *x509.Certificate {
+func (a *Authority) seal(organisation string, now time.Time, o Options) error {
+	if o.Key != nil {
+		spki, err := x509.MarshalPKIXPublicKey(o.Key.Public())
+		if err != nil {
+			return err
+		}
+		a.Key, a.Files.SealKey = o.Key, ""
+		a.Files.SealCert = filepath.Join(filepath.Dir(a.Files.SealCert), fmt.Sprintf("seal.%.8x.cert.pem", sha256.Sum256(spki)))
+	}
+	return a.leaf(now, o.ListURL, func() *x509.Certificate {
 		tmpl := template(organisation+" document seal", organisation, now, sealYears)
 		tmpl.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 		tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{documentSigning}
@@ -105,23 +170,31 @@ func (a *Authority) seal(rootKey *ecdsa.PrivateKey, organisation string, now tim
 
 // leaf loads or makes the key under the root, and its certificate: a new one,
 // like fresh, where there is none or it ends soon.
-func (a *Authority) leaf(rootKey *ecdsa.PrivateKey, now time.Time, fresh func() *x509.Certificate) error {
-	key, made, err := loadOrMakeKey(a.Files.SealKey)
-	if err != nil {
-		return err
-	}
-	a.Key = key
-	if !made && exists(a.Files.SealCert) {
-		if a.Seal, err = loadCert(a.Files.SealCert, key); err != nil {
+func (a *Authority) leaf(now time.Time, list string, fresh func() *x509.Certificate) error {
+	made := false
+	if a.Key == nil {
+		key, fresh, err := loadOrMakeKey(a.Files.SealKey)
+		if err != nil {
 			return err
 		}
-		if now.Before(a.Seal.NotAfter.Add(-renewBefore)) {
+		a.Key, made = key, fresh
+	}
+	var err error
+	if !made && exists(a.Files.SealCert) {
+		if a.Seal, err = loadCert(a.Files.SealCert, a.Key.Public()); err != nil {
+			return err
+		}
+		names := list == "" || slices.Contains(a.Seal.CRLDistributionPoints, list)
+		if names && now.Before(a.Seal.NotAfter.Add(-renewBefore)) {
 			return nil
 		}
 	}
 	tmpl := fresh()
 	tmpl.BasicConstraintsValid = true
-	a.Seal, err = issue(a.Files.SealCert, tmpl, a.Root, key.Public(), rootKey)
+	if list != "" {
+		tmpl.CRLDistributionPoints = []string{list}
+	}
+	a.Seal, err = issue(a.Files.SealCert, tmpl, a.Root, a.Key.Public(), a.rootKey)
 	return err
 }
 
@@ -160,7 +233,7 @@ func pemCert(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-func loadCert(path string, key crypto.Signer) (*x509.Certificate, error) {
+func loadCert(path string, key crypto.PublicKey) (*x509.Certificate, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -173,10 +246,16 @@ func loadCert(path string, key crypto.Signer) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if pub, ok := key.Public().(*ecdsa.PublicKey); !ok || !pub.Equal(cert.PublicKey) {
+	if !belongs(cert, key) {
 		return nil, fmt.Errorf("%s does not belong to the key beside it", path)
 	}
 	return cert, nil
+}
+
+// belongs tells whether a certificate is that of a key.
+func belongs(cert *x509.Certificate, key crypto.PublicKey) bool {
+	pub, ok := key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && pub.Equal(cert.PublicKey)
 }
 
 // loadOrMakeKey opens a private key file, or makes it. made tells which.

@@ -21,9 +21,9 @@ var (
 
 // LoadOrCreateTSA opens the keys of a time stamping authority in dir, making what
 // is missing, as LoadOrCreate does for seals. Its certificate is for time stamping
-// alone, critically, as RFC 3161 section 2.3 wants it. name is what the
-// certificates say.
-func LoadOrCreateTSA(dir, name string, now time.Time) (*Authority, error) {
+// alone, critically, as RFC 3161 section 2.3 wants it. name is what
+// the certificates say, and list where List is found, "" for nowhere.
+func LoadOrCreateTSA(dir, name string, now time.Time, list string) (*Authority, error) {
 	if err := durable.MakeFolder(dir); err != nil {
 		return nil, err
 	}
@@ -31,15 +31,14 @@ func LoadOrCreateTSA(dir, name string, now time.Time) (*Authority, error) {
 		RootKey: filepath.Join(dir, "root.key.pem"), RootCert: filepath.Join(dir, "root.cert.pem"),
 		SealKey: filepath.Join(dir, "tsa.key.pem"), SealCert: filepath.Join(dir, "tsa.cert.pem"),
 	}}
-	rootKey, err := a.root(name+" root", name, now)
-	if err != nil {
+	if err := a.root(name+" root", name, now); err != nil {
 		return nil, fmt.Errorf("the root of the time stamping authority: %w", err)
 	}
 	usage, err := asn1.Marshal([]asn1.ObjectIdentifier{timeStamping})
 	if err != nil {
 		return nil, err
 	}
-	err = a.leaf(rootKey, now, func() *x509.Certificate {
+	err = a.leaf(now, list, func() *x509.Certificate {
 		tmpl := template(name, name, now, stampYears)
 		tmpl.KeyUsage = x509.KeyUsageDigitalSignature
 		tmpl.ExtraExtensions = []pkix.Extension{{Id: oidExtKeyUsage, Critical: true, Value: usage}}

@@ -45,21 +45,22 @@ type command struct {
 
 func commands() map[string]command {
 	return map[string]command{
-		"serve":   {"Run the server with the roles it is given; all by default.", "[flags]", runServe},
-		"demo":    {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
-		"verify":  {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
-		"audit":   {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
-		"witness": {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
-		"keys":    {"Show and rotate the keys that everything is encrypted under.", "list|stage|rotate|retire|rotate-unit [flags] [KEY|UNIT]", runKeys},
-		"backup":  {"Back up database, files and keys while the server runs.", "--to FOLDER [flags]", runBackup},
-		"restore": {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},
-		"drill":   {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},
-		"migrate": {"Bring the database to this version.", "[flags]", runMigrate},
-		"tsa":     {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
-		"webhook": {"Forward events to a port of this machine, send past ones anew, or make a link to the page of endpoints.", "listen|replay|portal [flags]", runWebhook},
-		"doctor":  {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
-		"config":  {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},
-		"version": {"Say which version this is.", "[--json]", runVersion},
+		"serve":      {"Run the server with the roles it is given; all by default.", "[flags]", runServe},
+		"demo":       {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
+		"verify":     {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
+		"audit":      {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
+		"witness":    {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
+		"keys":       {"Show and rotate the keys that everything is encrypted under.", "list|stage|rotate|retire|rotate-unit [flags] [KEY|UNIT]", runKeys},
+		"backup":     {"Back up database, files and keys while the server runs.", "--to FOLDER [flags]", runBackup},
+		"restore":    {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},
+		"drill":      {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},
+		"migrate":    {"Bring the database to this version.", "[flags]", runMigrate},
+		"tsa":        {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
+		"webhook":    {"Forward events to a port of this machine, send past ones anew, or make a link to the page of endpoints.", "listen|replay|portal [flags]", runWebhook},
+		"doctor":     {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
+		"protection": {"List signed files whose protection runs out, or lacks something.", "[--within 2160h] [flags]", runProtection},
+		"config":     {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},
+		"version":    {"Say which version this is.", "[--json]", runVersion},
 	}
 }
 
@@ -94,7 +95,7 @@ func usage(w io.Writer) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		fmt.Fprintf(w, "  %-8s  %s\n", name, all[name].about)
+		fmt.Fprintf(w, "  %-10s  %s\n", name, all[name].about)
 	}
 	fmt.Fprintf(w, "\n`paraph COMMAND --help` tells the flags of each.\n")
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -287,4 +288,16 @@ func spoil(raw []byte) {
 	default:
 		raw[i] ^= 1
 	}
+}
+
+// maxEvidence bounds one evidence file of a package, in bytes.
+const maxEvidence = 16 << 20
+
+func readPacked(file *zip.File) ([]byte, error) {
+	r, err := file.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	return io.ReadAll(io.LimitReader(r, maxEvidence))
 }

@@ -14,13 +14,14 @@ import (
 
 // tsaSettings are the flags of paraph tsa; each is PARAPH_TSA_… in the environment too.
 type tsaSettings struct {
-	listen, dir, name, policies, accuracy, cert, key, logFormat string
-	json                                                        bool
+	listen, url, dir, name, policies, accuracy, cert, key, logFormat string
+	json                                                             bool
 }
 
 func (s *tsaSettings) flags(env *Env, fs *flag.FlagSet) {
 	text := partyFlags(env, fs, "PARAPH_TSA_")
 	text(&s.listen, "listen", "127.0.0.1:8091", "Address and port to serve on.")
+	text(&s.url, "url", "", "Address under which others reach it; its certificate names it, so that signatures can be kept for long (B-LT). Empty: none.")
 	text(&s.dir, "dir", "paraph-tsa", "Folder for keys and certificates; made at the first start.")
 	text(&s.name, "name", "Paraph time stamps", "The authority's name in its certificates; settled at the first start.")
 	text(&s.policies, "policy", tsa.DefaultPolicy, "Policies (OID) it issues under, with commas; the first where a request names none.")
@@ -44,7 +45,7 @@ func runTSA(ctx context.Context, env *Env, args []string) int {
 		fmt.Fprintf(env.Stderr, "The accuracy %q is no duration such as 1s or 500ms.\n", s.accuracy)
 		return exitUsage
 	}
-	a, err := tsa.Open(tsa.Config{Dir: s.dir, Name: s.name, Policies: strings.Split(s.policies, ","), Accuracy: accuracy, Log: telemetry.NewLogger(env.Stderr, s.logFormat, "info")})
+	a, err := tsa.Open(tsa.Config{Dir: s.dir, Name: s.name, URL: s.url, Policies: strings.Split(s.policies, ","), Accuracy: accuracy, Log: telemetry.NewLogger(env.Stderr, s.logFormat, "info")})
 	if err != nil {
 		return fail(env, err)
 	}

@@ -1,56 +1,49 @@
 package cli
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path"
+	"path/filepath"
 	"strings"
+	"time"
 
-	"github.com/paraph/paraph/internal/anchor"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/pdf"
+	"github.com/paraph/paraph/internal/sandbox/childmain"
+	"github.com/paraph/paraph/internal/verdict"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/tsp"
+	"github.com/paraph/paraph/pades/validation"
 )
 
-// verdict is what verify found out about one file.
-type verdict struct {
-	File    string            `json:"file"`
-	Kind    string            `json:"kind"` // "pdf", "proof", "package"
-	Verdict pades.Verdict     `json:"verdict"`
-	Reasons []string          `json:"reasons,omitempty"` // why it is not valid
-	Facts   []string          `json:"facts,omitempty"`   // what was found, in words
-	PDF     *pades.Report     `json:"pdf,omitempty"`
-	Event   *journal.Verified `json:"-"`
-}
-
-func (v *verdict) refuse(format string, args ...any) {
-	v.Verdict = pades.Invalid
-	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
-}
-
-// trust is what the verifier was told to believe in.
-type trust struct {
-	roots  *x509.CertPool // nil: none given
-	log    *journal.Verifier
-	stamps tsp.ChainVerifier // of time stamping authorities; nil: none given
-	strict bool
+// verifyFlags are what verify was told.
+type verifyFlags struct {
+	trust    trustFlags
+	logKey   string
+	tsa      string
+	sealed   bool
+	online   bool
+	strict   bool
+	at       string
+	password string
+	json     bool
 }
 
 func runVerify(ctx context.Context, env *Env, args []string) int {
+	var o verifyFlags
 	fs := flags(env, "verify")
-	asJSON := fs.Bool("json", false, "Write JSON.")
-	ca := fs.String("ca", "", "File of root certificates (PEM) to trust for seals; the server publishes its own at /.well-known/paraph/ca.pem.")
-	logKey := fs.String("log-key", "", "The log's verifier key, or a file that holds it; published at /.well-known/paraph/log.vkey.")
-	tsa := fs.String("tsa-ca", "", "File of root certificates (PEM) to trust for time stamps over the log.")
-	strict := fs.Bool("sealed", true, "Demand that nothing but validation data follows the last signature, as after Paraph's own seal.")
+	fs.BoolVar(&o.json, "json", false, "Write JSON.")
+	o.trust.add(fs)
+	fs.StringVar(&o.logKey, "log-key", "", "The log's verifier key, or a file that holds it; published at /.well-known/paraph/log.vkey.")
+	fs.StringVar(&o.tsa, "tsa-ca", "", "File of root certificates (PEM) to trust for time stamps over the log.")
+	fs.BoolVar(&o.sealed, "sealed", true, "Demand that nothing but validation data and document time stamps follows the last signature, as after Paraph's own seal. With --system or --eu it is off unless it is said.")
+	fs.BoolVar(&o.online, "online", false, "Ask the authorities for certificates and for what is known of revocation, where the file does not bring it.")
+	fs.BoolVar(&o.strict, "require-revocation", false, "Demand an answer also about certificates that name nobody who would tell of their revocation.")
+	fs.StringVar(&o.at, "at", "", "Judge for this time (RFC 3339) instead of now.")
+	fs.StringVar(&o.password, "password-file", "", "File that holds the password of encrypted PDFs.")
 	if code, done := parse(fs, args); done {
 		return code
 	}
@@ -58,317 +51,152 @@ func runVerify(ctx context.Context, env *Env, args []string) int {
 		fs.Usage()
 		return exitUsage
 	}
-	t := trust{strict: *strict}
-	if err := t.load(*ca, *logKey, *tsa); err != nil {
+	if (o.trust.system || o.trust.eu) && !given(fs, "sealed") {
+		o.sealed = false
+	}
+	v, err := o.prepare(ctx, env)
+	if err != nil {
 		return fail(env, err)
 	}
-	var all []*verdict
+	defer v.close()
+	var all []*verdict.Verdict
 	code := exitOK
 	for _, name := range fs.Args() {
-		v, err := t.verifyFile(ctx, name)
+		one, err := v.file(ctx, name)
 		if err != nil {
 			return fail(env, err)
 		}
-		if v.Verdict != pades.Valid {
+		if one.Verdict != pades.Valid {
 			code = exitFailed
 		}
-		all = append(all, v)
+		all = append(all, one)
 	}
-	if *asJSON {
+	if o.json {
 		printJSON(env, all)
 		return code
 	}
-	for _, v := range all {
-		v.print(env.Stdout)
+	for _, one := range all {
+		one.Print(env.Stdout)
+		for _, l := range one.Lacks {
+			fmt.Fprintf(env.Stdout, "    → %s\n", remedies[l])
+		}
 	}
 	return code
 }
 
-func (t *trust) load(ca, logKey, tsa string) (err error) {
-	if t.roots, err = rootsOf(ca); err != nil {
-		return err
-	}
-	stamps, err := rootsOf(tsa)
-	if err != nil {
-		return err
-	}
-	if stamps != nil {
-		t.stamps = tsp.Roots(stamps)
-	}
-	if logKey != "" {
-		text := logKey
-		if raw, err := os.ReadFile(logKey); err == nil {
-			text = string(raw)
-		}
-		if t.log, err = journal.NewVerifier(strings.TrimSpace(text)); err != nil {
-			return err
-		}
-	}
-	return nil
+// remedies are the flags for what is lacking.
+var remedies = map[verdict.Lack]string{
+	verdict.LackRoots:      "to say whom to trust for signatures, use --ca (or --system, --eu)",
+	verdict.LackLogKey:     "to check proofs, use --log-key",
+	verdict.LackStampRoots: "to check who made the time stamps, use --tsa-ca",
 }
 
-// rootsOf reads a file of root certificates; nil where none is named.
-func rootsOf(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
+// looker judges files; PDFs are opened in a sandboxed child.
+type looker struct {
+	judge verdict.Judge
+	order childmain.Verification
+	fetch validation.Fetcher
+	tools *pdf.Tools
+}
+
+func (o *verifyFlags) prepare(ctx context.Context, env *Env) (*looker, error) {
+	v := &looker{order: childmain.Verification{Sealed: o.sealed, RequireRevocation: o.strict}}
+	v.judge.PDF = v.pdf
+	var err error
+	if o.at != "" {
+		if v.order.Time, err = time.Parse(time.RFC3339, o.at); err != nil {
+			return nil, fmt.Errorf("--at: %w", err)
+		}
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
+	if o.password != "" {
+		raw, err := os.ReadFile(o.password)
+		if err != nil {
+			return nil, err
+		}
+		v.order.Password = strings.TrimRight(string(raw), "\r\n")
+	}
+	if v.order.Trust, err = o.trust.anchors(env); err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(raw) {
-		return nil, fmt.Errorf("%s holds no certificate", file)
+	if v.order.Lists, err = o.trust.lists(ctx, env); err != nil {
+		return nil, err
 	}
-	return pool, nil
+	if o.tsa != "" {
+		roots, err := rootsOf(o.tsa)
+		if err != nil {
+			return nil, err
+		}
+		v.judge.Stamps = tsp.Roots(roots)
+	}
+	if o.logKey != "" {
+		text := o.logKey
+		if raw, err := os.ReadFile(o.logKey); err == nil {
+			text = string(raw)
+		}
+		if v.judge.Log, err = journal.NewVerifier(strings.TrimSpace(text)); err != nil {
+			return nil, err
+		}
+	}
+	if o.online {
+		if v.fetch, err = o.trust.fetcher(); err != nil {
+			return nil, err
+		}
+	}
+	v.tools, err = pdf.New(pdf.Config{Children: 1, CacheDir: cacheDir(env, "pdfium")})
+	return v, err
 }
 
-// verifyFile finds out by its first bytes what a file is, and checks it. An
-// error means that it could not be read.
-func (t *trust) verifyFile(ctx context.Context, name string) (*verdict, error) {
+func (v *looker) close() { _ = v.tools.Close() } // its children are idle
+
+// file judges one file by name.
+func (v *looker) file(ctx context.Context, name string) (*verdict.Verdict, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // nothing was written
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	v, err := t.verify(ctx, f, info.Size())
-	v.File = name
-	return v, err
-}
-
-func (t *trust) verify(ctx context.Context, f io.ReaderAt, size int64) (*verdict, error) {
-	head := make([]byte, 1024)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return &verdict{}, err
-	}
-	switch head = head[:n]; {
-	case bytes.HasPrefix(head, []byte("c2sp.org/tlog-proof@v1\n")):
-		return t.verifyProof(f, size)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")): // before PDF: a package holds one, near its beginning
-		return t.verifyPackage(ctx, f, size)
-	case bytes.Contains(head, []byte("%PDF-")):
-		return t.verifyPDF(ctx, f, size)
-	}
-	v := &verdict{Kind: "unknown"}
-	v.refuse("this is neither a PDF, nor a .tlog-proof file, nor an archive package")
-	return v, nil
-}
-
-func (t *trust) verifyPDF(ctx context.Context, f io.ReaderAt, size int64) (*verdict, error) {
-	v := &verdict{Kind: "pdf"}
-	opts := pades.VerifyOptions{Roots: t.roots}
-	if t.strict {
-		opts.Policy = pades.Sealed
-	}
-	report, err := pades.Verify(ctx, f, size, opts)
+	one, err := v.judge.File(ctx, f, info.Size())
 	if err != nil {
-		return v, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size)); err != nil {
-		return v, err
-	}
-	v.PDF, v.Verdict = report, report.Verdict
-	v.Facts = append(v.Facts, "SHA-256 "+hex.EncodeToString(h.Sum(nil)))
-	for _, s := range report.Signatures {
-		v.Facts = append(v.Facts, fmt.Sprintf("%s by %s, %s: %s", s.Kind, s.Signer, s.Time.UTC().Format("2 January 2006 15:04 UTC"), s.Verdict))
-	}
-	for _, c := range report.Failures() {
-		v.Reasons = append(v.Reasons, c.Message)
-	}
-	if v.Verdict == pades.Indeterminate {
-		v.Reasons = append(v.Reasons, notRun(report)...)
-	}
-	if t.roots == nil {
-		v.Reasons = append(v.Reasons, "no root certificate was given, so nobody can say who made the seal: use --ca")
-	}
-	return v, nil
+	one.File = name
+	return one, nil
 }
 
-// notRun lists the checks that could not be made: a verdict never hides them.
-func notRun(r *pades.Report) (out []string) {
-	lists := [][]pades.Check{r.Checks}
-	for i := range r.Signatures {
-		lists = append(lists, r.Signatures[i].Checks)
-	}
-	for _, checks := range lists {
-		for _, c := range checks {
-			if c.Status == pades.NotRun {
-				out = append(out, "not checked: "+c.Message)
-			}
-		}
-	}
-	return out
-}
-
-func (t *trust) verifyProof(f io.ReaderAt, size int64) (*verdict, error) {
-	v := &verdict{Kind: "proof"}
-	if size > journal.MaxProof {
-		v.refuse("a proof has at most %d bytes", journal.MaxProof)
-		return v, nil
-	}
-	raw := make([]byte, size)
-	if _, err := f.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
-		return v, err
-	}
-	if t.log == nil {
-		v.Verdict = pades.Indeterminate
-		v.Reasons = []string{"no key of the log was given, so nothing can be checked: use --log-key"}
-		return v, nil
-	}
-	shown, err := journal.VerifyProof(raw, t.log, nil)
-	if err != nil {
-		v.refuse("%s", plain(err))
-		return v, nil
-	}
-	v.Verdict, v.Event = pades.Valid, &shown
-	v.Facts = append(v.Facts, fmt.Sprintf("entry %d of the log %s, which had %d entries", shown.Index, shown.Checkpoint.Origin, shown.Checkpoint.Head.Size))
-	if d := shown.Disclosed; d != nil {
-		v.Facts = append(v.Facts, describe(d)...)
-	}
-	return v, nil
-}
-
-// describe says what a disclosed entry tells.
-func describe(d *journal.Disclosed) []string {
-	out := []string{string(d.Kind) + " (" + d.ID + ")"}
-	if d.Time != nil {
-		out = append(out, "at "+d.Time.At)
-	}
-	if d.Actor != nil && d.Actor.Principal != "" {
-		out = append(out, "by "+d.Actor.Principal)
-	}
-	if d.Document != nil && d.Document.Document != "" {
-		out = append(out, "document "+d.Document.Document)
-	}
-	if d.Digests != nil {
-		for name, sum := range d.Digests.Values {
-			out = append(out, name+" "+sum)
-		}
-	}
-	return out
-}
-
-// verifyPackage checks an archive package: the bag's manifests, and every
-// sealed document and proof inside.
-func (t *trust) verifyPackage(ctx context.Context, f io.ReaderAt, size int64) (*verdict, error) {
-	v := &verdict{Kind: "package", Verdict: pades.Valid}
-	z, err := zip.NewReader(f, size)
-	if err != nil {
-		v.refuse("the package cannot be opened: %v", err)
-		return v, nil
-	}
-	if err := checkZipForm(f, z); err != nil {
-		v.refuse("the package reads in more than one way: %v", err)
-	}
-	sums := map[string]string{}
-	anchors := packedAnchors{all: map[string]*anchor.Packed{}, leaves: map[string][]byte{}}
-	for _, file := range z.File {
-		data, err := readPacked(file)
+// pdf verifies a PDF in a child. One inside of a package is put into a file of its
+// own for that.
+func (v *looker) pdf(ctx context.Context, in io.ReaderAt, size int64) (*pades.Report, error) {
+	file, ok := in.(*os.File)
+	if !ok {
+		spooled, err := v.tools.Spool()
 		if err != nil {
-			v.refuse("%s: %v", file.Name, err)
-			continue
+			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		sums[file.Name] = hex.EncodeToString(sum[:])
-		if anchor.Unpack(anchors.all, file.Name, data) {
-			continue
+		defer spooled.Close() //nolint:errcheck // it vanishes
+		if _, err := io.Copy(spooled, io.NewSectionReader(in, 0, size)); err != nil {
+			return nil, err
 		}
-		if !strings.HasSuffix(file.Name, ".tlog-proof") && file.Name != "data/document.pdf" && file.Name != "data/completion.pdf" {
-			continue
-		}
-		inner, err := t.verify(ctx, bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			return v, err
-		}
-		if inner.Verdict != pades.Valid {
-			v.Verdict = worse(v.Verdict, inner.Verdict)
-			for _, r := range inner.Reasons {
-				v.Reasons = append(v.Reasons, file.Name+": "+r)
-			}
-		} else if inner.Kind == "proof" {
-			anchors.leaves[path.Base(strings.TrimSuffix(file.Name, ".tlog-proof"))] = inner.Event.Leaf
-		}
+		file = spooled
 	}
-	checkManifests(v, z, sums)
-	v.Facts = append(v.Facts, fmt.Sprintf("%d files, %d proofs verified", len(z.File), len(anchors.leaves)))
-	anchors.check(t, v)
-	return v, nil
+	order := v.order // its evidence grows by what is fetched
+	return childmain.VerifyFile(ctx, v.tools, file, order, v.fetch)
 }
 
-func worse(a, b pades.Verdict) pades.Verdict {
-	if a == pades.Invalid || b == pades.Invalid {
-		return pades.Invalid
+// cacheDir gives a folder for what may be fetched or made anew, "" where the system
+// names none.
+func cacheDir(env *Env, name string) string {
+	base := env.Getenv("XDG_CACHE_HOME")
+	if home := env.Getenv("HOME"); base == "" && home != "" {
+		base = filepath.Join(home, ".cache")
 	}
-	return pades.Indeterminate
+	if base == "" || !filepath.IsAbs(base) {
+		return ""
+	}
+	return filepath.Join(base, "paraph", name)
 }
 
-// maxPacked bounds one file of a package, in bytes.
-const maxPacked = 2 << 30
-
-func readPacked(file *zip.File) ([]byte, error) {
-	if file.UncompressedSize64 > maxPacked {
-		return nil, errors.New("it is too large to be checked here")
-	}
-	r, err := file.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, maxPacked))
-}
-
-// checkManifests holds every file against its line in the manifests (RFC 8493
-// section 2.1.3), both ways.
-func checkManifests(v *verdict, z *zip.Reader, sums map[string]string) {
-	listed := map[string]bool{"tagmanifest-sha256.txt": true}
-	for _, manifest := range []string{"manifest-sha256.txt", "tagmanifest-sha256.txt"} {
-		f, err := z.Open(manifest)
-		if err != nil {
-			v.refuse("%s is missing", manifest)
-			continue
-		}
-		raw, err := io.ReadAll(f)
-		f.Close()
-		if err != nil {
-			v.refuse("%s: %v", manifest, err)
-		}
-		for line := range strings.Lines(string(raw)) {
-			sum, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-			listed[name] = true
-			if sums[name] != sum {
-				v.refuse("%s is not the file that was packed", name)
-			}
-		}
-	}
-	for name := range sums {
-		if !listed[name] {
-			v.refuse("%s was not packed with the others", name)
-		}
-	}
-}
-
-func plain(err error) string {
-	var p interface{ Unwrap() error }
-	if errors.As(err, &p) {
-		return strings.TrimSpace(err.Error())
-	}
-	return err.Error()
-}
-
-// print says a verdict to people.
-func (v *verdict) print(w io.Writer) {
-	word := map[pades.Verdict]string{pades.Valid: "✓ valid", pades.Invalid: "✗ NOT valid", pades.Indeterminate: "? not decided"}[v.Verdict]
-	fmt.Fprintf(w, "%s  %s\n", word, v.File)
-	for _, f := range v.Facts {
-		fmt.Fprintf(w, "    %s\n", f)
-	}
-	for _, r := range v.Reasons {
-		fmt.Fprintf(w, "    – %s\n", r)
-	}
-}
+var errNoCache = errors.New("no folder is known to keep the trusted lists in; name one with --lists")

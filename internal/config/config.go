@@ -48,6 +48,12 @@ const (
 	RoleWork      = "work"      // works the jobs
 )
 
+// What a new bus gets.
+const (
+	BusNew = "new"
+	BusAll = "all"
+)
+
 // Roles lists all roles.
 func Roles() []string { return []string{RoleAPI, RoleSequencer, RoleDispatch, RoleWork} }
 
@@ -59,6 +65,7 @@ type Config struct {
 	Listen       string   `name:"listen" doc:"Address and port to serve on."`
 	AdminListen  string   `name:"admin-listen" doc:"Address and port for /livez, /readyz and /metrics, in every role. The main address then serves no /metrics. Empty: none."`
 	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	VerifyURL    string   `name:"verify-url" doc:"Where the code on certificates of completion leads: a page that checks files, as make verify-page builds it. Empty: /verify of this server, which says how."`
 	KeysDir      string   `name:"keys-dir" doc:"Folder of the key files, the same for all processes of an installation. Empty: keys in the data folder."`
 	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
 	Roles        []string `name:"roles" doc:"What this process does: api, sequencer, dispatch, work; all by default."`
@@ -87,22 +94,39 @@ type Config struct {
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
 	ReminderInterval time.Duration `name:"reminder-interval" doc:"Time between reminders to a recipient; 0: none."`
 
 	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
-	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and endpoints for events may be reached in although they are not public, such as 10.0.0.0/8."`
+	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and the interfaces of webhooks' senders, and endpoints for events, may be reached in although they are not public, such as 10.0.0.0/8."`
 
 	WebhookHistory     time.Duration `name:"webhook-history" doc:"How long deliveries of events that were received or skipped are kept, with every attempt."`
 	WebhookDeadHistory time.Duration `name:"webhook-dead-history" doc:"How long deliveries whose attempts were used up are kept; until then they can be sent anew."`
+
+	SealKey            string `name:"seal-key" doc:"Where the sealing key lies: csc:https://HOST/csc/v2#credential=ID at a trust service provider, pkcs11:token=NAME;object=LABEL?module-path=FILE in a hardware module, vault:https://HOST/v1/transit#key=NAME at a Vault. Empty: in a file among the keys."`
+	SealKeyCredentials Secret `name:"seal-key-credentials" doc:"Credentials for that place, NAME=VALUE, percent-encoded, with white space between them: user and password, client and secret, or token; pin; auth.ID."`
+	SealChain          string `name:"seal-chain" doc:"File with the certificate that somebody has issued for that key, and its issuers (PEM). Empty: that of the trust service provider, else the installation's own root issues one."`
+
+	SealLevel      string        `name:"seal-level" doc:"How far signatures are protected: b signed, t with a time stamp, lt with the evidence a verifier needs later, lta with a time stamp over that; auto: as far as the time stamping authorities allow."`
+	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
+	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
+	ProtectForeign bool          `name:"protect-foreign" doc:"Raise and renew the signatures of archived files that others have signed, too."`
 
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
 	TimestampPolicy      string        `name:"timestamp-policy" doc:"Policy (OID) that is asked for and demanded. Empty: the authority's own choice."`
 	TimestampCredentials Secret        `name:"timestamp-credentials" doc:"Credentials of authorities that want them, HOST=USER:PASSWORD or HOST=bearer:TOKEN, percent-encoded, with white space between them; sent over https only."`
 	AnchorInterval       time.Duration `name:"anchor-interval" doc:"How often the log's newest checkpoint is time-stamped, where something was logged; and at each day's end. 0: never."`
+
+	Bus        Secret   `name:"bus" doc:"Event bus: nats://user:password@host:4222?… or kafka://host:9092,host2:9092?… Empty: none."`
+	BusStart   string   `name:"bus-start" doc:"What a bus that is new gets: new, the events from then on, or all, every event of the log."`
+	BusClients []string `name:"bus-clients" doc:"Ids of clients as which command messages of the bus may be carried out. Empty: none is taken in."`
+
+	WebhookMaxBody int64         `name:"webhook-max-body" doc:"Longest webhook taken in, in bytes. It rests in the database."`
+	InboundKeep    time.Duration `name:"inbound-keep" doc:"How long what came with a webhook, or with a message of the event bus, is kept after it has been processed."`
 
 	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log, but for those about tasks, which the inbox shows."`
 	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
@@ -124,7 +148,8 @@ func Default() Config {
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
-		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
+		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
+		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
 	}
@@ -174,6 +199,11 @@ func (c *Config) Check() error {
 	if c.AdminListen != "" && !strings.Contains(c.AdminListen, ":") {
 		add("admin-listen", "%q is not host:port", c.AdminListen)
 	}
+	if c.VerifyURL != "" {
+		if u, err := url.Parse(c.VerifyURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			add("verify-url", "%q is not an http or https address", c.VerifyURL)
+		}
+	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {
 			add("public-url", "%q is not an http or https address", c.PublicURL)
@@ -208,6 +238,11 @@ func (c *Config) Check() error {
 	if _, err := c.Timestamping(); err != nil {
 		add("timestamp-authorities", "%v", err)
 	}
+	for _, r := range c.CustomRoles {
+		if name, scopes, ok := strings.Cut(r, "="); !ok || name == "" || scopes == "" {
+			add("custom-roles", "%q is not of the form NAME=SCOPE+SCOPE", r)
+		}
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -224,8 +259,10 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
+		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
-		"lease":           c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
+		"seal-certify":    c.SealCertify < 0 || c.SealCertify > 2, "renew-before": c.RenewBefore < 24*time.Hour,
+		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,
 	} {
 		if bad {
 			add(setting, "the value is out of range")
@@ -239,7 +276,15 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 			add(setting, "%q is not one of %s", value, strings.Join(allowed, ", "))
 		}
 	}
+	choice("bus-start", c.BusStart, BusNew, BusAll)
 	choice("smtp-tls", c.SMTPTLS, "starttls", "tls", "none")
+	choice("seal-level", c.SealLevel, "auto", "b", "t", "lt", "lta")
+	if c.SealLevel != "auto" && c.SealLevel != "b" && len(c.TimestampAuthorities) == 0 {
+		add("seal-level", "the level %s needs time stamps: name an authority in timestamp-authorities", c.SealLevel)
+	}
+	if _, err := c.SealingKey(); err != nil {
+		add("seal-key", "%v", err)
+	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	choice("log-format", c.LogFormat, "text", "json")
@@ -255,6 +300,16 @@ func (c *Config) Proxies() ([]netip.Prefix, error) { return prefixes(c.TrustedPr
 
 // Outbound gives the networks that may be reached although they are not public.
 func (c *Config) Outbound() ([]netip.Prefix, error) { return prefixes(c.OutboundAllow) }
+
+// OwnRoles gives the scopes of each custom role by its name.
+func (c *Config) OwnRoles() map[string][]string {
+	out := make(map[string][]string, len(c.CustomRoles))
+	for _, r := range c.CustomRoles {
+		name, scopes, _ := strings.Cut(r, "=")
+		out[strings.TrimSpace(name)] = strings.Split(scopes, "+")
+	}
+	return out
+}
 
 func prefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix

@@ -92,7 +92,7 @@ const (
 // Processing says what the workers do with a document, and why it is stuck if it is.
 type Processing struct {
 	Status    Status
-	Step      string // capture, seal, archive; inside capture: inspect, normalise, read, layer
+	Step      string // capture, seal, protect, archive; inside capture: inspect, normalise, read, layer
 	Operation string // the operation to poll or retry
 	Code      string // fault code where Status is failed or quarantined
 	Reason    string // in words for people
@@ -133,6 +133,9 @@ const (
 	// Completion is the certificate of completion as a sealed file of its own, made
 	// where a page inside the document would break an earlier signature.
 	Completion VersionKind = "completion"
+	// Protected is a signed version with one more revision behind it that protects
+	// its signatures: evidence for later, or a time stamp.
+	Protected VersionKind = "protected"
 )
 
 // Version is one immutable content of a document.
@@ -150,6 +153,7 @@ type Version struct {
 	Pages       int    // 0 where not known
 	Signatures  int    // PDF signatures inside
 	CreatedAt   time.Time
+	Standing    // of those signatures
 }
 
 // Page is what is known of one page of a captured version.
@@ -192,9 +196,18 @@ type Type struct {
 	// 1 to fair.MaxWeight; MaxRunning how many of its documents are in work at once, 0 without limit.
 	Weight     int
 	MaxRunning int
-	Revision   int64
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// FourEyes: approvals of such documents are decided by others than those who
+	// brought them in, and by each of them once.
+	FourEyes  bool
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// TypeTerms are what a submission needs to know of a type beside its schema.
+type TypeTerms struct {
+	Revision int64
+	FourEyes bool
 }
 
 // Unit is a business unit: partition, filter and role scope inside an organisation.

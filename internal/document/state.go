@@ -78,6 +78,10 @@ func (s State) Final() bool {
 	return s != Archived && (len(table[s]) == 0 || len(table[s]) == 1 && s.Allows(Dispose))
 }
 
+// Kept tells whether the document's bytes are settled and to be kept, so that
+// their signatures are to be protected: signed, or in the archive.
+func (s State) Kept() bool { return s == Signed || s == Archived }
+
 // Allows tells whether action leads out of s.
 func (s State) Allows(a Action) bool { _, ok := table[s][a]; return ok }
 

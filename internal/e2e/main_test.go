@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,6 +23,7 @@ import (
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/testneed"
 	"github.com/paraph/paraph/pades"
+	"github.com/paraph/paraph/pades/trust"
 )
 
 // wayOfAnOrder is everything the log says about a document that two people
@@ -86,6 +88,7 @@ func mainJob(t *testing.T, s *stack, file []byte) {
 	vkey, ca := s.get("/.well-known/paraph/log.vkey").want(200).body, s.get("/.well-known/paraph/ca.pem").want(200).body
 	checkProofs(t, s, all, string(vkey))
 	checkSealed(t, s, id, ca)
+	checkAttached(t, s, id, e.ID, string(vkey))
 	checkPackage(t, s, id, ca, vkey)
 	checkFound(t, s, id)
 	checkAudit(t, s)
@@ -138,11 +141,11 @@ func checkSealed(t *testing.T, s *stack, id string, ca []byte) {
 	if sum := sha256.Sum256(res.body); last.Kind != "sealed" || last.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("the current version is %+v", last)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		t.Fatal("ca.pem holds no certificate")
+	roots, err := trust.PEM("ca.pem", ca)
+	if err != nil {
+		t.Fatal(err)
 	}
-	opts := pades.VerifyOptions{Roots: roots, Policy: pades.Sealed}
+	opts := pades.VerifyOptions{Trust: roots, Policy: pades.Sealed}
 	report, err := pades.Verify(t.Context(), bytes.NewReader(res.body), int64(len(res.body)), opts)
 	if err != nil || report.Verdict != pades.Valid {
 		t.Fatalf("the sealed PDF is not valid: %v %+v", err, report)
@@ -153,6 +156,57 @@ func checkSealed(t *testing.T, s *stack, id string, ca []byte) {
 		report, err := pades.Verify(t.Context(), bytes.NewReader(spoilt), int64(len(spoilt)), opts)
 		if err == nil && report.Verdict == pades.Valid {
 			t.Errorf("with byte %d changed it is still valid", at)
+		}
+	}
+}
+
+// checkAttached takes the attachments out of the sealed PDF by a foreign program:
+// the evidence, and of the log what concerns the envelope, each entry proved.
+func checkAttached(t *testing.T, s *stack, id, envelope, vkey string) {
+	t.Helper()
+	dir := t.TempDir()
+	sealed := filepath.Join(dir, "sealed.pdf")
+	if err := os.WriteFile(sealed, s.get("/v1/documents/"+id+"/content").want(200).body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(testneed.Command(t, "pdfdetach"), "-saveall", "-o", dir, sealed).CombinedOutput(); err != nil {
+		t.Fatalf("pdfdetach: %v: %s", err, out)
+	}
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+		}
+		return b
+	}
+	var ev struct {
+		Envelope string `json:"envelope_id"`
+	}
+	if err := json.Unmarshal(read("evidence.json"), &ev); err != nil || ev.Envelope != envelope {
+		t.Errorf("the evidence is about %q, %v", ev.Envelope, err)
+	}
+	verifier, err := journal.NewVerifier(strings.TrimSpace(vkey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(read("events.jsonl")), []byte("\n"))
+	if len(lines) < 5 {
+		t.Errorf("only %d entries are attached", len(lines))
+	}
+	for _, line := range lines {
+		entry, err := journal.ParseDisclosed(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entry.Document == nil || entry.Document.SubjectID != envelope {
+			t.Errorf("%s does not concern the envelope, and goes to all who signed", entry.Kind)
+		}
+		leaf, err := entry.Leaf()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := journal.VerifyProof(read(entry.ID+".tlog-proof"), verifier, leaf); err != nil {
+			t.Errorf("%s: %v", entry.Kind, err)
 		}
 	}
 }

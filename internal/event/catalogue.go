@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/signing"
 )
@@ -35,6 +36,7 @@ var catalogue = map[journal.Kind]line{
 	journal.DocumentVoided:          doc(document.Voided, func(d *Document) { d.Reason = "Ordered twice." }),
 	journal.DocumentExpired:         doc(document.Expired, func(d *Document) { d.Reason = "The review was not finished in time." }),
 	journal.DocumentArchived:        doc(document.Archived, func(d *Document) { d.Version = 3 }),
+	journal.DocumentArchiveExtended: doc(document.Archived, func(d *Document) { d.Version = 4 }),
 	journal.DocumentVersionAdded:    doc(document.Draft, nil),
 	journal.DocumentMetadataChanged: doc(document.Draft, nil),
 	journal.DocumentDisposed: {"document", Disposed{
@@ -42,6 +44,19 @@ var catalogue = map[journal.Kind]line{
 		Authority: "records@example.com", Keys: []string{sampleID("dek")}, Objects: []string{sampleID("blob")}, ObjectsTotal: 1,
 		ObjectsDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", OperationID: sampleID("op"),
 	}},
+
+	journal.DocumentProtected: {"document", Protection{
+		Document:    Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 4, Pages: 3},
+		DerivedFrom: 3, Level: document.LevelLTA, Wanted: document.LevelLTA, Until: &sampleDue,
+	}},
+	journal.DocumentProtectionDelayed: {"document", Protection{
+		Document: Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Version: 3, Code: "timestamp_unavailable", Reason: "No time stamping authority answers."},
+		Level:    document.LevelB, Wanted: document.LevelLTA,
+	}},
+	journal.DocumentShared: {"grant", Grant{
+		GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com", Purpose: "Audit of the year 2026", From: &sampleDue, Until: &sampleDue,
+	}},
+	journal.DocumentUnshared: {"grant", Grant{GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com"}},
 
 	journal.TaskOpened:    task(Task{State: approval.Open}),
 	journal.TaskDecided:   task(Task{State: approval.Approved, Comment: "Within budget.", DecidedBy: "anna@example.com"}),
@@ -79,6 +94,11 @@ var catalogue = map[journal.Kind]line{
 	journal.WebhookTest:          endpoint(Endpoint{Enabled: true}),
 	journal.WebhookReplayStarted: {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "running"}},
 	journal.WebhookReplayEnded:   {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "succeeded", Made: 12, Reason: "The endpoint was deleted."}},
+	journal.InboundReceived:      inbound(hook.Received, nil),
+	journal.InboundProcessed:     inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined:   inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:      inbound(hook.Received, nil),
+	journal.InboundDiscarded:     inbound(hook.Discarded, nil),
 
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
 	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
@@ -126,6 +146,14 @@ const sampleURL = "https://erp.example.com/paraph"
 func endpoint(e Endpoint) line {
 	e.EndpointID, e.URL, e.Unit = sampleID("ep"), sampleURL, "purchasing"
 	return line{"endpoint", e}
+}
+
+func inbound(state hook.State, more func(*Inbound)) line {
+	i := Inbound{InboundID: sampleID("inb"), Via: hook.ViaHook, SourceID: sampleID("hks"), Type: "envelope-completed", Trust: hook.TrustPayload, State: state}
+	if more != nil {
+		more(&i)
+	}
+	return line{"inbound_event", i}
 }
 
 func operation(code, reason string) line {

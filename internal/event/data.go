@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/signing"
 )
 
@@ -40,6 +41,25 @@ type Disposed struct {
 	ObjectsTotal  int      `json:"objects_total"`
 	ObjectsDigest string   `json:"objects_sha256" doc:"Over all ids, each with a newline."`
 	OperationID   string   `json:"operation_id" doc:"What deletes the files."`
+}
+
+// Protection is the data of what happened to the protection of a document's signatures.
+type Protection struct {
+	Document
+	DerivedFrom int            `json:"derived_from,omitempty" doc:"The version that the new one was made of."`
+	Level       document.Level `json:"level" doc:"How far they are protected now."`
+	Wanted      document.Level `json:"wanted_level"`
+	Until       *time.Time     `json:"protected_until,omitempty" doc:"When that runs out."`
+}
+
+// Grant is the data of a person's way into one document.
+type Grant struct {
+	GrantID    string     `json:"grant_id"`
+	DocumentID string     `json:"document_id"`
+	Principal  string     `json:"principal" doc:"Who was let in."`
+	Purpose    string     `json:"purpose,omitempty"`
+	From       *time.Time `json:"from,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
 }
 
 // Task is the data of what happened to an approver's part.
@@ -87,6 +107,7 @@ type Operation struct {
 type DocumentType struct {
 	Name     string `json:"document_type"`
 	Revision int64  `json:"revision"`
+	FourEyes bool   `json:"four_eyes,omitempty" doc:"Whoever brought such a document in does not decide on it."`
 }
 
 // Unit is the data of a change to a business unit.
@@ -134,4 +155,18 @@ type Replay struct {
 	State      string `json:"state" doc:"running, succeeded or failed."`
 	Made       int64  `json:"deliveries,omitempty" doc:"How many it made."`
 	Reason     string `json:"reason,omitempty" doc:"Why it failed, for people."`
+}
+
+// Inbound is the data of what became of an event that came in. What came itself is
+// not in it: it may hold anything, and is read under /v1/inbound-events.
+type Inbound struct {
+	InboundID  string     `json:"inbound_event_id"`
+	Via        hook.Via   `json:"via" doc:"hook: a webhook; bus: a message of the event bus."`
+	SourceID   string     `json:"source_id" doc:"The source, or the client that sent the message."`
+	Type       string     `json:"type,omitempty" doc:"What happened, in the sender's words."`
+	Trust      hook.Trust `json:"trust" doc:"hint: the facts are fetched before anything acts on it."`
+	State      hook.State `json:"state"`
+	DocumentID string     `json:"document_id,omitempty" doc:"The document that it changed."`
+	Code       string     `json:"code,omitempty" doc:"Why it is in quarantine, for programs."`
+	Attempts   int        `json:"attempts,omitempty"`
 }

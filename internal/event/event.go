@@ -65,14 +65,14 @@ func (t Type) Sample() (journal.Entry, error) {
 	if err := json.Unmarshal(data, &of); err != nil {
 		return e, err
 	}
-	if e.DocumentID = of.Document; of.Document != "" {
-		e.DocSeq = 7
+	if of.Document != "" && t.Subject != "inbound_event" { // which stands beside the document's chain
+		e.DocumentID, e.DocSeq = of.Document, 7
 	}
 	return e, nil
 }
 
 // prefixes are those of the ids of subjects.
-var prefixes = map[string]string{"document": "doc", "task": "task", "envelope": "env", "operation": "op", "endpoint": "ep"}
+var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "endpoint": "ep", "inbound_event": "inb"}
 
 // names stand for subjects that have a name instead of an id.
 var names = map[string]string{"document_type": "purchase_order", "unit": "purchasing"}

@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Point names a place in the code. Every place is listed in All, Apart or Tools, so that
+// Point names a place in the code. Every place is listed in All, Apart, Tools or Outside, so that
 // a harness can visit each of them.
 type Point string
 
@@ -100,7 +100,7 @@ func Arm(spec string) (disarm func(), err error) {
 func parse(part string) (Point, *rule, error) {
 	name, what, ok := strings.Cut(part, "=")
 	p := Point(name)
-	if !ok || !slices.Contains(slices.Concat(All, Apart, Tools), p) {
+	if !ok || !slices.Contains(slices.Concat(All, Apart, Tools, Outside), p) {
 		return "", nil, fmt.Errorf("failpoint: %q names no point", part)
 	}
 	r := &rule{first: 1}

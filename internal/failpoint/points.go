@@ -39,6 +39,14 @@ const (
 	SealStored   Point = "seal.stored"   // the sealed file is stored, no row names it
 	SealFinished Point = "seal.finished" // the rows are committed
 
+	ProtectPrepared Point = "protect.prepared" // a revision is about to be added to a signed file
+	ProtectStamped  Point = "protect.stamped"  // a document timestamp was given, it stands nowhere
+	ProtectStored   Point = "protect.stored"   // what was added is stored, no row names it
+	ProtectAdded    Point = "protect.added"    // the versions are committed, the operation is open
+	ProtectFinished Point = "protect.finished" // the operation has ended
+
+	AdditionStored Point = "addition.stored" // an addition to an archive package is stored, not read back
+
 	ArchivePacked   Point = "archive.packed"   // the package's files are gathered
 	ArchiveStored   Point = "archive.stored"   // the package is stored, not read back
 	ArchiveRead     Point = "archive.read"     // it was read back and agrees, no row names it
@@ -55,7 +63,19 @@ const (
 
 	MailBefore Point = "mail.before" // a letter is written, not sent
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
+
+	HookProven  Point = "hook.proven"  // a webhook is what it says, nothing is stored
+	HookStored  Point = "hook.stored"  // its events are stored, their sender has not heard of it
+	InboundDone Point = "inbound.done" // an event's command is committed, the event does not know
+
+	BusSent     Point = "bus.sent"     // the bus has the messages, the cursor stands where it was
+	BusMoved    Point = "bus.moved"    // the cursor has moved on
+	BusReceived Point = "bus.received" // a message is stored, the bus has not heard of it
 )
+
+// Outside lists the points of what goes to other systems and comes from them; a
+// document need not meet them.
+var Outside = []Point{HookProven, HookStored, InboundDone, BusSent, BusMoved, BusReceived}
 
 // The points that a process passes only beside others.
 const (
@@ -100,6 +120,7 @@ var All = []Point{
 	JobTaken, JobDone,
 	CaptureRead, CaptureRendered, CaptureRecognised, CaptureStored, CaptureFinished,
 	SealPrepared, SealSigned, SealStored, SealFinished,
+	ProtectPrepared, ProtectStamped, ProtectStored, ProtectAdded, ProtectFinished, AdditionStored,
 	ArchivePacked, ArchiveStored, ArchiveRead, ArchiveFinished,
 	DisposeRead, DisposeDeleted, DisposeForgotten, DisposeScrubbed,
 	RotateRewrapped, RotateEmptied, RotateDestroyed,

@@ -26,6 +26,7 @@ type Document struct {
 	Processing     Processing        `json:"processing" doc:"How far the technical work has come; it never hides in the state."`
 	CurrentVersion int               `json:"current_version" doc:"The version that people see and sign; 0 until captured."`
 	Pages          int               `json:"pages" doc:"Of the current version; 0 until captured."`
+	Protection     []Protection      `json:"protection,omitempty" doc:"Of each signed file, where one document is asked for: the document itself first, then a certificate of completion of its own."`
 	Revision       int64             `json:"revision" doc:"Counts the changes of the document."`
 	CreatedBy      string            `json:"created_by"`
 	CreatedAt      time.Time         `json:"created_at"`
@@ -108,6 +109,7 @@ func (a *api) documents() {
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
 		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
 	a.disposal()
+	a.protection()
 }
 
 type createDraftInput struct {
@@ -143,12 +145,16 @@ type listDocumentsInput struct {
 	Label         map[string]string `query:"label,deepObject" doc:"label[cost_centre]=4711; each has to fit."`
 	CreatedAfter  time.Time         `query:"created_after" doc:"Created at this time or later."`
 	CreatedBefore time.Time         `query:"created_before" doc:"Created before this time."`
+
+	ProtectionEndsBefore time.Time `query:"protection_ends_before" doc:"The protection of a signature in it runs out before this time."`
+	ProtectionDelayed    bool      `query:"protection_delayed" doc:"A signature in it lacks something for the level that is wanted."`
 }
 
 func (a *api) listDocuments(ctx context.Context, in *listDocumentsInput) (*Listed[Document], error) {
 	rows, err := a.Service.Documents(ctx, actorOf(ctx), service.DocumentFilter{
 		States: in.State, Types: in.DocumentType, Unit: in.BusinessUnit, CreatedBy: in.CreatedBy, Approver: in.Approver,
 		ExternalID: in.ExternalID, Labels: in.Label, Since: in.CreatedAfter, Until: in.CreatedBefore,
+		ProtectedUntil: in.ProtectionEndsBefore, ProtectionDelayed: in.ProtectionDelayed,
 		Before: in.After, Limit: in.want(),
 	})
 	if err != nil {
@@ -162,7 +168,15 @@ func (a *api) getDocument(ctx context.Context, in *DocumentPath) (*oneDocument, 
 	if err != nil {
 		return nil, err
 	}
-	return &oneDocument{Body: documentOf(&d)}, nil
+	out := &oneDocument{Body: documentOf(&d)}
+	if !d.State.Kept() {
+		return out, nil
+	}
+	lines, err := a.Service.Protections(ctx, actorOf(ctx), in.ID)
+	for i := range lines {
+		out.Body.Protection = append(out.Body.Protection, protectionOf(&lines[i]))
+	}
+	return out, err
 }
 
 // DocumentPatch is what may be changed of a document.

@@ -37,6 +37,7 @@ type Recipient struct {
 	Email       string     `json:"email" example:"ben@example.com"`
 	Order       int        `json:"order" example:"1"`
 	State       string     `json:"state" enum:"waiting,sent,delivered,viewed,signed,declined,cancelled"`
+	Fields      []Field    `json:"fields,omitempty" doc:"Where its marks go. Absent: where there is room."`
 	SentAt      *time.Time `json:"sent_at,omitempty"`
 	DeliveredAt *time.Time `json:"delivered_at,omitempty" doc:"Opened the link."`
 	ViewedAt    *time.Time `json:"viewed_at,omitempty" doc:"Saw the pages."`
@@ -57,7 +58,7 @@ func envelopeOf(e *signing.Envelope) Envelope {
 	for i := range e.Recipients {
 		r := &e.Recipients[i]
 		out.Recipients = append(out.Recipients, Recipient{
-			ID: r.ID, Name: r.Name, Email: r.Email, Order: r.Order, State: string(r.State), SentAt: at(r.SentAt), DeliveredAt: at(r.DeliveredAt),
+			ID: r.ID, Name: r.Name, Email: r.Email, Order: r.Order, State: string(r.State), Fields: fieldsOf(r.Fields), SentAt: at(r.SentAt), DeliveredAt: at(r.DeliveredAt),
 			ViewedAt: at(r.ViewedAt), ConsentedAt: at(r.ConsentedAt), SignedAt: at(r.SignedAt), DeclinedAt: at(r.DeclinedAt),
 			Reason: r.Reason, Reminders: r.Reminders, RemindedAt: at(r.RemindedAt),
 		})
@@ -68,7 +69,7 @@ func envelopeOf(e *signing.Envelope) Envelope {
 func (a *api) envelopes() {
 	handle(a, route{id: "createEnvelope", method: http.MethodPost, path: "/v1/envelopes", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
 		summary: "Ask for signatures", about: "On the current version of an approved document. With send: true the first recipients are asked at once. Signatures that are complete already are looked up first: nobody is asked twice.",
-		codes: []string{"not_found", "invalid_envelope", "action_not_allowed", "already_signed", "envelope_open", "document_without_file"}}, a.createEnvelope)
+		codes: []string{"not_found", "invalid_envelope", "action_not_allowed", "already_signed", "envelope_open", "document_without_file", "fields_not_possible"}}, a.createEnvelope)
 	handle(a, route{id: "listEnvelopes", method: http.MethodGet, path: "/v1/envelopes", tag: "envelopes", does: access.ReadEnvelope,
 		summary: "List envelopes", about: "Newest first."}, a.listEnvelopes)
 	handle(a, route{id: "getEnvelope", method: http.MethodGet, path: "/v1/envelopes/{id}", tag: "envelopes", does: access.ReadEnvelope,
@@ -99,6 +100,25 @@ type RecipientRequest struct {
 	Name  string `json:"name" example:"Ben Okafor"`
 	Email string `json:"email" example:"ben@example.com"`
 	Order int    `json:"order,omitempty" example:"1" doc:"Lower orders are asked first, equal ones at once. Default: 1."`
+
+	Fields []Field `json:"fields,omitempty" doc:"Where its marks go; each shows the signature. Default: where there is room, on the last page that has text."`
+}
+
+// Field is a place on a page, in points (1/72 inch) from its upper left corner as it
+// is shown.
+type Field struct {
+	Page   int     `json:"page" minimum:"1" example:"2"`
+	X      float64 `json:"x" minimum:"0" example:"72"`
+	Y      float64 `json:"y" minimum:"0" example:"640"`
+	Width  float64 `json:"width" minimum:"40" example:"180"`
+	Height float64 `json:"height" minimum:"18" example:"48"`
+}
+
+func fieldsOf(all []signing.Field) (out []Field) {
+	for _, f := range all {
+		out = append(out, Field(f))
+	}
+	return out
 }
 
 type createEnvelopeInput struct {
@@ -124,7 +144,11 @@ func (a *api) createEnvelope(ctx context.Context, in *createEnvelopeInput) (*one
 		req.ExpiresAt = *in.Body.ExpiresAt
 	}
 	for _, r := range in.Body.Recipients {
-		req.Recipients = append(req.Recipients, service.NewRecipient(r))
+		n := service.NewRecipient{Name: r.Name, Email: r.Email, Order: r.Order}
+		for _, f := range r.Fields {
+			n.Fields = append(n.Fields, signing.Field(f))
+		}
+		req.Recipients = append(req.Recipients, n)
 	}
 	return envelopeAnswer(a.Service.CreateEnvelope(ctx, callOf(ctx), req))
 }

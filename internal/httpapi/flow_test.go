@@ -333,6 +333,9 @@ func TestScopes(t *testing.T) {
 	onBoth(t, func(s *stack) {
 		tokens := map[access.Action]*caller{}
 		for path, item := range build(Config{}).huma.OpenAPI().Paths {
+			if path == hookPath {
+				continue // who calls it proves itself otherwise
+			}
 			for _, op := range operationsOf(item) {
 				do := op.Metadata[metaAction].(access.Action)
 				if tokens[do] == nil {
@@ -344,7 +347,7 @@ func TestScopes(t *testing.T) {
 					}
 					tokens[do] = s.client("no-"+string(do), nil, rest...)
 				}
-				path := strings.NewReplacer("{id}", "x", "{number}", "1", "{name}", "x", "{recipient_id}", "x").Replace(path)
+				path := strings.NewReplacer("{id}", "x", "{number}", "1", "{name}", "x", "{recipient_id}", "x", "{secret_id}", "x").Replace(path)
 				res := tokens[do].json(op.Method, path, nil).problem(403, "missing_scope")
 				if !strings.Contains(res.header.Get("WWW-Authenticate"), "insufficient_scope") {
 					t.Errorf("%s %s: %v", op.Method, path, res.header)

@@ -47,21 +47,27 @@ type Mount struct {
 
 // Config is what the API is made of. Zero limits mean the defaults.
 type Config struct {
-	Service   *service.Service
-	Verifier  Verifier
-	Clock     clock.Clock
-	Log       *slog.Logger
-	Observer  Observer // nil: nobody is told
-	Sources   Sources
-	PublicURL string // without a slash at the end; source of the events
+	Service  *service.Service
+	Verifier Verifier
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Observer Observer // nil: nobody is told
+	// HookObserver is told of webhooks that come in; nil: nobody is.
+	HookObserver HookObserver
+	Sources      Sources
+	PublicURL    string // without a slash at the end; source of the events
 
 	MaxUpload int64         // bytes of one uploaded file; default DefaultMaxUpload
+	MaxHook   int64         // bytes of one webhook; default DefaultMaxHook
 	Idle      time.Duration // an upload or download that stands still this long is cut off
 	Timeout   time.Duration // of requests that neither stream nor wait
 	Rate      Rate          // per client
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
+	// RevocationList gives what the own CA has revoked, for /.well-known/paraph/ca.crl;
+	// empty where the CA is somebody else's. nil: it is not served.
+	RevocationList func() ([]byte, error)
 
 	// Closing ends the open event streams when it is closed; nil: they end with their requests.
 	Closing <-chan struct{}
@@ -84,12 +90,14 @@ type api struct {
 	huma    huma.API
 	mux     *http.ServeMux
 	limiter *limiter
+	counter
 }
 
 // New makes the handler of the whole API with its mounts.
 func New(c Config) http.Handler {
 	a := build(c)
 	a.mountLog()
+	a.mountHooks()
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
@@ -117,6 +125,10 @@ func build(c Config) *api {
 	a.webhooks()
 	a.archive()
 	a.settings()
+	a.access()
+	a.hooks()
+	a.inbound()
+	a.bus()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }
@@ -124,6 +136,9 @@ func build(c Config) *api {
 func (c Config) withDefaults() Config {
 	if c.MaxUpload <= 0 {
 		c.MaxUpload = DefaultMaxUpload
+	}
+	if c.MaxHook <= 0 {
+		c.MaxHook = DefaultMaxHook
 	}
 	if c.Idle <= 0 {
 		c.Idle = defaultIdle

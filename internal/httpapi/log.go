@@ -20,6 +20,15 @@ func (a *api) mountLog() {
 	a.mux.HandleFunc("GET /.well-known/paraph/ca.pem", a.public(func(w http.ResponseWriter, r *http.Request) error {
 		return constant(w, "application/pem-certificate-chain", a.CAPEM)
 	}))
+	if a.RevocationList != nil {
+		a.mux.HandleFunc("GET /.well-known/paraph/ca.crl", a.public(func(w http.ResponseWriter, r *http.Request) error {
+			list, err := a.RevocationList()
+			if err != nil {
+				return err
+			}
+			return constant(w, "application/pkix-crl", list)
+		}))
+	}
 }
 
 // public is a handler without a token, held to a rate by its caller's address.

@@ -67,6 +67,8 @@ var tags = []*huma.Tag{
 	{Name: "events", Description: "What happened, and the proof of it."},
 	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},
 	{Name: "archive", Description: "The compliance archive."},
+	{Name: "access", Description: "Who is let into which document, and by which rule."},
+	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
 	{Name: "settings", Description: "Document types, business units and clients."},
 }
 
@@ -119,6 +121,7 @@ func finishSpec(o *huma.OpenAPI) {
 	refTo[Problem](o.Components.Schemas, "Problem")
 	describeUploads(o)
 	describeStreams(o)
+	describeHooks(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")

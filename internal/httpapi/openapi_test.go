@@ -48,6 +48,9 @@ func TestEveryOperationIsComplete(t *testing.T) {
 		known[a] = true
 	}
 	for path, item := range build(Config{}).huma.OpenAPI().Paths {
+		if path == hookPath {
+			continue // who calls it proves itself otherwise
+		}
 		for _, op := range operationsOf(item) {
 			name := op.Method + " " + path
 			do, _ := op.Metadata[metaAction].(access.Action)

@@ -115,6 +115,7 @@ func (p *Problem) headers(set func(name, value string)) {
 		set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
 	}
 	switch {
+	case p.Code == "bad_signature", p.Code == "outside_window": // no scheme of HTTP stands for it
 	case p.Code == "credentials_missing":
 		set("WWW-Authenticate", `Bearer realm="paraph"`)
 	case p.Status == http.StatusUnauthorized:

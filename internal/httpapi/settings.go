@@ -17,13 +17,14 @@ type DocumentType struct {
 	Schema     *Object   `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata; absent: any object."`
 	Weight     int       `json:"weight" doc:"Its share of the work beside other types."`
 	MaxRunning int       `json:"max_running" doc:"Most of its documents in work at once; 0: no limit."`
+	FourEyes   bool      `json:"four_eyes" doc:"Whoever brought such a document in, or handed it in, does not decide on it, and nobody decides twice."`
 	Revision   int64     `json:"revision"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 func documentTypeOf(t *document.Type) DocumentType {
-	out := DocumentType{Name: t.Name, Title: t.Title, Weight: t.Weight, MaxRunning: t.MaxRunning, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+	out := DocumentType{Name: t.Name, Title: t.Title, Weight: t.Weight, MaxRunning: t.MaxRunning, FourEyes: t.FourEyes, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
 	if len(t.Schema) > 0 && string(t.Schema) != "null" {
 		schema := Object(t.Schema)
 		out.Schema = &schema
@@ -48,7 +49,8 @@ type Client struct {
 	ID            string     `json:"id" example:"cli_01kb0q7m4b1s9v3d8r5x2c6e7f"`
 	Name          string     `json:"name"`
 	Principal     string     `json:"principal" doc:"Whom it speaks for."`
-	Scopes        []string   `json:"scopes"`
+	Scopes        []string   `json:"scopes" doc:"Beside those of its roles."`
+	Roles         []string   `json:"roles,omitempty" doc:"Roles whose scopes it has, as they are configured now."`
 	BusinessUnits []string   `json:"business_units,omitempty" doc:"Units it is confined to; absent: all."`
 	CreatedAt     time.Time  `json:"created_at"`
 	RevokedAt     *time.Time `json:"revoked_at,omitempty"`
@@ -58,6 +60,9 @@ func clientOf(c *access.OAuthClient) Client {
 	out := Client{ID: c.ID, Name: c.Name, Principal: c.Principal, Scopes: []string{}, BusinessUnits: c.Units, CreatedAt: c.CreatedAt, RevokedAt: at(c.RevokedAt)}
 	for _, s := range c.Scopes {
 		out.Scopes = append(out.Scopes, string(s))
+	}
+	for _, r := range c.Roles {
+		out.Roles = append(out.Roles, string(r))
 	}
 	return out
 }
@@ -94,6 +99,7 @@ type DocumentTypeRequest struct {
 	Schema     *Object `json:"schema,omitempty" doc:"JSON Schema (2020-12) for the metadata, of at most 64 KiB. It stands alone: references to other files are refused. One by which a check could take for ever is refused too (too_costly)."`
 	Weight     *int    `json:"weight,omitempty" doc:"Its share of the work beside other types, 1 to 1000. Left out: as it was; 1 for a new type."`
 	MaxRunning *int    `json:"max_running,omitempty" doc:"Most of its documents in work at once; 0: no limit. Left out: as it was."`
+	FourEyes   *bool   `json:"four_eyes,omitempty" doc:"Whoever brought such a document in, or handed it in, does not decide on it, and nobody decides twice. It holds for what is handed in from now on. Left out: as it was; false for a new type."`
 }
 
 // TypePath is the path parameter of one document type.
@@ -117,7 +123,7 @@ func (a *api) saveType(ctx context.Context, in *saveTypeInput) (*oneType, error)
 	if in.Body.Schema != nil {
 		schema = *in.Body.Schema
 	}
-	out, err := a.Service.SaveDocumentType(ctx, callOf(ctx), in.Name, service.SavedType{Title: in.Body.Title, Schema: schema, Weight: in.Body.Weight, MaxRunning: in.Body.MaxRunning})
+	out, err := a.Service.SaveDocumentType(ctx, callOf(ctx), in.Name, service.SavedType{Title: in.Body.Title, Schema: schema, Weight: in.Body.Weight, MaxRunning: in.Body.MaxRunning, FourEyes: in.Body.FourEyes})
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +220,8 @@ func (a *api) listUnits(ctx context.Context, _ *struct{}) (*struct{ Body Items[B
 type ClientRequest struct {
 	Name          string   `json:"name" example:"ERP"`
 	Principal     string   `json:"principal" example:"erp@example.com" doc:"Whom it speaks for: an e-mail address or a service's name."`
-	Scopes        []string `json:"scopes" example:"[\"documents:read\",\"documents:write\"]"`
+	Scopes        []string `json:"scopes,omitempty" example:"[\"documents:read\",\"documents:write\"]" doc:"A client needs a scope or a role."`
+	Roles         []string `json:"roles,omitempty" example:"[\"uploader\"]" doc:"Names of roles; GET /v1/roles lists them. What a role is worth is looked up when a token is used."`
 	BusinessUnits []string `json:"business_units,omitempty" doc:"Units to confine it to; absent: all."`
 }
 
@@ -233,6 +240,9 @@ func (a *api) createClient(ctx context.Context, in *createClientInput) (*struct{
 	req := service.NewClient{Name: in.Body.Name, Principal: in.Body.Principal, Units: in.Body.BusinessUnits}
 	for _, s := range in.Body.Scopes {
 		req.Scopes = append(req.Scopes, access.Scope(s))
+	}
+	for _, r := range in.Body.Roles {
+		req.Roles = append(req.Roles, access.Role(r))
 	}
 	out, err := a.Service.CreateClient(ctx, callOf(ctx), req)
 	if err != nil {

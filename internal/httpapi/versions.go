@@ -21,22 +21,25 @@ import (
 
 // Version is one immutable content of a document.
 type Version struct {
-	Number      int       `json:"number" example:"1"`
-	Kind        string    `json:"kind" enum:"original,normalised,searchable,sealed,completion"`
-	DerivedFrom int       `json:"derived_from,omitempty" doc:"The version it was made of."`
-	MediaType   string    `json:"media_type" example:"application/pdf"`
-	FileName    string    `json:"file_name,omitempty"`
-	SHA256      string    `json:"sha256" example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
-	Size        int64     `json:"size" doc:"Bytes."`
-	Pages       int       `json:"pages,omitempty"`
-	Signatures  int       `json:"signatures" doc:"PDF signatures inside."`
-	CreatedAt   time.Time `json:"created_at"`
+	Number      int        `json:"number" example:"1"`
+	Kind        string     `json:"kind" enum:"original,normalised,searchable,sealed,completion,protected"`
+	DerivedFrom int        `json:"derived_from,omitempty" doc:"The version it was made of."`
+	MediaType   string     `json:"media_type" example:"application/pdf"`
+	FileName    string     `json:"file_name,omitempty"`
+	SHA256      string     `json:"sha256" example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	Size        int64      `json:"size" doc:"Bytes."`
+	Pages       int        `json:"pages,omitempty"`
+	Signatures  int        `json:"signatures" doc:"PDF signatures inside; time stamps of the document are not counted."`
+	Level       string     `json:"level,omitempty" enum:"b,t,lt,lta" doc:"How far the signatures are protected in this version, as a PAdES baseline level."`
+	Until       *time.Time `json:"protected_until,omitempty" doc:"Until when, with what is in this version."`
+	CreatedAt   time.Time  `json:"created_at"`
 }
 
 func versionOf(v *document.Version) Version {
 	return Version{
 		Number: v.No, Kind: string(v.Kind), DerivedFrom: v.DerivedFrom, MediaType: v.MediaType, FileName: v.FileName,
 		SHA256: v.SHA256, Size: v.Size, Pages: v.Pages, Signatures: v.Signatures, CreatedAt: v.CreatedAt,
+		Level: string(v.Level), Until: at(v.Until),
 	}
 }
 

@@ -6,23 +6,28 @@ type Kind string
 
 // The kinds of entry. Each has its line in Kinds.
 const (
-	DocumentCreated          Kind = "document.created"
-	DocumentCaptured         Kind = "document.captured"
-	DocumentProcessingFailed Kind = "document.processing_failed"
-	DocumentQuarantined      Kind = "document.quarantined"
-	DocumentSubmitted        Kind = "document.submitted"
-	DocumentInReview         Kind = "document.in_review"
-	DocumentApproved         Kind = "document.approved"
-	DocumentRejected         Kind = "document.rejected"
-	DocumentReturned         Kind = "document.returned"
-	DocumentSigned           Kind = "document.signed"
-	DocumentDeclined         Kind = "document.declined"
-	DocumentVoided           Kind = "document.voided"
-	DocumentExpired          Kind = "document.expired"
-	DocumentArchived         Kind = "document.archived"
-	DocumentDisposed         Kind = "document.disposed"
-	DocumentMetadataChanged  Kind = "document.metadata_changed"
-	DocumentVersionAdded     Kind = "document.version_added"
+	DocumentCreated           Kind = "document.created"
+	DocumentCaptured          Kind = "document.captured"
+	DocumentProcessingFailed  Kind = "document.processing_failed"
+	DocumentQuarantined       Kind = "document.quarantined"
+	DocumentSubmitted         Kind = "document.submitted"
+	DocumentInReview          Kind = "document.in_review"
+	DocumentApproved          Kind = "document.approved"
+	DocumentRejected          Kind = "document.rejected"
+	DocumentReturned          Kind = "document.returned"
+	DocumentSigned            Kind = "document.signed"
+	DocumentDeclined          Kind = "document.declined"
+	DocumentVoided            Kind = "document.voided"
+	DocumentExpired           Kind = "document.expired"
+	DocumentArchived          Kind = "document.archived"
+	DocumentDisposed          Kind = "document.disposed"
+	DocumentProtected         Kind = "document.protected"
+	DocumentProtectionDelayed Kind = "document.protection_delayed"
+	DocumentArchiveExtended   Kind = "document.archive_extended"
+	DocumentMetadataChanged   Kind = "document.metadata_changed"
+	DocumentVersionAdded      Kind = "document.version_added"
+	DocumentShared            Kind = "document.shared"
+	DocumentUnshared          Kind = "document.unshared"
 
 	TaskOpened    Kind = "task.opened"
 	TaskDecided   Kind = "task.decided"
@@ -47,6 +52,18 @@ const (
 	OperationSucceeded Kind = "operation.succeeded"
 	OperationFailed    Kind = "operation.failed"
 	OperationRetried   Kind = "operation.retried"
+
+	InboundReceived    Kind = "inbound.received"
+	InboundProcessed   Kind = "inbound.processed"
+	InboundQuarantined Kind = "inbound.quarantined"
+	InboundRedriven    Kind = "inbound.redriven"
+	InboundDiscarded   Kind = "inbound.discarded"
+
+	HookSourceCreated Kind = "hook_source.created"
+	HookSourceChanged Kind = "hook_source.changed"
+	HookSourceRemoved Kind = "hook_source.removed"
+	HookSecretAdded   Kind = "hook_source.secret_added"
+	HookSecretEnded   Kind = "hook_source.secret_ended"
 
 	DocumentTypeSaved Kind = "document_type.saved"
 	UnitCreated       Kind = "unit.created"
@@ -102,9 +119,14 @@ var Kinds = []KindInfo{
 	{DocumentVoided, true, "It was withdrawn."},
 	{DocumentExpired, true, "Its time ran out before it was finished."},
 	{DocumentArchived, true, "Its archive package was written and checked."},
+	{DocumentProtected, true, "Its signatures were protected further, by evidence or a time stamp."},
+	{DocumentProtectionDelayed, true, "A level of protection could not be reached yet; the reason stands on the document."},
+	{DocumentArchiveExtended, true, "An addition to its archive package was written and checked."},
 	{DocumentDisposed, true, "Its key was destroyed and its content with it; a tombstone stays."},
 	{DocumentVersionAdded, true, "A corrected file was added."},
 	{DocumentMetadataChanged, true, "Its title, labels or metadata changed."},
+	{DocumentShared, true, "A person was let into it for a time."},
+	{DocumentUnshared, true, "A person was let out of it before that time ended."},
 
 	{TaskOpened, true, "Somebody was asked to decide."},
 	{TaskDecided, true, "An approver decided."},
@@ -127,6 +149,18 @@ var Kinds = []KindInfo{
 	{OperationSucceeded, true, "Longer work is done."},
 	{OperationFailed, true, "Longer work failed after its retries."},
 	{OperationRetried, true, "Failed work was started again."},
+
+	{InboundReceived, true, "An event came in from outside and was stored."},
+	{InboundProcessed, true, "An event that came in has taken effect, or there was nothing to do."},
+	{InboundQuarantined, true, "An event that came in cannot be processed; its code says why."},
+	{InboundRedriven, true, "An event in quarantine is processed once more."},
+	{InboundDiscarded, true, "Somebody decided that nothing comes of an event in quarantine."},
+
+	{HookSourceCreated, false, "A source of webhooks was set up."},
+	{HookSourceChanged, false, "A source of webhooks was changed."},
+	{HookSourceRemoved, false, "A source of webhooks was removed."},
+	{HookSecretAdded, false, "A source of webhooks got a secret; those before it end after the overlap."},
+	{HookSecretEnded, false, "A secret of a source of webhooks was ended."},
 
 	{DocumentTypeSaved, true, "A document type was made or changed."},
 	{UnitCreated, true, "A business unit was made."},

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -26,17 +27,52 @@ type Certificate struct {
 	Signers []CertificateSigner `json:"signers"`
 	Events  []CertificateEvent  `json:"events"`
 
-	// VerifyText explains how to verify; it has a default. VerifyCode is what
-	// the QR code holds, an address or a text; none when empty.
+	// Language (BCP 47) is that of the certificate's own words; English stands in
+	// for those it does not know.
+	Language string `json:"language,omitempty"`
+
+	// VerifyText explains how to verify; it has a default. VerifyURL is where it
+	// can be done in a browser, as a link and as a QR code; none when empty.
 	VerifyText string `json:"verify_text,omitempty"`
-	VerifyCode string `json:"verify_code,omitempty"`
+	VerifyURL  string `json:"verify_url,omitempty"`
+
+	// SealName is who seals: there is to be an empty signature field for it.
+	SealName string `json:"seal_name,omitempty"`
+}
+
+// Completed is what came of a certificate.
+type Completed struct {
+	Pages int    `json:"pages"`           // of the certificate
+	Field string `json:"field,omitempty"` // name of the empty signature field for the seal
+
+	Level    string `json:"level,omitempty"`    // "PDF/A-3b": what the document claims to be; empty for nothing
+	Attached int    `json:"attached,omitempty"` // files that were attached
+	Reason   string `json:"reason,omitempty"`   // why none were
+
+	Missing []MissingFont `json:"missing,omitempty"` // scripts that could not be written
+}
+
+// MissingFont is a script for which no font is installed.
+type MissingFont struct {
+	Script  string `json:"script"`            // for people: "Devanagari"
+	Package string `json:"package,omitempty"` // of Debian; empty where none is known
+}
+
+// Attachment is a file that is put into the document.
+type Attachment struct {
+	Name        string    `json:"name"`
+	MediaType   string    `json:"media_type"`
+	Description string    `json:"description,omitempty"`
+	Modified    time.Time `json:"modified"`
+	Data        []byte    `json:"-"`
+	Size        int       `json:"size"` // of Data, which travels beside
 }
 
 // CertificateSigner is one person's part.
 type CertificateSigner struct {
 	Name           string    `json:"name"`
 	Email          string    `json:"email"`
-	Authentication string    `json:"authentication,omitempty"` // in people's words: "a link sent to this address"
+	Authentication string    `json:"authentication,omitempty"` // "email_link", "api_link", or in people's words
 	SentAt         time.Time `json:"sent_at"`
 	OpenedAt       time.Time `json:"opened_at"`
 	ViewedAt       time.Time `json:"viewed_at"`
@@ -66,34 +102,51 @@ type Point struct {
 // CertificateEvent is one line of what happened.
 type CertificateEvent struct {
 	At      time.Time `json:"at"`
-	What    string    `json:"what"` // in people's words: "Mara Lind signed"
+	Kind    string    `json:"kind,omitempty"` // of the log's entry, by which other languages know it
+	What    string    `json:"what"`           // in people's words: "Mara Lind signed"
 	Who     string    `json:"who,omitempty"`
 	Address string    `json:"address,omitempty"`
 }
 
-// CertificateArgs travel to the child.
+// CertificateArgs travel to the child. The attachments' data stand one after
+// another in the last file.
 type CertificateArgs struct {
-	Certificate Certificate `json:"certificate"`
-	Limits      Limits      `json:"limits"`
+	Certificate Certificate  `json:"certificate"`
+	Attachments []Attachment `json:"attachments,omitempty"`
+	Limits      Limits       `json:"limits"`
 }
 
-// Certificate writes a certificate as a PDF of its own to out (open for
-// writing, empty) and gives its number of pages.
-func (t *Tools) Certificate(ctx context.Context, out *os.File, certificate Certificate) (int, error) {
-	pages := 0
-	job := sandbox.Job{Op: OpCertificate, Args: CertificateArgs{certificate, t.config.Limits}, Files: []*os.File{out}}
-	err := t.Do(ctx, job, &pages)
-	return pages, err
+// Certificate writes a certificate with its attachments as a PDF of its own to
+// out (open for writing, empty).
+func (t *Tools) Certificate(ctx context.Context, out *os.File, certificate Certificate, attachments ...Attachment) (*Completed, error) {
+	return t.complete(ctx, OpCertificate, []*os.File{out}, certificate, attachments)
 }
 
 // AppendCertificate writes the PDF to out with the certificate's pages after
-// its own, as an incremental update: the bytes of file stay an identical
-// prefix. It gives the number of pages added. Adds ErrSigned: a signed document
-// gets its certificate as a file of its own; ErrDamaged also when the file must
-// be normalised first.
-func (t *Tools) AppendCertificate(ctx context.Context, file, out *os.File, certificate Certificate) (int, error) {
-	pages := 0
-	job := sandbox.Job{Op: OpAppend, Args: CertificateArgs{certificate, t.config.Limits}, Files: []*os.File{file, out}}
-	err := t.Do(ctx, job, &pages)
-	return pages, err
+// its own and with the attachments, as an incremental update: the bytes of file
+// stay an identical prefix. What claims to be PDF/A stays it.
+// Adds ErrSigned: a signed document gets its certificate as a file of its own;
+// ErrDamaged also when the file must be normalised first.
+func (t *Tools) AppendCertificate(ctx context.Context, file, out *os.File, certificate Certificate, attachments ...Attachment) (*Completed, error) {
+	return t.complete(ctx, OpAppend, []*os.File{file, out}, certificate, attachments)
+}
+
+func (t *Tools) complete(ctx context.Context, op string, files []*os.File, certificate Certificate, attachments []Attachment) (*Completed, error) {
+	bundle, err := t.Spool()
+	if err != nil {
+		return nil, err
+	}
+	defer bundle.Close()
+	for i := range attachments {
+		attachments[i].Size = len(attachments[i].Data)
+		if _, err := bundle.Write(attachments[i].Data); err != nil {
+			return nil, fmt.Errorf("hand over an attachment: %w", err)
+		}
+	}
+	made := &Completed{}
+	job := sandbox.Job{Op: op, Args: CertificateArgs{certificate, attachments, t.config.Limits}, Files: append(files, bundle)}
+	if err := t.Do(ctx, job, made); err != nil {
+		return nil, err
+	}
+	return made, nil
 }

@@ -50,7 +50,7 @@ func sampleCertificate() pdf.Certificate {
 			{At: at.Add(41 * time.Minute), What: "Signed", Who: "Ελένη Παπαδοπούλου", Address: "2001:db8::17"},
 			{At: at.Add(42 * time.Minute), What: "Everyone has signed; the document was sealed"},
 		},
-		VerifyCode: "https://sign.example.org/verify/env_01K9ZQ3T5V8X2B4D6F8H0J2M4P#" + hashOf("signed"),
+		SealName: "Paraph Seal", VerifyURL: "https://sign.example.org/verify",
 	}
 }
 
@@ -81,10 +81,11 @@ func allText(t *testing.T, file *os.File, pages int) string {
 func TestCertificate(t *testing.T) {
 	t.Parallel()
 	out := fileOf(t, nil)
-	pages, err := tools.Certificate(t.Context(), out, sampleCertificate())
+	made, err := tools.Certificate(t.Context(), out, sampleCertificate())
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages := made.Pages
 	keep(t, "certificate.pdf", read(t, out))
 	text := allText(t, out, pages)
 	for _, want := range []string{"Certificate of completion", "env_01K9ZQ3T5V8X2B4D6F8H0J2M4P", "Mara Lind", "Ελένη Παπαδοπούλου", "Weiß", "203.0.113.7", "How to verify", fmt.Sprintf("page %d of %d", pages, pages)} {
@@ -111,12 +112,12 @@ func TestCertificateNames(t *testing.T) {
 		c.Signers = append(c.Signers, s)
 	}
 	out := fileOf(t, nil)
-	pages, err := tools.Certificate(t.Context(), out, c)
+	made, err := tools.Certificate(t.Context(), out, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages < 4 {
-		t.Errorf("%d pages for ten signers", pages)
+	if made.Pages < 4 {
+		t.Errorf("%d pages for ten signers", made.Pages)
 	}
 	keep(t, "names.pdf", read(t, out))
 }
@@ -131,9 +132,14 @@ func TestAppendCertificate(t *testing.T) {
 	}
 	for name, in := range map[string]*os.File{"table": fileOf(t, original), "stream": packed} {
 		out := fileOf(t, nil)
-		pages, err := tools.AppendCertificate(t.Context(), in, out, sampleCertificate())
+		evidence := pdf.Attachment{Name: "evidence.json", MediaType: "application/json", Data: []byte("{}\n")}
+		made, err := tools.AppendCertificate(t.Context(), in, out, sampleCertificate(), evidence)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		pages := made.Pages
+		if made.Attached != 1 || made.Level != "" || made.Field != "Seal" {
+			t.Errorf("%s: a document without claims became %+v", name, made)
 		}
 		if !bytes.HasPrefix(read(t, out), read(t, in)) {
 			t.Errorf("%s: the original bytes are not a prefix", name)

@@ -7,8 +7,10 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/testneed"
@@ -175,5 +177,73 @@ func TestTextLayerRefusals(t *testing.T) {
 	out := fileOf(t, nil)
 	if err := tools.AddTextLayer(t.Context(), in, out, nil); err != nil || !bytes.Equal(read(t, in), read(t, out)) {
 		t.Errorf("without words the file must stay as it is: %v", err)
+	}
+}
+
+// inScripts are lines of recognised words in the order in which people read them.
+var inScripts = []struct {
+	script string
+	words  string
+	rtl    bool
+}{
+	{"Arabic", "أمر شراء رقم 4711", true},
+	{"Hebrew", "הזמנת רכש מספר 4711", true},
+	{"Latin in Arabic", "رقم PO-4711 شراء أمر", true},
+	{"pointed Hebrew", "שָׁלוֹם עוֹלָם", true},
+	{"Devanagari", "अमित शर्मा हिन्दी", false},
+	{"Chinese", "采购 订单 𠜎", false},
+	{"Japanese", "発注書 カタカナ", false},
+	{"Korean", "구매 주문서", false},
+	{"Thai", "ใบสั่งซื้อ น้ำ", false},
+}
+
+// TestTextLayerScripts: each word is found at its place by pdfium, and poppler
+// reads the line, whatever the script and its direction.
+func TestTextLayerScripts(t *testing.T) {
+	t.Parallel()
+	pdftotext := testneed.Command(t, "pdftotext")
+	var pages []pdf.PageWords
+	for i, line := range inScripts {
+		p := words(i+1, line.words)
+		for n := range p.Words {
+			if box := &p.Words[n].Box; line.rtl {
+				box.X0, box.X1 = 560-box.X1, 560-box.X0
+			}
+		}
+		pages = append(pages, p)
+	}
+	in, out := fileOf(t, scanOf(t, make([]string, len(pages))...)), fileOf(t, nil)
+	if err := tools.AddTextLayer(t.Context(), in, out, pages); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range inScripts {
+		found, err := tools.Text(t.Context(), out, i+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range pages[i].Words {
+			if line.script == "pointed Hebrew" { // pdfium does not turn points around with their letters
+				continue
+			}
+			at := slices.IndexFunc(found.Words, func(f pdf.Word) bool { return f.Text == w.Text })
+			if at < 0 || abs(found.Words[at].Box.X0-w.Box.X0) > 2 || abs(found.Words[at].Box.Y0-w.Box.Y0) > 5 {
+				t.Errorf("%s: pdfium does not find %q at its place: %+v", line.script, w.Text, found.Words)
+			}
+		}
+		number := fmt.Sprint(i + 1)
+		raw, err := exec.Command(pdftotext, "-f", number, "-l", number, "-enc", "UTF-8", out.Name(), "-").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.Cf, r) { // poppler marks where the direction changes
+				return -1
+			}
+			return r
+		}, string(raw))
+		joined := func(s string) string { return strings.Join(strings.Fields(s), "") } // poppler loses a space where the direction changes
+		if got := joined(plain); got != joined(line.words) {
+			t.Errorf("%s: pdftotext reads %q, expected %q", line.script, got, line.words)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func TestOddFilesCanBeSigned(t *testing.T) {
 			t.Errorf("%s, %s: %v", filepath.Base(name), how, err)
 			continue
 		}
-		if r, err := pades.Verify(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), pades.VerifyOptions{Roots: ca.Roots(), Policy: pades.Sealed}); err != nil || r.Verdict != pades.Valid {
+		if r, err := pades.Verify(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), pades.VerifyOptions{Trust: ca.Trust(), Policy: pades.Sealed, Time: testca.Now}); err != nil || r.Verdict != pades.Valid {
 			t.Errorf("%s, %s: %v, %v", filepath.Base(name), how, r, err)
 		}
 		count[how]++

@@ -24,20 +24,20 @@ const maxStampAnswer = 256 << 10
 
 // newStamper makes the client of the configured time stamping authorities; nil
 // where there are none. Plain HTTP is taken, since tokens are signed.
-func newStamper(c *config.Config) (*tsp.Client, error) {
+func newStamper(c *config.Config, now func() time.Time) (*tsp.Client, error) {
 	authorities, err := endpoints(c)
 	if err != nil || len(authorities) == 0 {
 		return nil, err
 	}
-	return stamperOf(c, authorities...)
+	return stamperOf(c, now, authorities...)
 }
 
-func stamperOf(c *config.Config, authorities ...tsp.Endpoint) (*tsp.Client, error) {
+func stamperOf(c *config.Config, now func() time.Time, authorities ...tsp.Endpoint) (*tsp.Client, error) {
 	allow, err := c.Outbound()
 	if err != nil {
 		return nil, err
 	}
-	client, err := tsp.NewClient(tsp.ClientConfig{Authorities: authorities, MaxBody: maxStampAnswer, Timeout: vouchTimeout,
+	client, err := tsp.NewClient(tsp.ClientConfig{Authorities: authorities, MaxBody: maxStampAnswer, Timeout: vouchTimeout, Now: now,
 		HTTP: safehttp.New(safehttp.Options{Allow: allow, PlainHTTP: true, Timeout: vouchTimeout, MaxBody: maxStampAnswer})})
 	if err != nil {
 		return nil, fmt.Errorf("timestamp-authorities: %w", err)
@@ -147,7 +147,7 @@ func lookTimestamps(ctx context.Context, c *config.Config) []Finding {
 		if _, err := rand.Read(digest); err != nil {
 			return []Finding{{About: about, Says: err.Error()}}
 		}
-		client, err := stamperOf(c, a)
+		client, err := stamperOf(c, nil, a)
 		var stamp *tsp.Stamp
 		began := time.Now()
 		if err == nil {

@@ -93,8 +93,13 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 			entries++
 		}
 	}
+	additions, err := tx.AdditionsOf(ctx, page[0].Org, ids)
+	if err != nil {
+		return 0, err
+	}
+	additionsOf := runs(additions, func(x *service.ArchiveAddition) string { return x.DocumentID })
 	for _, d := range page {
-		a.fault(service.DocumentAudit{Document: d, Chain: chainOf[d.ID], Versions: versionsOf[d.ID], Packages: packagesOf[d.ID]}.Faults()...)
+		a.fault(service.DocumentAudit{Document: d, Chain: chainOf[d.ID], Versions: versionsOf[d.ID], Packages: packagesOf[d.ID], Additions: additionsOf[d.ID]}.Faults()...)
 	}
 	a.count(func(r *AuditReport) {
 		r.Documents += int64(len(page))
@@ -103,11 +108,11 @@ func (a *storeAudit) page(ctx context.Context, tx service.Reader, page []documen
 	if a.vault == nil {
 		return entries, nil
 	}
-	return entries, a.files(ctx, tx, page, versions, packages)
+	return entries, a.files(ctx, tx, page, versions, packages, additions)
 }
 
 // files reads the stored files of some documents.
-func (a *storeAudit) files(ctx context.Context, tx service.Reader, page []document.Document, versions []document.Version, packages []service.ArchiveRecord) error {
+func (a *storeAudit) files(ctx context.Context, tx service.Reader, page []document.Document, versions []document.Version, packages []service.ArchiveRecord, additions []service.ArchiveAddition) error {
 	gone := map[string]bool{} // disposed of: their files are destroyed
 	for i := range page {
 		gone[page[i].ID] = page[i].Disposed()
@@ -125,6 +130,14 @@ func (a *storeAudit) files(ctx context.Context, tx service.Reader, page []docume
 			continue
 		}
 		if err := a.file(ctx, tx, p.Org, p.Package, p.PackageSHA256); err != nil {
+			return err
+		}
+	}
+	for _, x := range additions {
+		if gone[x.DocumentID] {
+			continue
+		}
+		if err := a.file(ctx, tx, x.Org, x.Package, x.PackageSHA256); err != nil {
 			return err
 		}
 	}

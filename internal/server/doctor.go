@@ -30,7 +30,7 @@ const leastFree = 2 << 30
 // Doctor looks for what is wrong with an installation. It changes nothing.
 func Doctor(ctx context.Context, c *config.Config) []Finding {
 	var all []Finding
-	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookTimestamps, lookAddress} {
+	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookTimestamps, lookBus, lookFonts, lookAddress} {
 		all = append(all, look(ctx, c)...)
 	}
 	return all
@@ -84,7 +84,7 @@ func lookFolder(_ context.Context, c *config.Config) []Finding {
 	return out
 }
 
-func lookKeys(_ context.Context, c *config.Config) []Finding {
+func lookKeys(ctx context.Context, c *config.Config) []Finding {
 	if _, err := os.Stat(keyDir(c)); err != nil {
 		return []Finding{{About: "keys", OK: true, Says: "the first start makes them"}}
 	}
@@ -96,8 +96,12 @@ func lookKeys(_ context.Context, c *config.Config) []Finding {
 		}
 		return []Finding{{About: "keys", Says: says, Mend: mend}}
 	}
-	left := time.Until(k.Authority.Seal.NotAfter)
-	return []Finding{{About: "keys", OK: true, Says: fmt.Sprintf("all there; the sealing certificate ends in %d days and is renewed by itself", int(left.Hours()/24))}}
+	left, renewed := time.Until(k.Authority.Seal.NotAfter), " and is renewed by itself"
+	if k.Authority.Root != k.Authority.Own() {
+		renewed = "; whoever issued it has to issue the next one"
+	}
+	out := []Finding{{About: "keys", OK: left > 0, Says: fmt.Sprintf("all there; the sealing certificate ends in %d days%s", int(left.Hours()/24), renewed)}}
+	return append(out, lookSealKey(ctx, c, k)...)
 }
 
 func lookDatabase(ctx context.Context, c *config.Config) []Finding {
@@ -126,6 +130,7 @@ func lookDatabase(ctx context.Context, c *config.Config) []Finding {
 		out = append(out, Finding{About: "database: " + f.Code, Says: f.Message, Mend: f.Remedy})
 	}
 	out = append(out, lookAnchors(ctx, c, db)...)
+	out = append(out, lookProtection(ctx, c, db)...)
 	return append(out, lookProcesses(ctx, db)...)
 }
 

@@ -46,16 +46,17 @@ func (s *Server) buildHTTP() error {
 	if err != nil {
 		return err
 	}
-	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: s.signpage()}}
+	pages := s.signpage()
+	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: pages}, {Pattern: "GET " + signpage.VerifyPath, Handler: pages}}
 	console := webui.New(webui.Config{Service: s.Service, SourceOf: sourceOf, Now: s.clock.Now, Secure: strings.HasPrefix(s.URL(), "https:"), Log: s.log})
 	mounts = append(mounts, httpapi.Mount{Pattern: webui.Prefix, Handler: console}, httpapi.Mount{Pattern: webui.Prefix + "/", Handler: console})
 	for _, pattern := range oauth.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: authority})
 	}
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
-		CAPEM: s.Keys.Authority.RootPEM(), Closing: s.closing, Mounts: mounts,
+		Service: s.Service, Verifier: verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := http.NewServeMux()
 	s.health(mux, s.Config.Metrics && s.admin == nil)
@@ -68,6 +69,7 @@ func (s *Server) signpage() http.Handler {
 	return signpage.New(signpage.Config{
 		Service: s.Service, Renderer: signpage.PDFRenderer{Tools: s.Tools}, Clock: s.clock, Log: s.log,
 		SourceOf: sourceOf,
+		CAPEM:    s.Keys.Authority.RootPEM(), LogKey: s.signer.VerifierKey(),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/blob/crypt"
@@ -25,6 +26,16 @@ type Keys struct {
 	Secrets   *crypt.Box           // seals what rests for longer than a master key lives
 	logKey    ed25519.PrivateKey
 	Authority *ca.Authority
+	dir       string
+}
+
+// listURL is where relying parties find what the own root has revoked; "" where
+// nobody knows under which address this installation is reached.
+func listURL(c *config.Config) string {
+	if c.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimRight(c.PublicURL, "/") + "/.well-known/paraph/ca.crl"
 }
 
 // keyDir is the folder of the key files.
@@ -38,13 +49,18 @@ func keyDir(c *config.Config) string {
 // LoadKeys opens the key files, making what is missing. Of several processes
 // that start at once on one folder, one makes them and the others wait.
 func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
+	return loadKeys(c, clk, false, func(error) {})
+}
+
+// loadKeys is LoadKeys of a server; see sealOptions.
+func loadKeys(c *config.Config, clk clock.Clock, ask bool, told func(error)) (*Keys, error) {
 	dir := keyDir(c)
 	lock, err := lockKeys(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	k := &Keys{}
+	k := &Keys{dir: dir}
 	if err := k.open(filepath.Join(dir, "master.key")); err != nil {
 		return nil, err
 	}
@@ -54,10 +70,17 @@ func LoadKeys(c *config.Config, clk clock.Clock) (*Keys, error) {
 	}
 	seed := logKeys[0].Key
 	k.logKey = ed25519.NewKeyFromSeed(seed[:])
-	if k.Authority, err = ca.LoadOrCreate(dir, c.Organisation, clk.Now()); err != nil {
+	seal, err := sealOptions(c, clk, dir, ask, told)
+	if err != nil {
+		return nil, fmt.Errorf("the sealing key: %w", err)
+	}
+	if k.Authority, err = ca.LoadOrCreate(dir, c.Organisation, clk.Now(), seal); err != nil {
 		return nil, err
 	}
-	return k, nil
+	if k.Authority.Root != k.Authority.Own() {
+		err = keepRoot(dir, k.Authority.Root)
+	}
+	return k, err
 }
 
 // alone makes other processes that start at this moment wait for the end of the

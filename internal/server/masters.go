@@ -101,6 +101,9 @@ func (m *masters) first() string {
 	return m.keys[0].ID
 }
 
+// sealer names the key in force that seals small values.
+func (m *masters) sealer() string { return boxKeys([]crypt.NamedKey{m.present()})[0].ID }
+
 func (m *masters) ids() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

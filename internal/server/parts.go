@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
 )
@@ -30,8 +32,13 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
+		if s.evidence, err = s.newEvidence(); err != nil {
+			return err
+		}
 		conf.Queues = map[string]int{work.QueueMail: mailAtOnce, work.QueueTimer: 2}
-		s.buildRunner()
+		if err := s.buildRunner(); err != nil {
+			return err
+		}
 	}
 	if pool := s.Store.Pool(); pool != nil {
 		s.jobs, err = work.NewPostgresJobs(ctx, pool, conf)
@@ -57,13 +64,17 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
-	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Meter: s.Metrics, Log: s.log}
+	stamping := s.stamping()
+	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Stamping: stamping,
+		VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
+	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
+		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
-		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpArchive: archive.Handle,
-			service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle},
+		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpProtect: protect.Handle,
+			service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle},
 	}
 }
 
@@ -86,7 +97,15 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 		if hooks, err = webhookState(ctx, tx); err != nil {
 			return err
 		}
-		vouched, err = s.vouched(ctx, tx, f.LogSize)
+		if vouched, err = s.vouched(ctx, tx, f.LogSize); err != nil {
+			return err
+		}
+		counts, err := tx.ProtectionReport(ctx, "", nil, s.clock.Now())
+		if err != nil {
+			return err
+		}
+		state, err := service.Protecting(ctx, tx)
+		protectedState(counts, state, &vouched)
 		return err
 	})
 	if err != nil {
@@ -96,8 +115,8 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return telemetry.State{}, err
 	}
-	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Lag: map[string]int64{},
-		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Webhooks: hooks, Anchored: vouched.Anchored}
+	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Quarantine: f.Quarantined, Lag: map[string]int64{},
+		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Webhooks: hooks, Anchored: vouched.Anchored, Protected: vouched.Protected}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err
 	}

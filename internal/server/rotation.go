@@ -19,8 +19,13 @@ import (
 	"github.com/paraph/paraph/internal/store"
 )
 
-// keysEvery is how often a running server looks for a rotation.
-const keysEvery = 5 * time.Second
+const (
+	// keysEvery is how often a running server looks for a rotation.
+	keysEvery = 5 * time.Second
+	// resealGrace is how long, after a rotation, another process may still seal a value
+	// by the key before: it follows within keysEvery.
+	resealGrace = 10 * time.Minute
+)
 
 // keepKeys follows the key file and the database: whatever is wrapped by a key
 // that is out of force is wrapped anew. It asks what is left to do each time, so a
@@ -38,8 +43,8 @@ func (s *Server) keepKeys(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("wrapping keys anew failed; it is tried again", "error", err)
 		}
-		if done.Units > 0 {
-			s.log.Info("keys of units were wrapped by the master key in force", "units", done.Units)
+		if done.Units > 0 || done.Values > 0 {
+			s.log.Info("what lay under another master key was put under the one in force", "unit keys", done.Units, "values", done.Values)
 		}
 	}
 }
@@ -60,7 +65,8 @@ type rotation struct {
 
 // Rewrapped is what a pass has done.
 type Rewrapped struct {
-	Units int `json:"unit_keys"` // wrapped by the master key in force
+	Units  int `json:"unit_keys"` // wrapped by the master key in force
+	Values int `json:"values"`    // small ones that rest in rows
 	// Operations that were started for what the command line asked for.
 	Operations []string `json:"operations,omitempty"`
 }
@@ -100,6 +106,9 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 		}
 	}
 	if done.Units, err = r.vault.RewrapUnits(ctx, inForce); err != nil {
+		return done, err
+	}
+	if done.Values, err = r.service.ResealValues(ctx, r.keys.sealer(), crypt.SealedBy(r.keys.sealer()), resealGrace); err != nil {
 		return done, err
 	}
 	done.Operations, err = r.grant(ctx)
@@ -214,6 +223,8 @@ func (m MasterKey) Needed() string {
 		return ""
 	case m.Until.Equal(service.UntilCaptured):
 		return "until captures that are running have ended"
+	case m.Until.Equal(service.UntilResealed):
+		return "until what rests in rows is sealed anew, which a running server does within moments"
 	}
 	return "until " + m.Until.Format(time.RFC3339)
 }

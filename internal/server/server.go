@@ -18,19 +18,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/vault"
+	"github.com/paraph/paraph/internal/bus"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/mapping"
 	"github.com/paraph/paraph/internal/ocr"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store"
 	"github.com/paraph/paraph/internal/telemetry"
 	"github.com/paraph/paraph/internal/work"
+	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/tsp"
 )
 
@@ -77,9 +81,12 @@ type Server struct {
 	keeper    *work.Keeper
 	policy    *journal.Policy // of the log's witnesses; nil: it has none
 	stamper   *tsp.Client     // of the time stamping authorities; nil: there are none
+	evidence  pades.EvidenceSource
 	jobs      *work.Jobs
 	runner    *work.Runner
 	worker    string // names this process in job records
+	mapper    *mapping.Tools
+	bus       bus.Bus // nil: there is none, or it is not this process' business
 	objects   blob.Store
 	listener  net.Listener
 	lock      *os.File // of the data folder, on SQLite
@@ -119,7 +126,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	if s.Keys, err = LoadKeys(c, s.clock); err != nil {
+	if s.Keys, err = loadKeys(c, s.clock, c.Has(config.RoleWork), func(err error) { s.log.Warn("the sealing key is away; what is to be sealed waits", "error", err) }); err != nil {
 		return nil, fmt.Errorf("the keys: %w", err)
 	}
 	if err := s.openStore(ctx); err != nil {
@@ -212,8 +219,8 @@ func holderOf(c *config.Config) string {
 
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
-	if c.Has(config.RoleSequencer) {
-		if s.stamper, err = newStamper(c); err != nil {
+	if c.Has(config.RoleSequencer) || c.Has(config.RoleWork) {
+		if s.stamper, err = newStamper(c, s.clock.Now); err != nil {
 			return err
 		}
 	}
@@ -233,10 +240,21 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	roles, mistakes := access.BuiltIn().With(c.OwnRoles())
+	if len(mistakes) > 0 {
+		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
+	}
+	if err := s.openBus(); err != nil {
+		return err
+	}
+	if err := s.openMapper(); err != nil {
+		return fmt.Errorf("the mappings: %w", err)
+	}
 	s.Service = service.New(service.Config{
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
-		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
-		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck),
+		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
+		Protection: protectionPlan(c),
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -246,8 +264,8 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if children <= 0 {
 		children = runtime.NumCPU()
 	}
-	work := filepath.Join(c.DataDir, "work")
-	if err := os.MkdirAll(work, 0o700); err != nil {
+	folder := filepath.Join(c.DataDir, "work")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	cache := s.opts.CacheDir
@@ -255,7 +273,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		cache = filepath.Join(c.DataDir, "cache")
 	}
 	s.Tools, err = pdf.New(pdf.Config{
-		Argv: s.opts.ChildArgv, CacheDir: cache, WorkDir: work, Children: children,
+		Argv: s.opts.ChildArgv, CacheDir: cache, WorkDir: folder, Children: children,
 		Limits: pdf.Limits{Pages: c.MaxPages, Pixels: c.MaxPixels},
 	})
 	if err != nil {
@@ -297,6 +315,8 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.startBus(ctx)
+		s.startRenewer(ctx)
 	}
 	if s.Config.Has(config.RoleWork) {
 		if err := s.startWork(ctx); err != nil {
@@ -365,6 +385,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 			s.log.Warn("removing what has run out failed; it is tried again", "error", err)
 		}
 		s.sweepWebhooks(ctx)
+		s.purgeInbound(ctx)
 		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("collecting orphans failed; it is tried again", "error", err)
@@ -424,6 +445,15 @@ func (s *Server) closeParts() (err error) {
 	}
 	if s.Tools != nil {
 		err = errors.Join(err, s.Tools.Close())
+	}
+	if s.bus != nil {
+		err = errors.Join(err, s.bus.Close())
+	}
+	if s.mapper != nil {
+		err = errors.Join(err, s.mapper.Close())
+	}
+	if s.Keys != nil {
+		err = errors.Join(err, s.Keys.Close())
 	}
 	if s.tracing != nil {
 		err = errors.Join(err, s.tracing.Close())

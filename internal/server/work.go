@@ -13,17 +13,27 @@ import (
 // not keep short ones out.
 const capturesPerChild = 2
 
+// protectionsAtOnce is how many documents are protected at once: most of that time
+// somebody else's server is waited for.
+const protectionsAtOnce = 4
+
 // rotationsAtOnce is how many units' keys are rotated at a time: it is the
 // database's work, not that of the children.
 const rotationsAtOnce = 1
 
-// buildRunner makes what takes operations out of the backlog.
-func (s *Server) buildRunner() {
+// buildRunner makes what takes operations and events out of the backlog.
+func (s *Server) buildRunner() error {
+	attempt, err := s.attempts()
+	if err != nil {
+		return err
+	}
 	n := s.Tools.Children()
-	s.runner = work.NewRunner(s.Service, s.operations().Work, work.RunnerConfig{
+	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
-		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpArchive: n, service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce},
+		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n,
+			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpInbound: inboundAtOnce},
 	})
+	return nil
 }
 
 // pagesPerTurn is how many pages of a document make a turn; 0: work's own.

@@ -38,13 +38,16 @@ func (s *Service) Archive(ctx context.Context, call Call, docID string) (Result[
 	})
 }
 
-// ArchiveRecord gives one record. Faults: NotFound.
+// ArchiveRecord gives one record with the additions to its package. Faults: NotFound.
 func (s *Service) ArchiveRecord(ctx context.Context, a access.Actor, recordID string) (r ArchiveRecord, err error) {
 	if err := access.Allowed(a, access.ReadArchive); err != nil {
 		return r, err
 	}
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		if r, err = tx.ArchiveRecord(ctx, a.Org, recordID); err != nil {
+			return err
+		}
+		if r.Additions, err = tx.Additions(ctx, a.Org, recordID); err != nil {
 			return err
 		}
 		return access.Check(a, access.ReadArchive, access.Resource{Org: r.Org, Unit: r.Unit})
@@ -81,4 +84,27 @@ func (s *Service) ArchivePackage(ctx context.Context, a access.Actor, recordID s
 	}
 	content, err := s.Vault.Open(ctx, b)
 	return r, content, err
+}
+
+// ArchiveAddition opens an addition to a record's package, a zip file. The caller
+// closes it. Faults: NotFound.
+func (s *Service) ArchiveAddition(ctx context.Context, a access.Actor, recordID string, no int) (ArchiveAddition, Content, error) {
+	r, err := s.ArchiveRecord(ctx, a, recordID)
+	if err != nil {
+		return ArchiveAddition{}, nil, err
+	}
+	if no < 1 || no > len(r.Additions) {
+		return ArchiveAddition{}, nil, access.NotFound()
+	}
+	x := r.Additions[no-1]
+	var b Blob
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		b, err = tx.Blob(ctx, x.Org, x.Package)
+		return err
+	})
+	if err != nil {
+		return x, nil, err
+	}
+	content, err := s.Vault.Open(ctx, b)
+	return x, content, err
 }

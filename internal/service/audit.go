@@ -68,6 +68,8 @@ type DocumentAudit struct {
 	Chain    []journal.Link // by place
 	Versions []document.Version
 	Packages []ArchiveRecord
+	// Additions are those to the packages, by number.
+	Additions []ArchiveAddition
 }
 
 // Faults compares the document's rows with its entries: the chain has no hole
@@ -124,7 +126,7 @@ func (a DocumentAudit) rowFaults() []AuditFault {
 }
 
 // storedKinds are the digests' names that stand for a version each.
-var storedKinds = []string{string(document.Original), string(document.Normalised), string(document.Searchable), string(document.Sealed), string(document.Completion)}
+var storedKinds = []string{string(document.Original), string(document.Normalised), string(document.Searchable), string(document.Sealed), string(document.Completion), string(document.Protected)}
 
 // digestFaults compares versions and packages with the digests in the journal.
 func (a DocumentAudit) digestFaults() []AuditFault {
@@ -151,8 +153,14 @@ func (a DocumentAudit) digestFaults() []AuditFault {
 			out = append(out, Faultf("package", "document %s: the archive package has another SHA-256 than the journal says", d.ID))
 		}
 	}
+	for _, x := range a.Additions {
+		key := "addition sha256:" + x.PackageSHA256
+		if there[key] = true; !said[key] && !d.Disposed() {
+			out = append(out, Faultf("package", "document %s: addition %d to the archive package has another SHA-256 than the journal says", d.ID, x.No))
+		}
+	}
 	for key := range said {
-		if name, _, _ := strings.Cut(key, " "); !there[key] && (name == "package" || slices.Contains(storedKinds, name)) {
+		if name, _, _ := strings.Cut(key, " "); !there[key] && (name == "package" || name == "addition" || slices.Contains(storedKinds, name)) {
 			out = append(out, Faultf("version", "document %s: the journal tells of a file (%s) that is not there", d.ID, key))
 		}
 	}

@@ -10,10 +10,11 @@ import (
 
 // Derived is a version that a worker made and stored.
 type Derived struct {
-	Kind       document.VersionKind
-	Blob       Blob
-	Pages      int
-	Signatures int
+	Kind              document.VersionKind
+	Blob              Blob
+	Pages             int
+	Signatures        int
+	document.Standing // of the signatures, where they were measured
 }
 
 // Captured is what the reading of an original found.

@@ -261,12 +261,11 @@ func check(ctx context.Context, tx Reader, a access.Actor, do access.Action, uni
 	if access.Can(a, do, on).Allow {
 		return nil
 	}
-	if a.Kind == access.Client && a.Principal != "" {
-		related, err := tx.Related(ctx, a.Org, docID, a.Principal)
-		if err != nil {
+	if access.Parts(do) != 0 && a.Kind == access.Client && a.Principal != "" {
+		var err error
+		if on.Part, err = tx.Part(ctx, a.Org, docID, a.Principal); err != nil {
 			return err
 		}
-		on.Related = related
 	}
 	return access.Check(a, do, on)
 }

@@ -25,7 +25,7 @@ type Decision struct {
 //
 // Faults: NotFound; Invalid "invalid_decision"; Conflict "task_not_open";
 // Forbidden "not_your_task" where the task is another's and the caller may not
-// decide for others, or does not say for whom.
+// decide for others, or does not say for whom; Forbidden "four_eyes".
 func (s *Service) Decide(ctx context.Context, call Call, taskID string, in Decision) (Result[approval.Approval], error) {
 	if err := checkDecision(in); err != nil {
 		return Result[approval.Approval]{}, err
@@ -39,6 +39,9 @@ func (s *Service) Decide(ctx context.Context, call Call, taskID string, in Decis
 		}
 		behalf, err := mayDecide(c.actor, a.Task(taskID), in)
 		if err != nil {
+			return a, err
+		}
+		if err := a.MayDecide(c.actor.Principal, d.CreatedBy); err != nil {
 			return a, err
 		}
 		task, effect, err := a.Decide(taskID, in.Outcome, c.Now())

@@ -311,6 +311,9 @@ type Edit struct {
 	Unit       *string
 	Labels     map[string]string
 	Metadata   json.RawMessage
+	// Laid over what is there, after the others; nil takes a label or member away.
+	MergeLabels   map[string]*string
+	MergeMetadata json.RawMessage // RFC 7396
 }
 
 // EditDocument changes a document's details. Title, unit and metadata can be
@@ -337,7 +340,7 @@ func (s *Service) EditDocument(ctx context.Context, call Call, docID string, in 
 
 func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document, in Edit, known *checks) error {
 	draft := d.State.Allows(document.Submit)
-	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil)) {
+	if d.State.Final() || (!draft && (in.Title != nil || in.Unit != nil || in.Metadata != nil || in.MergeMetadata != nil)) {
 		return fault.New(fault.Conflict, "document_not_draft", "The document is %s; its title, unit and metadata can be changed while it is a draft.", d.State)
 	}
 	if in.Title != nil {
@@ -351,6 +354,15 @@ func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document
 	}
 	if in.Metadata != nil {
 		d.Metadata = in.Metadata
+	}
+	if in.MergeLabels != nil {
+		d.Labels = merged(d.Labels, in.MergeLabels)
+	}
+	if in.MergeMetadata != nil {
+		var err error
+		if d.Metadata, err = mergePatch(d.Metadata, in.MergeMetadata); err != nil {
+			return err
+		}
 	}
 	if in.Unit != nil {
 		if err := access.Check(c.actor, access.WriteDocument, access.Resource{Org: d.Org, Unit: *in.Unit}); err != nil {

@@ -31,6 +31,8 @@ type NewRecipient struct {
 	Name  string
 	Email string
 	Order int // 0 = 1; equal orders are asked at once
+	// Fields are where its marks go; none: where there is room.
+	Fields []signing.Field
 }
 
 // MaxRecipients is the largest number of signers of one envelope.
@@ -41,7 +43,7 @@ const MaxRecipients = 50
 // is asked twice.
 //
 // Faults: NotFound; Invalid "invalid_envelope" listing everything; Conflict
-// "action_not_allowed", "already_signed", "envelope_open" where another envelope
+// "action_not_allowed", "already_signed", "fields_not_possible", "envelope_open" where another envelope
 // of the document is still being signed.
 func (s *Service) CreateEnvelope(ctx context.Context, call Call, in NewEnvelope) (Result[signing.Envelope], error) {
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (signing.Envelope, error) {
@@ -54,6 +56,9 @@ func (s *Service) CreateEnvelope(ctx context.Context, call Call, in NewEnvelope)
 		}
 		v, err := c.signable(ctx, &d, in)
 		if err != nil {
+			return signing.Envelope{}, err
+		}
+		if err := c.placeable(ctx, &v, in.Recipients); err != nil {
 			return signing.Envelope{}, err
 		}
 		e := s.newEnvelope(c, &d, v, in)
@@ -138,6 +143,31 @@ func (c *change) signable(ctx context.Context, d *document.Document, in NewEnvel
 	return c.Version(ctx, d.Org, d.ID, d.Current)
 }
 
+// placeable checks the fields of the recipients against the pages. A file that
+// carries a signature takes no marks: a changed page would break it.
+// Faults: Invalid "invalid_envelope"; Conflict "fields_not_possible".
+func (c *change) placeable(ctx context.Context, v *document.Version, recipients []NewRecipient) error {
+	fields := make([][]signing.Field, len(recipients))
+	some := false
+	for i := range recipients {
+		fields[i] = recipients[i].Fields
+		some = some || len(fields[i]) > 0
+	}
+	if !some {
+		return nil
+	}
+	if v.Signatures > 0 {
+		return fault.New(fault.Conflict, "fields_not_possible", "The file carries a signature already, which a mark on a page would break. Leave the fields away; the marks then stand in the certificate of completion.")
+	}
+	pages, err := c.Pages(ctx, v.Org, v.DocumentID, v.No)
+	if err != nil {
+		return err
+	}
+	var l fault.List
+	signing.CheckFields(&l, fields, pages)
+	return l.Err("invalid_envelope", "The envelope has faults.")
+}
+
 // noOpenEnvelope is fault Conflict "envelope_open" where somebody is being asked to sign.
 func (c *change) noOpenEnvelope(ctx context.Context, d *document.Document) error {
 	list, err := c.Envelopes(ctx, EnvelopeFilter{Org: d.Org, DocumentID: d.ID, Limit: 200})
@@ -167,7 +197,7 @@ func (s *Service) newEnvelope(c *change, d *document.Document, v document.Versio
 	for _, r := range in.Recipients {
 		e.Recipients = append(e.Recipients, signing.Recipient{
 			ID: id.New("rcp", c.Now()), Org: d.Org, EnvelopeID: e.ID, Order: max(r.Order, 1),
-			Name: strings.TrimSpace(r.Name), Email: emailOf(r.Email), State: signing.RecipientWaiting,
+			Name: strings.TrimSpace(r.Name), Email: emailOf(r.Email), State: signing.RecipientWaiting, Fields: r.Fields,
 		})
 	}
 	return e

@@ -13,11 +13,10 @@ import (
 )
 
 // logOperation notes what happened to an operation, in the chain of its document
-// where it has one. A dispatcher makes a job of every operation.started and
-// operation.retried.
+// where it has one. A dispatcher makes work of every operation.started and operation.retried.
 func (c *change) logOperation(o *Operation, d *document.Document, kind journal.Kind) error {
-	data := event.Operation{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
 	n := note{kind: kind, subject: "operation", id: o.ID}
+	data := event.Operation{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
 	if d == nil {
 		n.data = data
 		return c.log(o.Org, o.Unit, n)
@@ -255,6 +254,9 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		d, err := c.documentOf(ctx, &op)
 		if err != nil {
 			return op, err
+		}
+		if op.Kind == OpProtect {
+			return op, s.endProtection(ctx, c, &op, d, &f)
 		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
 		if err := c.failDocument(d, &op, f.Quarantine); err != nil {

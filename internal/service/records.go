@@ -64,13 +64,16 @@ const (
 	OpCapture = "capture" // read an uploaded file
 	OpSeal    = "seal"    // make the sealed PDF of an envelope
 	OpArchive = "archive" // put a document into the archive
+	OpProtect = "protect" // add to a signed PDF what protects its signatures
 	OpDispose = "dispose" // delete what is left of a document that was disposed of
 
 	OpRotateKey = "rotate_key" // wrap what lies under a unit's old key anew; it belongs to no document
 )
 
 // OperationKinds lists the kinds.
-func OperationKinds() []string { return []string{OpCapture, OpSeal, OpArchive, OpDispose, OpRotateKey} }
+func OperationKinds() []string {
+	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey}
+}
 
 // Operation is long work that a caller can poll, await or hear of.
 type Operation struct {
@@ -108,6 +111,24 @@ type ArchiveRecord struct {
 	Files         json.RawMessage // name → {sha256, size}
 	Rule          string          // retention rule; "" = keep until a rule says otherwise
 	ArchivedAt    time.Time
+
+	Additions []ArchiveAddition // by number; filled in where one record is asked for
+}
+
+// ArchiveAddition is a package of its own with what was added to an archived
+// document: the bytes behind those in the packages before it, and the entries since.
+type ArchiveAddition struct {
+	Org           string
+	RecordID      string
+	No            int // 1, 2, 3 …
+	DocumentID    string
+	Version       int    // the document's version that it makes of the packages before it
+	SHA256        string // of that version
+	Package       string // blob
+	PackageSHA256 string
+	PackageSize   int64
+	Files         json.RawMessage // name → {sha256, size}
+	AddedAt       time.Time
 }
 
 // PendingEntry is an entry that waits for its number.
@@ -160,6 +181,7 @@ type Figures struct {
 	OpenOperations   map[string]int64     // by kind
 	OldestOperation  map[string]time.Time // by kind
 	Cursors          map[string]int64
+	Quarantined      int64 // events that came in and could not be processed
 }
 
 // DocumentFilter narrows a list of documents. Zero fields do not narrow.
@@ -178,16 +200,19 @@ type DocumentFilter struct {
 	Labels     map[string]string
 	Since      time.Time // created at or after
 	Until      time.Time // created before
-	Before     string    // id: older than this one
-	Limit      int
+	// ProtectedUntil keeps those whose signatures are protected no longer than that.
+	ProtectedUntil    time.Time
+	ProtectionDelayed bool   // keeps those that lack something for the level that is wanted
+	Before            string // id: older than this one
+	Limit             int
 }
 
 // PageQuery asks for pages by their text.
 type PageQuery struct {
 	Org        string
 	Units      []string // nil: all
-	Principal  string
-	DocumentID string // "": all documents
+	Principal  string   // pages of documents it has a part in are found whatever the unit
+	DocumentID string   // "": all documents
 	Text       string
 	After      PageHit // zero: from the start
 	Limit      int
@@ -203,7 +228,7 @@ type PageHit struct {
 type TaskFilter struct {
 	Org        string
 	Units      []string // of the documents; nil: all
-	Principal  string   // tasks of this assignee are listed whatever the unit
+	Principal  string   // tasks on documents it has a part in are listed whatever the unit
 	Assignee   string
 	State      string
 	DocumentID string
@@ -215,7 +240,7 @@ type TaskFilter struct {
 type EnvelopeFilter struct {
 	Org        string
 	Units      []string // nil: all
-	Principal  string   // envelopes with this recipient are listed whatever the unit
+	Principal  string   // envelopes of documents it has a part in are listed whatever the unit
 	State      string
 	DocumentID string
 	Before     string

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -28,8 +29,19 @@ type rotationReader interface {
 	MasterUse(ctx context.Context) (map[string]int, error)
 	// SealedUntil tells until when a value may be needed that begins with the
 	// prefix, as those do that one key of the box has sealed; zero where there is
-	// none, UntilCaptured where a capture that is running has kept some.
+	// none, UntilCaptured where a capture that is running has kept some, UntilResealed
+	// where it rests in a row until it is sealed anew.
 	SealedUntil(ctx context.Context, prefix []byte) (time.Time, error)
+	// SealedOtherwise gives values that rest sealed in rows and do not begin with the
+	// prefix, up to limit of each kind.
+	SealedOtherwise(ctx context.Context, prefix []byte, limit int) ([]SealedValue, error)
+}
+
+// SealedValue is a value that rests sealed in a row for as long as the row does. It is
+// bound to SealContext(Table, Org, ID).
+type SealedValue struct {
+	Table, Org, ID string
+	Value          []byte
 }
 
 // rotationWriter wraps keys anew. A row that lies under another key meanwhile is
@@ -51,10 +63,116 @@ type rotationWriter interface {
 	LockKey(ctx context.Context, id string) error
 	// DestroyKey removes a key that is not in force.
 	DestroyKey(ctx context.Context, id string) error
+	// Reseal writes v.Value where the row still holds the value from.
+	Reseal(ctx context.Context, v SealedValue, from []byte) error
 }
 
 // UntilCaptured stands for the end of a capture, which nobody knows.
 var UntilCaptured = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// UntilResealed stands for the end of a rotation.
+var UntilResealed = time.Date(9998, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// resealed is how many values are sealed anew in one transaction.
+const resealed = 100
+
+// settingResealed says by which key all values that rest in rows are sealed.
+const settingResealed = "values_sealed"
+
+// resealing is the value of settingResealed.
+type resealing struct {
+	Key   string    `json:"key"`
+	Since time.Time `json:"since"` // when that key was first met
+	Done  bool      `json:"done"`
+}
+
+// ResealValues seals values that rest in rows by the key named sealer, which seals now
+// and whose sealed values begin with the prefix. It tells how many. Once nothing was
+// found for longer than grace, in which another process may still have used the key
+// before, it looks no more until there is another key.
+func (s *Service) ResealValues(ctx context.Context, sealer string, prefix []byte, grace time.Duration) (n int, err error) {
+	state, err := s.resealing(ctx, sealer)
+	if err != nil || state.Done {
+		return 0, err
+	}
+	for {
+		some, err := s.resealSome(ctx, prefix)
+		if n += some; err != nil {
+			return n, err
+		}
+		if some == 0 {
+			break
+		}
+	}
+	if n > 0 || s.Clock.Now().Sub(state.Since) < grace {
+		return n, nil
+	}
+	state.Done = true
+	return n, s.saveResealing(ctx, state)
+}
+
+// resealing gives how far values are sealed by the key.
+func (s *Service) resealing(ctx context.Context, sealer string) (r resealing, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		text, err := tx.Setting(ctx, settingResealed)
+		if fault.KindOf(err) == fault.NotFound {
+			return nil
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &r)
+		}
+		return err
+	})
+	if err != nil || r.Key == sealer {
+		return r, err
+	}
+	r = resealing{Key: sealer, Since: s.Clock.Now()}
+	return r, s.saveResealing(ctx, r)
+}
+
+func (s *Service) saveResealing(ctx context.Context, r resealing) error {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.SetSetting(ctx, settingResealed, string(raw)) })
+}
+
+// resealSome seals some values anew and tells how many.
+func (s *Service) resealSome(ctx context.Context, prefix []byte) (int, error) {
+	var old []SealedValue
+	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+		old, err = tx.SealedOtherwise(ctx, prefix, resealed)
+		return err
+	})
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	fresh := make([]SealedValue, len(old))
+	for i, v := range old {
+		bound := SealContext(v.Table, v.Org, v.ID)
+		plain, err := s.Box.Open(v.Value, bound)
+		if err != nil {
+			return 0, fault.Wrap(err, fault.Internal, "internal", "A value of the row %s in %s cannot be opened.", v.ID, v.Table)
+		}
+		if fresh[i], err = v.sealed(s.Box, plain, bound); err != nil || !bytes.HasPrefix(fresh[i].Value, prefix) {
+			return 0, err // another key seals by now
+		}
+	}
+	return len(fresh), s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		for i := range fresh {
+			if err := tx.Reseal(ctx, fresh[i], old[i].Value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (v SealedValue) sealed(box Box, plain, bound []byte) (_ SealedValue, err error) {
+	v.Value, err = box.Seal(plain, bound)
+	return v, err
+}
 
 // Settings about the master key.
 const (

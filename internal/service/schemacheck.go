@@ -309,7 +309,8 @@ type said struct {
 // transaction: a check may take long, and on SQLite everybody would wait for it.
 type checks struct {
 	found   []checkedSaid
-	missing *said // what the command needed and was not there
+	missing *said              // what the command needed and was not there
+	terms   document.TypeTerms // of the type, as the command saw it last
 }
 
 type checkedSaid struct {
@@ -324,7 +325,7 @@ var errUnchecked = fault.New(fault.Conflict, "metadata_unchecked", "The document
 // of adds to l what is wrong with a document's metadata by its type's schema as it
 // is inside tx. errUnchecked where nobody has looked.
 func (k *checks) of(ctx context.Context, s *Service, tx Reader, d *document.Document, l *fault.List) error {
-	revision, err := tx.DocumentTypeRevision(ctx, d.Org, d.Type)
+	terms, err := tx.DocumentTypeTerms(ctx, d.Org, d.Type)
 	if fault.KindOf(err) == fault.NotFound {
 		l.Add("/document_type", "unknown_type", "There is no document type %s.", d.Type)
 		return nil
@@ -332,11 +333,12 @@ func (k *checks) of(ctx context.Context, s *Service, tx Reader, d *document.Docu
 	if err != nil {
 		return err
 	}
-	if c := s.schemas.get(typeRevision{d.Org, d.Type, revision}); c != nil && c.open() {
+	k.terms = terms
+	if c := s.schemas.get(typeRevision{d.Org, d.Type, terms.Revision}); c != nil && c.open() {
 		return nil
 	}
 	for _, f := range k.found {
-		if f.typ == d.Type && f.revision == revision && bytes.Equal(f.metadata, d.Metadata) {
+		if f.typ == d.Type && f.revision == terms.Revision && bytes.Equal(f.metadata, d.Metadata) {
 			for _, detail := range f.faults {
 				l.Add(detail.Pointer, detail.Code, "%s", detail.Message)
 			}
@@ -354,11 +356,11 @@ func (s *Service) look(ctx context.Context, org string, k *checks) error {
 	k.missing = nil
 	var t document.Type
 	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
-		revision, err := tx.DocumentTypeRevision(ctx, org, want.typ)
+		terms, err := tx.DocumentTypeTerms(ctx, org, want.typ)
 		if err != nil {
 			return err
 		}
-		if t = (document.Type{Org: org, Name: want.typ, Revision: revision}); s.schemas.get(typeRevision{org, want.typ, revision}) == nil {
+		if t = (document.Type{Org: org, Name: want.typ, Revision: terms.Revision}); s.schemas.get(typeRevision{org, want.typ, terms.Revision}) == nil {
 			t, err = tx.DocumentType(ctx, org, want.typ)
 		}
 		return err

@@ -21,8 +21,9 @@ const MaxSchema = 64 << 10
 type SavedType struct {
 	Title      string
 	Schema     json.RawMessage
-	Weight     *int // nil: as it was
-	MaxRunning *int // nil: as it was
+	Weight     *int  // nil: as it was
+	MaxRunning *int  // nil: as it was
+	FourEyes   *bool // nil: as it was
 }
 
 // SaveDocumentType makes or changes a document type. A schema by which checking a
@@ -67,12 +68,15 @@ func (s *Service) SaveDocumentType(ctx context.Context, call Call, name string, 
 		if in.MaxRunning != nil {
 			t.MaxRunning = *in.MaxRunning
 		}
+		if in.FourEyes != nil {
+			t.FourEyes = *in.FourEyes
+		}
 		if err := c.SaveDocumentType(ctx, t); err != nil {
 			return t, err
 		}
 		t.Revision++
 		return t, c.log(t.Org, "", note{kind: journal.DocumentTypeSaved, subject: "document_type", id: name,
-			data: event.DocumentType{Name: name, Revision: t.Revision}, digests: map[string]string{"schema": hexSum(in.Schema)}})
+			data: event.DocumentType{Name: name, Revision: t.Revision, FourEyes: t.FourEyes}, digests: map[string]string{"schema": hexSum(in.Schema)}})
 	})
 }
 

@@ -75,6 +75,8 @@ type Sealed struct {
 	PDF        Derived
 	Completion *Derived
 	Evidence   string // SHA-256 of the evidence JSON that was sealed in
+	// Lack is why the seal has no time stamp though one was wanted.
+	Lack document.Lack
 }
 
 // FinishSeal records the sealed PDF: the document is signed, the envelope
@@ -98,10 +100,11 @@ func (s *Service) FinishSeal(ctx context.Context, call Call, opID string, in Sea
 		if doc, err = c.Document(ctx, op.Org, op.DocumentID); err != nil {
 			return op, err
 		}
-		v, err := c.insertSealed(ctx, &doc, &env, in)
+		made, err := c.insertSealed(ctx, &doc, &env, in)
 		if err != nil {
 			return op, err
 		}
+		v := made[0]
 		if err := env.Complete(v.No, c.Now()); err != nil {
 			return op, err
 		}
@@ -115,7 +118,11 @@ func (s *Service) FinishSeal(ctx context.Context, call Call, opID string, in Sea
 		if err := c.succeed(ctx, &op, &doc); err != nil {
 			return op, err
 		}
-		next, err := s.startOperation(ctx, c, &doc, OpArchive, env.ID)
+		kind, err := s.beginLines(ctx, c, &doc, made, in.Lack)
+		if err != nil {
+			return op, err
+		}
+		next, err := s.startOperation(ctx, c, &doc, kind, env.ID)
 		if err != nil {
 			return op, err
 		}
@@ -130,33 +137,48 @@ func (s *Service) FinishSeal(ctx context.Context, call Call, opID string, in Sea
 	return err
 }
 
-// insertSealed writes the versions that sealing made and returns the sealed one.
-func (c *change) insertSealed(ctx context.Context, d *document.Document, e *signing.Envelope, in Sealed) (document.Version, error) {
+// insertSealed writes the versions that sealing made and returns them, the sealed one first.
+func (c *change) insertSealed(ctx context.Context, d *document.Document, e *signing.Envelope, in Sealed) (out []document.Version, err error) {
 	versions, err := c.Versions(ctx, d.Org, d.ID)
 	if err != nil {
-		return document.Version{}, err
+		return nil, err
 	}
 	made := []Derived{in.PDF}
 	if in.Completion != nil {
 		made = append(made, *in.Completion)
 	}
-	var sealed document.Version
 	for i, dv := range made {
 		v := document.Version{
 			DocumentID: d.ID, Org: d.Org, No: len(versions) + 1 + i, Kind: dv.Kind, DerivedFrom: e.Version, MediaType: "application/pdf",
 			Blob: dv.Blob.ID, SHA256: dv.Blob.SHA256, Size: dv.Blob.Size, Pages: dv.Pages, Signatures: dv.Signatures, CreatedAt: c.Now(),
+			Standing: dv.Standing,
 		}
 		if err := c.InsertBlob(ctx, dv.Blob); err != nil {
-			return v, err
+			return nil, err
 		}
 		if err := c.InsertVersion(ctx, v); err != nil {
-			return v, err
+			return nil, err
 		}
-		if i == 0 {
-			sealed = v
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// beginLines takes note of what has to be kept protected from now on, and gives the
+// operation that comes next: what can be protected further at once is; where
+// something is lacking, nothing waits for it.
+func (s *Service) beginLines(ctx context.Context, c *change, d *document.Document, sealed []document.Version, lack document.Lack) (next string, err error) {
+	next = OpArchive
+	for _, l := range s.newLines(d, sealed, c.Now()) {
+		l.Measured(l.Version, l.Standing, lack, s.Protection, c.Now())
+		if lack.Code == "" && !l.Level.Reaches(l.Wanted) {
+			next = OpProtect
+		}
+		if err := c.saveLine(ctx, d, l, ""); err != nil {
+			return "", err
 		}
 	}
-	return sealed, nil
+	return next, nil
 }
 
 func (s *Service) logSealed(c *change, d *document.Document, e *signing.Envelope, v document.Version, in Sealed) error {
@@ -229,6 +251,10 @@ func (s *Service) FinishArchive(ctx context.Context, call Call, opID string, r A
 		if err := d.Apply(document.Archive); err != nil {
 			return op, err
 		}
+		foreign, err := s.foreignLines(ctx, c, &d)
+		if err != nil {
+			return op, err
+		}
 		if r.Files, err = json.Marshal(files); err != nil {
 			return op, err
 		}
@@ -248,8 +274,27 @@ func (s *Service) FinishArchive(ctx context.Context, call Call, opID string, r A
 		if err := c.succeed(ctx, &op, &d); err != nil {
 			return op, err
 		}
+		for _, l := range foreign {
+			if err := c.saveLine(ctx, &d, l, ""); err != nil {
+				return op, err
+			}
+		}
 		d.UpdatedAt = c.Now()
 		return op, c.UpdateDocument(ctx, &d)
 	})
 	return err
+}
+
+// foreignLines gives the lines of a document that comes into the archive with
+// signatures of others, and none of ours.
+func (s *Service) foreignLines(ctx context.Context, c *change, d *document.Document) ([]document.Protection, error) {
+	v, err := c.Version(ctx, d.Org, d.ID, d.Current)
+	if err != nil || v.Signatures == 0 {
+		return nil, err
+	}
+	lines, err := c.Protections(ctx, d.Org, d.ID)
+	if err != nil || len(lines) > 0 {
+		return nil, err
+	}
+	return s.newLines(d, []document.Version{v}, c.Now()), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 )
 
@@ -130,9 +131,12 @@ type Config struct {
 	Cursors    *journal.CursorCodec
 	Meter      Meter
 	Log        *slog.Logger
+	Mapper     Mapper          // makes commands of events that come in; nil: none can be set up
+	BusKind    string          // of the event bus: nats or kafka; "": there is none
 	Keeper     LogKeeper       // nil: nothing is kept outside the database
 	Closing    <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
 	Limits     Limits
+	Roles      access.Roles // what a client's roles are worth; nil: the built-in ones
 	// Witnesses is the policy by which the log's checkpoints are cosigned; nil: the
 	// log has no witnesses.
 	Witnesses *journal.Policy
@@ -141,7 +145,9 @@ type Config struct {
 	EvidenceAck Ack
 	// Anchoring says who time-stamps checkpoints and how often; nil: nobody does.
 	Anchoring *AnchorPlan
-	PublicURL string // without a slash at the end; signing links start with it
+	// Protection is what is wanted for signed files.
+	Protection document.Plan
+	PublicURL  string // without a slash at the end; signing links start with it
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
@@ -153,6 +159,9 @@ type Service struct {
 
 // New makes a Service.
 func New(c Config) *Service {
+	if c.Roles == nil {
+		c.Roles = access.BuiltIn()
+	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
 	}

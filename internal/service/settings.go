@@ -57,7 +57,8 @@ type NewClient struct {
 	Name      string
 	Principal string // whom it speaks for: an e-mail address or a service's name
 	Scopes    []access.Scope
-	Units     []string // nil: all
+	Roles     []access.Role // whose scopes it has too
+	Units     []string      // nil: all
 }
 
 // ClientSecret is a new client with its secret, which is shown once.
@@ -74,7 +75,7 @@ func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Re
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[ClientSecret]{}, err
 	}
-	if err := checkClient(in, call.Actor); err != nil {
+	if err := s.checkClient(in, call.Actor); err != nil {
 		return Result[ClientSecret]{}, err
 	}
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
@@ -82,7 +83,7 @@ func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Re
 	})
 }
 
-func checkClient(in NewClient, by access.Actor) error {
+func (s *Service) checkClient(in NewClient, by access.Actor) error {
 	var l fault.List
 	if by.Units != nil && len(in.Units) == 0 {
 		l.Add("/business_units", "required", "You are confined to business units, so name which of them the client may work in.")
@@ -94,8 +95,13 @@ func checkClient(in NewClient, by access.Actor) error {
 		l.Add("/principal", "bad_principal", "A principal is an e-mail address or a name without spaces, of 1 to 254 bytes.")
 	}
 	known := access.Scopes()
-	if len(in.Scopes) == 0 {
-		l.Add("/scopes", "required", "A client needs at least one scope.")
+	if len(in.Scopes)+len(in.Roles) == 0 {
+		l.Add("/scopes", "required", "A client needs at least one scope or role.")
+	}
+	for _, role := range in.Roles {
+		if _, ok := s.Roles[role]; !ok {
+			l.Add("/roles", "unknown_role", "There is no role %q. GET /v1/roles lists them.", role)
+		}
 	}
 	for _, sc := range in.Scopes {
 		if _, ok := known[sc]; !ok {
@@ -119,13 +125,13 @@ func insertClient(ctx context.Context, c *change, org string, in NewClient) (Cli
 	hash := sha256.Sum256([]byte(secret))
 	cl := access.OAuthClient{
 		ID: id.New("cli", c.Now()), Org: org, Name: in.Name, Principal: in.Principal,
-		Scopes: slices.Clone(in.Scopes), Units: in.Units, SecretHash: hash[:], CreatedAt: c.Now(),
+		Scopes: slices.Clone(in.Scopes), Roles: in.Roles, Units: in.Units, SecretHash: hash[:], CreatedAt: c.Now(),
 	}
 	if err := c.InsertClient(ctx, cl); err != nil {
 		return ClientSecret{}, err
 	}
 	return ClientSecret{Client: cl, Secret: secret}, c.log(org, "", note{kind: journal.ClientCreated, subject: "client", id: cl.ID,
-		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes}})
+		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes, "roles": cl.Roles}})
 }
 
 // RevokeClient ends a client's access; its tokens run out within minutes.
@@ -187,6 +193,7 @@ func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl
 	if subtle.ConstantTimeCompare(hash[:], padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() {
 		return access.OAuthClient{}, fault.New(fault.Unauthorized, "invalid_client", "The client id or secret is wrong, or the client was revoked.")
 	}
+	cl.Scopes = s.Roles.Of(&cl)
 	return cl, nil
 }
 
@@ -206,6 +213,7 @@ func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.
 	if fault.KindOf(err) == fault.NotFound || (err == nil && !cl.RevokedAt.IsZero()) {
 		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
 	}
+	cl.Scopes = s.Roles.Of(&cl)
 	return cl, err
 }
 

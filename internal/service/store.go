@@ -55,6 +55,8 @@ const LeaseSequencer = "sequencer"
 
 // Reader is what can be asked.
 type Reader interface {
+	// Now is the one time of this snapshot or transaction.
+	Now() time.Time
 	accessReader
 	documentReader
 	approvalReader
@@ -63,19 +65,20 @@ type Reader interface {
 	auditReader
 	witnessReader
 	anchorReader
+	protectionReader
 	workReader
 	rotationReader
 	backlogReader
 	keptReader
 	queueReader
 	webhookReader
+	hookReader
+	inboundReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
 type Tx interface {
 	Reader
-	// Now is the one time of this transaction.
-	Now() time.Time
 	// Notify wakes the subscribers of topic, here and in other processes, after commit.
 	Notify(topic string)
 	accessWriter
@@ -85,11 +88,14 @@ type Tx interface {
 	journalWriter
 	witnessWriter
 	anchorWriter
+	protectionWriter
 	workWriter
 	rotationWriter
 	backlogWriter
 	keptWriter
 	webhookWriter
+	hookWriter
+	inboundWriter
 }
 
 type accessReader interface {
@@ -98,9 +104,12 @@ type accessReader interface {
 	// Client finds a client by id alone, since a token request names no organisation.
 	Client(ctx context.Context, id string) (access.OAuthClient, error)
 	Clients(ctx context.Context, org string) ([]access.OAuthClient, error)
-	// Related tells whether the principal has a task on the document or is a
-	// recipient of one of its envelopes.
-	Related(ctx context.Context, org, documentID, principal string) (bool, error)
+	// Part gives what the principal has to do with the document; grants count
+	// where they run at the time of this reading.
+	Part(ctx context.Context, org, documentID, principal string) (access.Relation, error)
+	Grant(ctx context.Context, org, id string) (access.Grant, error)
+	// Grants lists those of a document, newest first, also those that ended.
+	Grants(ctx context.Context, org, documentID string) ([]access.Grant, error)
 }
 
 type accessWriter interface {
@@ -108,14 +117,17 @@ type accessWriter interface {
 	InsertClient(ctx context.Context, c access.OAuthClient) error
 	// RevokeClient sets RevokedAt where it is not set yet.
 	RevokeClient(ctx context.Context, org, id string, at time.Time) error
+	InsertGrant(ctx context.Context, g access.Grant) error
+	// RevokeGrant sets RevokedAt where it is not set yet.
+	RevokeGrant(ctx context.Context, org, id string, at time.Time) error
 }
 
 type documentReader interface {
 	Unit(ctx context.Context, org, name string) (document.Unit, error)
 	Units(ctx context.Context, org string) ([]document.Unit, error)
 	DocumentType(ctx context.Context, org, name string) (document.Type, error)
-	// DocumentTypeRevision gives a type's revision alone. NotFound where there is none.
-	DocumentTypeRevision(ctx context.Context, org, name string) (int64, error)
+	// DocumentTypeTerms gives a type without its texts. NotFound where there is none.
+	DocumentTypeTerms(ctx context.Context, org, name string) (document.TypeTerms, error)
 	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
 	Document(ctx context.Context, org, id string) (document.Document, error)
 	// Documents lists by id, newest first.

@@ -46,6 +46,11 @@ func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Re
 			}
 		}
 		a := newApproval(c, &d, v, p)
+		if a.FourEyes = known.terms.FourEyes; a.FourEyes {
+			if err := a.Approvable(d.CreatedBy); err != nil {
+				return a, err
+			}
+		}
 		if err := openReview(c, &d, &a); err != nil {
 			return a, err
 		}
@@ -85,7 +90,7 @@ func newApproval(c *change, d *document.Document, v document.Version, p approval
 	mode, quorum, due := p.Terms()
 	a := approval.Approval{
 		ID: id.New("apr", c.Now()), Org: d.Org, Unit: d.Unit, DocumentID: d.ID, DocumentVersion: v.No, DocumentSHA256: v.SHA256,
-		Initiator: p.Initiator, Mode: mode, Quorum: quorum, DueAt: due, State: approval.Open, CreatedAt: c.Now(), Revision: 1,
+		Initiator: p.Initiator, SubmittedBy: c.actor.Principal, Mode: mode, Quorum: quorum, DueAt: due, State: approval.Open, CreatedAt: c.Now(), Revision: 1,
 	}
 	for i, who := range p.Approvers {
 		a.Tasks = append(a.Tasks, approval.Task{

@@ -149,12 +149,6 @@ func (s *Service) settle(e *webhook.Endpoint, parts *sealedParts, in EndpointSet
 	}
 }
 
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
 // sentence begins an error's words with a capital letter.
 func sentence(err error) string {
 	words := err.Error()

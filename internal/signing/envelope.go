@@ -73,6 +73,7 @@ type Recipient struct {
 	Name       string
 	Email      string // lower case
 	State      RecipientState
+	Fields     []Field // where its marks go; none: where there is room
 
 	SentAt      time.Time
 	DeliveredAt time.Time

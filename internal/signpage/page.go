@@ -57,13 +57,14 @@ var consentSHA256 = func() string {
 // model is everything a template shows.
 type model struct {
 	W      *Words
-	Kind   string // template: "sign", "status", "decline", "text", "note"
+	Kind   string // template: "sign", "status", "decline", "text", "note", "verify"
 	Title  string // of the browser's tab
 	Base   string // path of the link, without a slash at the end
 	View   *service.SignerView
-	Status *status // kinds "status" and "note"
-	Sheets []sheet // kind "sign"
-	Texts  []layer // kind "text"
+	Status *status      // kinds "status" and "note"
+	Sheets []sheet      // kind "sign"
+	Texts  []layer      // kind "text"
+	Check  *verifyModel // kind "verify"
 	// Minutes is how long reading and signing take.
 	Minutes int
 	Form    form
@@ -145,7 +146,8 @@ func shortDigest(d string) string {
 // sheet is one page of the document as the reader meets it.
 type sheet struct {
 	document.Page
-	Layer *layer // nil: fetched later by the script
+	Layer  *layer          // nil: fetched later by the script
+	Fields []signing.Field // of this recipient, where marks go
 }
 
 // PixelWidth and PixelHeight give the proportions before the picture is there.
@@ -199,6 +201,11 @@ func (s *site) fill(r *http.Request, m *model) error {
 	budget, words := inlineWords, 0
 	for _, p := range m.View.Pages {
 		sh := sheet{Page: p}
+		for _, f := range m.View.Recipient.Fields {
+			if f.Page == p.No {
+				sh.Fields = append(sh.Fields, f)
+			}
+		}
 		words += p.Words
 		if p.Words > 0 && p.Words <= budget {
 			page, found, err := s.Service.LinkWords(r.Context(), r.PathValue("token"), p.No)

@@ -100,6 +100,33 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestFields: the page shows where this recipient's marks go, and says so in words.
+func TestFields(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	if body := s.get(jonas).Body.String(); strings.Contains(body, `class="fields"`) {
+		t.Error("fields are shown where none were placed")
+	}
+	s.Change(func(f *signpagetest.Fake) {
+		f.Envelope.Recipients[0].Fields = []signing.Field{{Page: 2, X: 72.5, Y: 640, Width: 180, Height: 48}}
+		f.Envelope.Recipients[1].Fields = []signing.Field{{Page: 1, X: 1, Y: 2, Width: 180, Height: 48}}
+	})
+	w := s.get(jonas)
+	wantText(t, w, "goes into the marked place on this page", `<rect x="72.5" y="640" width="180" height="48"`)
+	if n := strings.Count(w.Body.String(), `class="fields"`); n != 1 {
+		t.Errorf("the places of %d pages are shown, others' too", n)
+	}
+}
+
+// The page to which certificates lead says with what a file is checked.
+func TestVerifyPage(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	w := s.get(signpage.VerifyPath)
+	wantStatus(t, w, 200)
+	wantText(t, w, "Check a sealed document", "paraph verify --ca", "/.well-known/paraph/ca.pem", "/.well-known/paraph/log.vkey")
+}
+
 func TestFilledFormComesFromTheServer(t *testing.T) {
 	t.Parallel()
 	s := newStage()

@@ -49,6 +49,9 @@ type Config struct {
 	Log      *slog.Logger // default: slog's
 	// CacheBytes bounds the rendered pages kept in memory; default 24 MiB.
 	CacheBytes int64
+	// CAPEM and LogKey are what sealed files are checked with, shown at VerifyPath.
+	CAPEM  []byte
+	LogKey string
 	// FrameAncestors are the origins that may embed the page; default none.
 	FrameAncestors []string
 }
@@ -60,7 +63,7 @@ type site struct {
 	guard    *http.CrossOriginProtection
 }
 
-// New makes the handler to be mounted at Prefix.
+// New makes the handler to be mounted at Prefix and VerifyPath.
 func New(c Config) http.Handler {
 	if c.Clock == nil {
 		c.Clock = clock.System{}
@@ -75,6 +78,7 @@ func New(c Config) http.Handler {
 	s.headers = headers(c.FrameAncestors)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sign/mark.svg", s.icon)
+	mux.HandleFunc("GET "+VerifyPath, s.verify)
 	mux.HandleFunc("GET /sign/{token}", s.page)
 	mux.HandleFunc("GET /sign/{token}/text", s.text)
 	mux.HandleFunc("GET /sign/{token}/state", s.state)

@@ -11,6 +11,7 @@ type Words struct {
 	Lang string // BCP 47
 
 	Skip, Document, PageOf, Blank, NoText, TextOf, Turn                              string
+	FieldHere, FieldsHere                                                            string
 	AsksYou, SentBy, Message, OnePage, Pages, OneMinute, Minutes, SignBy             string
 	Download, ReadAsText, GoToSigning, Back                                          string
 	Agree, Signature, How, Type, Draw, YourName                                      string
@@ -23,6 +24,8 @@ type Words struct {
 	LongReason, Offline, ShownElse, Foreign, NotRead                                 string
 	SignedTitle, SignedOn, OthersWait, WeWrite, SealingTitle, Sealing, SealFailed    string
 	DoneTitle, DoneText, DownloadSealed, SealedDigest, Verify, VerifyCommand, Reader string
+	CheckTitle, CheckIntro, CheckReader, CheckReaderText, CheckRoot, CheckRootDigest string
+	CheckCommand, CheckSeal, CheckProofs, CheckKey, CheckKeyIs                       string
 	WaitingTitle, Waiting, DeclinedTitle, DeclinedOn, DeclinedReason                 string
 	OtherDeclinedTitle, OtherDeclined, VoidedTitle, Voided, VoidReason               string
 	EndedTitle, Ended, YouHadSigned, UnknownTitle, Unknown, ExpiredTitle, Expired    string
@@ -35,7 +38,8 @@ var english = Words{
 
 	Skip: "Skip to signing", Document: "The document", PageOf: "Page %d of %d",
 	Blank: "This page is blank.", NoText: "Page %d is a picture in which no text was found.", TextOf: "Text of page %d",
-	Turn:    "Turn this page to read it",
+	Turn:      "Turn this page to read it",
+	FieldHere: "Your signature goes into the marked place on this page.", FieldsHere: "Your signature goes into the %d marked places on this page.",
 	AsksYou: "asks you to sign", SentBy: "Sent by %s", Message: "%s writes:",
 	OnePage: "1 page", Pages: "%d pages", OneMinute: "about 1 minute", Minutes: "about %d minutes", SignBy: "sign by",
 	Download: "Download", ReadAsText: "Read as plain text", GoToSigning: "Go to signing", Back: "Back to the document",
@@ -80,6 +84,14 @@ var english = Words{
 	Verify:        "How anyone can verify it",
 	VerifyCommand: "The signatures are inside the file. This command checks them without asking us, and names what was changed if anything was:",
 	Reader:        "PDF readers that know digital signatures show them too.",
+
+	CheckTitle: "Check a sealed document", CheckIntro: "The seal and the proofs are inside the file. Check them with programs you trust; this server learns nothing of it.",
+	CheckReader:     "With a PDF reader",
+	CheckReaderText: "Readers that know digital signatures say whether anything was changed since the seal. They name who sealed it once they trust this root certificate:",
+	CheckRoot:       "Download the root certificate", CheckRootDigest: "Digest of the root certificate (SHA-256); compare it with what the sender tells you",
+	CheckCommand: "With paraph verify", CheckSeal: "It works without a network. This checks the seal:",
+	CheckProofs: "Save the file’s attachments with your reader. This shows that each step stands in the log, as it was written then:",
+	CheckKey:    "Download the log’s key", CheckKeyIs: "The log’s key",
 
 	WaitingTitle: "It is not your turn yet", Waiting: "Somebody before you has to sign first. You will get a message at %s when it is your turn.",
 	DeclinedTitle: "You have declined", DeclinedOn: "Declined on", DeclinedReason: "Your reason: %s",

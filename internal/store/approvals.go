@@ -6,18 +6,19 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/service"
 )
 
 var (
 	approvalColumns = []string{"org", "id", "unit", "document_id", "document_version", "document_sha256", "initiator_user",
-		"initiator_email", "mode", "quorum", "due_at", "state", "created_at", "closed_at", "revision"}
+		"initiator_email", "mode", "quorum", "due_at", "state", "created_at", "closed_at", "revision", "four_eyes", "submitted_by"}
 	selectApproval = selectFrom("approval", "a", approvalColumns)
 	// A document has one open approval; a second one has lost a race.
 	insertApproval = insertInto("approval", approvalColumns, 1, "ON CONFLICT (org, document_id) WHERE state = 'open' DO NOTHING")
 	updateApproval = `UPDATE approval SET unit = ?, document_id = ?, document_version = ?, document_sha256 = ?, initiator_user = ?,
-		initiator_email = ?, mode = ?, quorum = ?, due_at = ?, state = ?, created_at = ?, closed_at = ?, revision = ?
+		initiator_email = ?, mode = ?, quorum = ?, due_at = ?, state = ?, created_at = ?, closed_at = ?, revision = ?, four_eyes = ?, submitted_by = ?
 		WHERE org = ? AND id = ? AND revision = ?`
 
 	taskColumns = []string{"org", "id", "approval_id", "document_id", "position", "assignee", "state", "comment",
@@ -30,12 +31,12 @@ var (
 
 func approvalRow(a *approval.Approval, revision int64) []any {
 	return []any{a.Unit, a.DocumentID, a.DocumentVersion, a.DocumentSHA256, a.Initiator.UserID, a.Initiator.Email, string(a.Mode),
-		a.Quorum, a.DueAt, string(a.State), a.CreatedAt, a.ClosedAt, revision}
+		a.Quorum, a.DueAt, string(a.State), a.CreatedAt, a.ClosedAt, revision, a.FourEyes, a.SubmittedBy}
 }
 
 func scanApproval(s scanner) (a approval.Approval, err error) {
 	err = s.Scan(&a.Org, &a.ID, &a.Unit, &a.DocumentID, &a.DocumentVersion, &a.DocumentSHA256, &a.Initiator.UserID,
-		&a.Initiator.Email, &a.Mode, &a.Quorum, stamp{&a.DueAt}, &a.State, stamp{&a.CreatedAt}, stamp{&a.ClosedAt}, &a.Revision)
+		&a.Initiator.Email, &a.Mode, &a.Quorum, stamp{&a.DueAt}, &a.State, stamp{&a.CreatedAt}, stamp{&a.ClosedAt}, &a.Revision, &a.FourEyes, &a.SubmittedBy)
 	return
 }
 
@@ -90,12 +91,8 @@ func (r *Reader) Task(ctx context.Context, org, id string) (approval.Task, error
 func (r *Reader) Tasks(ctx context.Context, f service.TaskFilter) ([]approval.Task, error) {
 	var w where
 	w.add("t.org = ?", f.Org)
-	var own string
-	var args []any
-	if f.Principal != "" {
-		own, args = "t.assignee = ?", []any{approval.Normalise(f.Principal)}
-	}
-	w.within("d.unit", f.Units, own, args...)
+	mine, args := part(access.Parts(access.ReadTask), "t.org", "t.document_id", f.Principal, r.now)
+	w.within("d.unit", f.Units, mine, args...)
 	if f.Assignee != "" {
 		w.is("t.assignee", approval.Normalise(f.Assignee))
 	}

@@ -97,8 +97,9 @@ func (r *Reader) BlobsOf(ctx context.Context, org, documentID string) ([]service
 	return list(ctx, r.c, scanBlob, selectBlob+`WHERE b.org = ? AND b.id IN (
 		SELECT blob FROM version WHERE org = ? AND document_id = ? UNION
 		SELECT blob FROM page WHERE org = ? AND document_id = ? UNION
-		SELECT package FROM archive_record WHERE org = ? AND document_id = ?) ORDER BY b.id`,
-		org, org, documentID, org, documentID, org, documentID)
+		SELECT package FROM archive_record WHERE org = ? AND document_id = ? UNION
+		SELECT package FROM archive_addition WHERE org = ? AND document_id = ?) ORDER BY b.id`,
+		org, org, documentID, org, documentID, org, documentID, org, documentID)
 }
 
 // InsertDocumentKey implements service.Tx.

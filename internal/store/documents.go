@@ -63,7 +63,7 @@ func (r *Reader) Document(ctx context.Context, org, id string) (document.Documen
 func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
 	var w where
 	w.add("d.org = ?", f.Org)
-	mine, args := part("d.org", "d.id", f.Principal)
+	mine, args := part(access.Parts(access.ReadDocument), "d.org", "d.id", f.Principal, r.now)
 	w.within("d.unit", f.Units, mine, args...)
 	w.is("d.unit", f.Unit)
 	w.in("d.state", f.States)
@@ -81,6 +81,13 @@ func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]doc
 	}
 	if !f.Until.IsZero() {
 		w.add("d.created_at < ?", f.Until)
+	}
+	protected := "EXISTS (SELECT 1 FROM protection p WHERE p.org = d.org AND p.document_id = d.id AND "
+	if !f.ProtectedUntil.IsZero() {
+		w.add(protected+"p.until < ?)", f.ProtectedUntil)
+	}
+	if f.ProtectionDelayed {
+		w.add(protected + "p.code <> '')")
 	}
 	w.before("d.id", f.Before)
 	return list(ctx, r.c, scanDocument, selectDocument+w.clause("d.id DESC", f.Limit), w.args...)
@@ -155,14 +162,14 @@ func swapped(ctx context.Context, c conn, ok bool, err error, revision *int64, t
 
 var (
 	versionColumns = []string{"org", "document_id", "number", "kind", "derived_from", "media_type", "file_name", "blob",
-		"sha256", "size", "pages", "signatures", "created_at"}
+		"sha256", "size", "pages", "signatures", "created_at", "level", "protected_until", "protected_by", "stamped_at"}
 	selectVersion = selectFrom("version", "v", versionColumns)
 	insertVersion = insertInto("version", versionColumns, 1, "ON CONFLICT (org, document_id, number) DO NOTHING")
 )
 
 func scanVersion(s scanner) (v document.Version, err error) {
 	err = s.Scan(&v.Org, &v.DocumentID, &v.No, &v.Kind, &v.DerivedFrom, &v.MediaType, &v.FileName, &v.Blob,
-		&v.SHA256, &v.Size, &v.Pages, &v.Signatures, stamp{&v.CreatedAt})
+		&v.SHA256, &v.Size, &v.Pages, &v.Signatures, stamp{&v.CreatedAt}, &v.Level, stamp{&v.Until}, &v.Because, stamp{&v.Stamped})
 	return
 }
 
@@ -180,7 +187,7 @@ func (r *Reader) Versions(ctx context.Context, org, documentID string) ([]docume
 // "stale" where another transaction made a version of the number first.
 func (t *Tx) InsertVersion(ctx context.Context, v document.Version) error {
 	ok, err := change(ctx, t.c, 1, insertVersion, v.Org, v.DocumentID, v.No, string(v.Kind), v.DerivedFrom, v.MediaType, v.FileName, v.Blob,
-		v.SHA256, v.Size, v.Pages, v.Signatures, v.CreatedAt)
+		v.SHA256, v.Size, v.Pages, v.Signatures, v.CreatedAt, string(v.Level), v.Until, v.Because, v.Stamped)
 	if err == nil && !ok {
 		return stale()
 	}

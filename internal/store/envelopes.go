@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
@@ -20,13 +21,13 @@ var (
 
 	recipientColumns = []string{"org", "id", "envelope_id", "document_id", "position", "sign_order", "name", "email", "state",
 		"sent_at", "delivered_at", "viewed_at", "consented_at", "signed_at", "declined_at", "reason", "reminders",
-		"reminded_at", "evidence", "signature"}
+		"reminded_at", "evidence", "signature", "fields"}
 	selectRecipient = selectFrom("recipient", "r", recipientColumns)
 	saveRecipient   = `ON CONFLICT (org, id) DO UPDATE SET position = excluded.position, sign_order = excluded.sign_order, name = excluded.name,
 		email = excluded.email, state = excluded.state, sent_at = excluded.sent_at, delivered_at = excluded.delivered_at,
 		viewed_at = excluded.viewed_at, consented_at = excluded.consented_at, signed_at = excluded.signed_at,
 		declined_at = excluded.declined_at, reason = excluded.reason, reminders = excluded.reminders,
-		reminded_at = excluded.reminded_at, evidence = excluded.evidence, signature = excluded.signature
+		reminded_at = excluded.reminded_at, evidence = excluded.evidence, signature = excluded.signature, fields = excluded.fields
 		WHERE recipient.envelope_id = excluded.envelope_id`
 )
 
@@ -46,7 +47,7 @@ func scanRecipient(s scanner) (r signing.Recipient, err error) {
 	var position int
 	err = s.Scan(&r.Org, &r.ID, &r.EnvelopeID, &document, &position, &r.Order, &r.Name, &r.Email, &r.State,
 		stamp{&r.SentAt}, stamp{&r.DeliveredAt}, stamp{&r.ViewedAt}, stamp{&r.ConsentedAt}, stamp{&r.SignedAt}, stamp{&r.DeclinedAt},
-		&r.Reason, &r.Reminders, stamp{&r.RemindedAt}, asJSON{&r.Evidence}, asJSON{&r.Signature})
+		&r.Reason, &r.Reminders, stamp{&r.RemindedAt}, asJSON{&r.Evidence}, asJSON{&r.Signature}, asJSON{&r.Fields})
 	return
 }
 
@@ -64,12 +65,8 @@ func (r *Reader) Envelope(ctx context.Context, org, id string) (signing.Envelope
 func (r *Reader) Envelopes(ctx context.Context, f service.EnvelopeFilter) ([]signing.Envelope, error) {
 	var w where
 	w.add("e.org = ?", f.Org)
-	var own string
-	var args []any
-	if f.Principal != "" {
-		own, args = "EXISTS (SELECT 1 FROM recipient r WHERE r.org = e.org AND r.envelope_id = e.id AND r.email = ?)", []any{approval.Normalise(f.Principal)}
-	}
-	w.within("e.unit", f.Units, own, args...)
+	mine, args := part(access.Parts(access.ReadEnvelope), "e.org", "e.document_id", f.Principal, r.now)
+	w.within("e.unit", f.Units, mine, args...)
 	w.is("e.state", f.State)
 	w.is("e.document_id", f.DocumentID)
 	w.before("e.id", f.Before)
@@ -131,7 +128,7 @@ func (t *Tx) saveRecipients(ctx context.Context, e *signing.Envelope) error {
 	for i, r := range e.Recipients {
 		all[i] = []any{e.Org, r.ID, e.ID, e.DocumentID, i, r.Order, r.Name, r.Email, string(r.State),
 			r.SentAt, r.DeliveredAt, r.ViewedAt, r.ConsentedAt, r.SignedAt, r.DeclinedAt, r.Reason, r.Reminders,
-			r.RemindedAt, encode(r.Evidence), encode(r.Signature)}
+			r.RemindedAt, encode(r.Evidence), encode(r.Signature), encode(r.Fields)}
 	}
 	ok, err := insertRows(ctx, t.c, "recipient", recipientColumns, saveRecipient, all)
 	if err == nil && !ok {

@@ -89,8 +89,9 @@ func (t *Tx) Erase(ctx context.Context, org, documentID string) error {
 		data_key = NULL, destroyed_at = ? WHERE org = ? AND id IN (
 		SELECT blob FROM version WHERE org = ? AND document_id = ? UNION
 		SELECT blob FROM page WHERE org = ? AND document_id = ? UNION
-		SELECT package FROM archive_record WHERE org = ? AND document_id = ?)`,
-		org, documentID, t.now, org, org, documentID, org, documentID, org, documentID)
+		SELECT package FROM archive_record WHERE org = ? AND document_id = ? UNION
+		SELECT package FROM archive_addition WHERE org = ? AND document_id = ?)`,
+		org, documentID, t.now, org, org, documentID, org, documentID, org, documentID, org, documentID)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"strings"
+	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 )
 
@@ -71,22 +73,47 @@ func (w *where) clause(order string, limit int) string {
 	return s
 }
 
-// hasPart is true where the principal has a task on the document, or is a
-// recipient of one of its envelopes. It takes the principal twice.
-func hasPart(orgColumn, documentColumn string) string {
-	of := func(table, who string) string {
-		return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.org = " + orgColumn + " AND r." + who + " = ? AND r.document_id = " + documentColumn + ")"
+// part is true where the principal stands in one of the relations to the document
+// whose organisation and id stand in these columns: the condition with its
+// arguments, nothing where nobody is meant. Decisions and lists both ask it, so
+// that who finds a document may open it.
+func part(relations access.Relation, org, document, principal string, now time.Time) (string, []any) {
+	var either []string
+	var args []any
+	for _, relation := range access.Relations() {
+		if relations&relation == 0 {
+			continue
+		}
+		if condition, more := partAs(relation, org, document, principal, now); condition != "" {
+			either, args = append(either, condition), append(args, more...)
+		}
 	}
-	return "(" + of("task", "assignee") + " OR " + of("recipient", "email") + ")"
-}
-
-// part gives the condition hasPart with its arguments, nothing without a principal.
-func part(orgColumn, documentColumn, principal string) (string, []any) {
-	if principal == "" {
+	if either == nil {
 		return "", nil
 	}
-	p := approval.Normalise(principal)
-	return hasPart(orgColumn, documentColumn), []any{p, p}
+	return "(" + strings.Join(either, " OR ") + ")", args
+}
+
+// partAs is part for one relation.
+func partAs(relation access.Relation, org, document, principal string, now time.Time) (string, []any) {
+	who := approval.Normalise(principal)
+	if who == "" || (relation == access.AsCreator && !access.Person(principal)) {
+		return "", nil
+	}
+	from := func(table, condition string) string {
+		return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.org = " + org + " AND r.document_id = " + document + " AND " + condition + ")"
+	}
+	switch relation {
+	case access.AsCreator:
+		return "EXISTS (SELECT 1 FROM document r WHERE r.org = " + org + " AND r.id = " + document + " AND r.created_by = ?)", []any{principal}
+	case access.AsApprover:
+		return from("task", "r.assignee = ?"), []any{who}
+	case access.AsRecipient:
+		return from("recipient", "r.email = ?"), []any{who}
+	case access.AsGuest:
+		return from("document_grant", "r.principal = ? AND r.from_at <= ? AND r.until_at > ? AND r.revoked_at IS NULL"), []any{who, now, now}
+	}
+	return "", nil
 }
 
 func anys(values []string) []any {

@@ -46,12 +46,12 @@ func (t *Tx) UpdateUnit(ctx context.Context, u document.Unit) error {
 }
 
 var (
-	typeColumns = []string{"org", "name", "title", "schema", "weight", "max_running", "revision", "created_at", "updated_at"}
+	typeColumns = []string{"org", "name", "title", "schema", "weight", "max_running", "revision", "created_at", "updated_at", "four_eyes"}
 	selectType  = selectFrom("document_type", "t", typeColumns)
 )
 
 func scanType(s scanner) (d document.Type, err error) {
-	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{(*[]byte)(&d.Schema)}, &d.Weight, &d.MaxRunning, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt})
+	err = s.Scan(&d.Org, &d.Name, &d.Title, rawJSON{(*[]byte)(&d.Schema)}, &d.Weight, &d.MaxRunning, &d.Revision, stamp{&d.CreatedAt}, stamp{&d.UpdatedAt}, &d.FourEyes)
 	return
 }
 
@@ -60,9 +60,14 @@ func (r *Reader) DocumentType(ctx context.Context, org, name string) (document.T
 	return one(ctx, r.c, scanType, selectType+"WHERE t.org = ? AND t.name = ?", org, name)
 }
 
-// DocumentTypeRevision implements service.Reader.
-func (r *Reader) DocumentTypeRevision(ctx context.Context, org, name string) (int64, error) {
-	return one(ctx, r.c, scanInt, "SELECT revision FROM document_type WHERE org = ? AND name = ?", org, name)
+// DocumentTypeTerms implements service.Reader.
+func (r *Reader) DocumentTypeTerms(ctx context.Context, org, name string) (document.TypeTerms, error) {
+	return one(ctx, r.c, scanTerms, "SELECT revision, four_eyes FROM document_type WHERE org = ? AND name = ?", org, name)
+}
+
+func scanTerms(s scanner) (t document.TypeTerms, err error) {
+	err = s.Scan(&t.Revision, &t.FourEyes)
+	return
 }
 
 // DocumentTypes implements service.Reader; by name.
@@ -78,10 +83,10 @@ func (t *Tx) SaveDocumentType(ctx context.Context, d document.Type) error {
 	var err error
 	if d.Revision == 0 {
 		ok, err = change(ctx, t.c, 1, insertInto("document_type", typeColumns, 1, "ON CONFLICT DO NOTHING"),
-			d.Org, d.Name, d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, 1, d.CreatedAt, d.UpdatedAt)
+			d.Org, d.Name, d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, 1, d.CreatedAt, d.UpdatedAt, d.FourEyes)
 	} else {
-		ok, err = change(ctx, t.c, 1, "UPDATE document_type SET title = ?, schema = ?, weight = ?, max_running = ?, revision = ?, updated_at = ? WHERE org = ? AND name = ? AND revision = ?",
-			d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, d.Revision+1, d.UpdatedAt, d.Org, d.Name, d.Revision)
+		ok, err = change(ctx, t.c, 1, "UPDATE document_type SET title = ?, schema = ?, weight = ?, max_running = ?, revision = ?, updated_at = ?, four_eyes = ? WHERE org = ? AND name = ? AND revision = ?",
+			d.Title, raw(d.Schema), max(d.Weight, 1), d.MaxRunning, d.Revision+1, d.UpdatedAt, d.FourEyes, d.Org, d.Name, d.Revision)
 	}
 	if err == nil && !ok {
 		return stale()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -70,7 +71,7 @@ func (r *Reader) SearchPages(ctx context.Context, q service.PageQuery) ([]servic
 	w.add(condition, argument)
 	w.add(shownPage)
 	w.is("p.document_id", q.DocumentID)
-	mine, args := part("d.org", "d.id", q.Principal)
+	mine, args := part(access.Parts(access.ReadDocument), "d.org", "d.id", q.Principal, r.now)
 	w.within("d.unit", q.Units, mine, args...)
 	if after := q.After.Document.ID; after != "" {
 		w.add("(p.document_id < ? OR (p.document_id = ? AND p.number > ?))", after, after, q.After.Page.No)

@@ -90,7 +90,7 @@ func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx
 	}
 	defer tx.Rollback(ctx) // no effect after a commit
 	_, shared := e.clock.(clock.System)
-	t := &Tx{Reader: Reader{pgConn{tx}}, pgTx: tx, now: e.clock.Now(), sharedClock: shared}
+	t := &Tx{Reader: Reader{pgConn{tx}, e.clock.Now()}, pgTx: tx, sharedClock: shared}
 	if err := guard(func() error { return fn(ctx, t) }); err != nil {
 		if isStale(err) || retryable(err) {
 			tx.Rollback(ctx)
@@ -135,7 +135,7 @@ func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *T
 		return nil, err
 	}
 	defer c.Release()
-	return propose(context.WithoutCancel(ctx), pgConn{c}, Tx{now: e.clock.Now()}, fn)
+	return propose(context.WithoutCancel(ctx), pgConn{c}, Tx{Reader: Reader{now: e.clock.Now()}}, fn)
 }
 
 // pause lets transactions that undo each other drift apart.
@@ -147,7 +147,7 @@ func (e *postgresEngine) read(ctx context.Context, fn func(context.Context, *Rea
 		return err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx)) // a reader has nothing to commit
-	return guard(func() error { return fn(ctx, &Reader{pgConn{tx}}) })
+	return guard(func() error { return fn(ctx, &Reader{pgConn{tx}, e.clock.Now()}) })
 }
 
 // healthy asks whether the server takes writes: a standby or a read-only one does not.

@@ -132,7 +132,7 @@ func (d deciding) enter(ctx context.Context) (leave func(), err error) {
 // errInTurn where fn cannot be proposed.
 func propose(ctx context.Context, from conn, t Tx, fn func(context.Context, *Tx) error) (*proposal, error) {
 	p := &proposal{from: from}
-	t.Reader, t.proposal = Reader{p}, p
+	t.Reader.c, t.proposal = p, p
 	err := guard(func() error { return fn(ctx, &t) })
 	p.from, p.topics = nil, t.topics
 	switch {

@@ -81,10 +81,50 @@ func (r *Reader) SealedUntil(ctx context.Context, prefix []byte) (until time.Tim
 		return until, err
 	}
 	kept, err := exists(ctx, r.c, "SELECT 1 FROM kept_page WHERE substr(data, 1, ?) = ?", len(prefix), prefix)
-	if kept {
-		until = service.UntilCaptured
+	if kept || err != nil {
+		return service.UntilCaptured, err
 	}
-	return until, err
+	for _, at := range sealedColumns {
+		rests, err := exists(ctx, r.c, "SELECT 1 FROM "+at.table+" WHERE substr("+at.column+", 1, ?) = ? LIMIT 1", len(prefix), prefix)
+		if rests || err != nil {
+			return service.UntilResealed, err
+		}
+	}
+	return until, nil
+}
+
+// sealedColumns are those whose values rest sealed by the box for as long as their
+// rows do. Each is bound to its table, organisation and id.
+var sealedColumns = []struct{ table, column string }{
+	{"hook_secret", "sealed"},
+	{"inbound", "payload"},
+}
+
+// SealedOtherwise implements service.Reader.
+func (r *Reader) SealedOtherwise(ctx context.Context, prefix []byte, limit int) (out []service.SealedValue, err error) {
+	for _, at := range sealedColumns {
+		found, err := list(ctx, r.c, func(s scanner) (v service.SealedValue, err error) {
+			v.Table = at.table
+			err = s.Scan(&v.Org, &v.ID, &v.Value)
+			return
+		}, "SELECT org, id, "+at.column+" FROM "+at.table+" WHERE "+at.column+" IS NOT NULL AND substr("+at.column+", 1, ?) <> ? LIMIT ?", len(prefix), prefix, limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// Reseal implements service.Tx.
+func (t *Tx) Reseal(ctx context.Context, v service.SealedValue, from []byte) error {
+	for _, at := range sealedColumns {
+		if at.table == v.Table {
+			_, err := exec(ctx, t.c, "UPDATE "+at.table+" SET "+at.column+" = ? WHERE org = ? AND id = ? AND "+at.column+" = ?", v.Value, v.Org, v.ID, from)
+			return err
+		}
+	}
+	return fault.New(fault.Internal, "internal", "The table %s holds no sealed values.", v.Table)
 }
 
 func scanStamp(s scanner) (at time.Time, err error) {

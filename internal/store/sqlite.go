@@ -109,7 +109,7 @@ func (e *sqliteEngine) read(ctx context.Context, fn func(context.Context, *Reade
 	}
 	defer e.reads.prepare()
 	defer tx.Rollback() // a reader has nothing to commit
-	return guard(func() error { return fn(ctx, &Reader{c: &sqlConn{tx: tx, stmts: e.reads}}) })
+	return guard(func() error { return fn(ctx, &Reader{&sqlConn{tx: tx, stmts: e.reads}, e.writer.clock.Now()}) })
 }
 
 func (e *sqliteEngine) propose(ctx context.Context, fn func(context.Context, *Tx) error) error {
@@ -134,7 +134,7 @@ func (e *sqliteEngine) decide(ctx context.Context, fn func(context.Context, *Tx)
 	}
 	defer e.reads.prepare()
 	defer tx.Rollback() // a reader has nothing to commit
-	return propose(ctx, &sqlConn{tx: tx, stmts: e.reads}, Tx{now: e.writer.clock.Now()}, fn)
+	return propose(ctx, &sqlConn{tx: tx, stmts: e.reads}, Tx{Reader: Reader{now: e.writer.clock.Now()}}, fn)
 }
 
 func (e *sqliteEngine) healthy(ctx context.Context) error { return e.writer.healthy(ctx) }

@@ -108,28 +108,29 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 // and links to pages, which run out within days.
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
-	table("client", "id", "id org name principal scopes units secret_hash% created_at# revoked_at#", "", ""),
+	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at#", "", ""),
 	table("unit", "org name", "org name title created_at# weight#", "", ""),
-	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running#", "", ""),
+	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running# four_eyes?", "", ""),
 	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
 	table("document_key", "id", "id org document_id key_id wrapped% created_at# destroyed_at#", "", "", secret),
 	table("document", "org id", `org id unit doc_type created_at# updated_at# state current_version# pages# proc_status proc_step
 		proc_operation proc_code revision# entry_seq# last_leaf%`,
 		"title external_id labels={} metadata=NULL approvers=[] created_by proc_reason", "t.id"),
 	table("version", "org document_id number", `org document_id number# kind derived_from# media_type blob sha256 size# pages#
-		signatures# created_at#`, "file_name", "t.document_id"),
+		signatures# created_at# level protected_until# protected_by stamped_at#`, "file_name", "t.document_id"),
 	table("page", "org document_id version number", `org document_id version# number# width~ height~ turned# blank? source engine
 		confidence~ words# blob`, "text", "t.document_id", deleted),
 	table("blob", "id", "id org key_id size# created_at# destroyed_at#", "data_key%=NULL sha256",
 		"(SELECT b.document_id FROM document_key b WHERE b.id = t.key_id)"),
+	table("document_grant", "org id", "org id document_id from_at# until_at# created_at# revoked_at#", "principal purpose granted_by", "t.document_id"),
 	table("approval", "org id", `org id unit document_id document_version# document_sha256 mode quorum# due_at# state created_at#
-		closed_at# revision#`, "initiator_user initiator_email", "t.document_id"),
+		closed_at# revision# four_eyes?`, "initiator_user initiator_email submitted_by", "t.document_id"),
 	table("task", "org id", "org id approval_id document_id position# state opened_at# decided_at#",
 		"assignee comment decided_by on_behalf_of", "t.document_id"),
 	table("envelope", "org id", `org id unit document_id version# sha256 state expires_at# created_at# sent_at# closed_at# revision#
 		sealed_version#`, "subject message sender_id reason", "t.document_id"),
 	table("recipient", "org id", `org id envelope_id document_id position# sign_order# state sent_at# delivered_at# viewed_at#
-		consented_at# signed_at# declined_at# reminders# reminded_at#`, "name email reason evidence={} signature={}", "t.document_id"),
+		consented_at# signed_at# declined_at# reminders# reminded_at# fields`, "name email reason evidence={} signature={}", "t.document_id"),
 	table("link", "token_hash", "org envelope_id recipient_id channel created_at# expires_at#", "token_hash%=NULL",
 		"(SELECT v.document_id FROM envelope v WHERE v.org = t.org AND v.id = t.envelope_id)", deleted),
 	table("entry", "id", `id idx# org unit kind subject_type subject_id document_id doc_version# doc_seq# at# actor_kind prev_leaf% leaf%`,
@@ -160,8 +161,16 @@ var Tables = []Table{
 	table("delivery", "idx endpoint", "idx# endpoint# state# order_key form# attempts# tries# next_at# ended_at# status# code", "", ""),
 	// What an endpoint answered may repeat what it was sent.
 	table("attempt", "idx endpoint number", "idx# endpoint# number# at# took# status# code probe? cut?", "reason header=NULL answer%=NULL", eventDocument),
+	table("archive_addition", "org record_id number", "org record_id number# document_id version# sha256 package package_sha256 package_size# files added_at#", "", "t.document_id"),
+	table("protection", "org document_id line", `org document_id line# version# own? level until# stamped_at# because wanted renew? code since#
+		attempts# due_at#`, "reason", "t.document_id", deleted),
 	table("dispatch_cursor", "name", "name next#", "", ""),
 	table("setting", "name", "name value", "", "", except("t.name <> 'restore_unfinished'")),
+	table("hook_source", "id", `org id unit name preset scheme trust tolerance# client_id command program facts disabled? created_at# updated_at#
+		revision#`, "", ""),
+	table("hook_secret", "id", "org id source_id purpose sealed% created_at# expires_at#", "", ""),
+	table("inbound", "org id", `org id unit via source_id event_id kind trust state code attempts# document_id size# received_at# ended_at#
+		revision# forgettable?`, "reason payload%=NULL", "t.document_id"),
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 

@@ -10,13 +10,15 @@ import (
 )
 
 // Reader answers questions on one snapshot. It implements service.Reader.
-type Reader struct{ c conn }
+type Reader struct {
+	c   conn
+	now time.Time
+}
 
 // Tx is one transaction. It implements service.Tx and is good only until the
 // function it was given to returns.
 type Tx struct {
 	Reader
-	now time.Time
 	// proposal, where it is not nil, is what the transaction will be.
 	proposal *proposal
 	// fresh are entries of a group commit that are not written yet.
@@ -34,8 +36,8 @@ var (
 	_ service.Tx     = (*Tx)(nil)
 )
 
-// Now implements service.Tx.
-func (t *Tx) Now() time.Time { return t.now }
+// Now implements service.Reader.
+func (r *Reader) Now() time.Time { return r.now }
 
 // Notify implements service.Tx.
 func (t *Tx) Notify(topic string) {

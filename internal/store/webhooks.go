@@ -100,23 +100,23 @@ func (t *Tx) UpdateEndpoint(ctx context.Context, e *webhook.Endpoint) error {
 }
 
 var (
-	secretColumns = []string{"endpoint", "number", "signing", "sealed", "public", "created_at", "expires_at"}
-	selectSecret  = selectFrom("webhook_secret", "s", secretColumns)
+	signingColumns = []string{"endpoint", "number", "signing", "sealed", "public", "created_at", "expires_at"}
+	selectSigning  = selectFrom("webhook_secret", "s", signingColumns)
 )
 
-func scanSecret(s scanner) (w webhook.Secret, err error) {
+func scanSigning(s scanner) (w webhook.Secret, err error) {
 	err = s.Scan(&w.Endpoint, &w.No, &w.Signing, &w.Sealed, &w.Public, stamp{&w.CreatedAt}, stamp{&w.ExpiresAt})
 	return
 }
 
 // WebhookSecrets implements service.Reader.
 func (r *Reader) WebhookSecrets(ctx context.Context, no int64, now time.Time) ([]webhook.Secret, error) {
-	return list(ctx, r.c, scanSecret, selectSecret+"WHERE s.endpoint = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.number", no, now)
+	return list(ctx, r.c, scanSigning, selectSigning+"WHERE s.endpoint = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.number", no, now)
 }
 
 // InsertWebhookSecret implements service.Tx.
 func (t *Tx) InsertWebhookSecret(ctx context.Context, s webhook.Secret) error {
-	_, err := exec(ctx, t.c, insertInto("webhook_secret", secretColumns, 1, ""), s.Endpoint, s.No, string(s.Signing), s.Sealed, s.Public, s.CreatedAt, s.ExpiresAt)
+	_, err := exec(ctx, t.c, insertInto("webhook_secret", signingColumns, 1, ""), s.Endpoint, s.No, string(s.Signing), s.Sealed, s.Public, s.CreatedAt, s.ExpiresAt)
 	return err
 }
 

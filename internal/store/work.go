@@ -157,6 +157,7 @@ func (r *Reader) Figures(ctx context.Context) (service.Figures, error) {
 		{"SELECT '', size, NULL FROM log_head", func(t tally) { f.LogSize = t.n }},
 		{"SELECT kind, COUNT(*), MIN(created_at) FROM operation WHERE state IN ('pending', 'running') GROUP BY kind",
 			func(t tally) { f.OpenOperations[t.name], f.OldestOperation[t.name] = t.n, t.oldest }},
+		{"SELECT '', COUNT(*), NULL FROM inbound WHERE state = 'quarantined'", func(t tally) { f.Quarantined = t.n }},
 		{"SELECT name, next, NULL FROM dispatch_cursor", func(t tally) { f.Cursors[t.name] = t.n }},
 	} {
 		found, err := list(ctx, r.c, scanTally, q.sql)

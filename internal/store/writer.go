@@ -246,7 +246,7 @@ func (w *writer) attempt(group []*request, guarded bool) (outcomes []error, err 
 	}
 	defer sqlTx.Rollback() // no effect after a commit
 	c := &sqlConn{tx: sqlTx, stmts: w.e.stmts}
-	all := &Tx{Reader: Reader{c}, sqlTx: sqlTx, now: w.clock.Now()}
+	all := &Tx{Reader: Reader{c, w.clock.Now()}, sqlTx: sqlTx}
 	outcomes = make([]error, len(group))
 	worked := false
 	for i, r := range group {
@@ -301,7 +301,7 @@ func (w *writer) one(ctx context.Context, c *sqlConn, r *request, guarded bool) 
 	if r.p != nil {
 		r.tx, outcome = r.p.carryOut(ctx, c)
 	} else {
-		r.tx = &Tx{Reader: Reader{c}, sqlTx: c.tx, now: w.clock.Now()}
+		r.tx = &Tx{Reader: Reader{c, w.clock.Now()}, sqlTx: c.tx}
 		r.turn <- r.tx
 		outcome = <-r.ran
 		r.gone = errors.Is(outcome, errGone)

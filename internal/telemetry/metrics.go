@@ -28,6 +28,9 @@ type Metrics struct {
 	approvals *prometheus.CounterVec
 	anchors   *prometheus.CounterVec
 	webhooks  webhookMeters
+	hooks     *prometheus.CounterVec
+	hookTime  *prometheus.SummaryVec
+	lacks     *prometheus.CounterVec
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -72,7 +75,10 @@ func NewMetrics() *Metrics {
 	}
 	m.anchors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_anchor_failures_total", Help: "Time stamps over the log that an authority did not give, by reason."}, []string{"reason"})
 	m.webhooks = newWebhookMeters()
-	m.registry.MustRegister(m.webhooks.attempts, m.webhooks.receipt, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors,
+	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_hook_requests_total", Help: "Webhooks that came in, by preset of their source and outcome; bad_signature and outside_window are refused."}, []string{"preset", "outcome"})
+	m.hookTime = prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: "paraph_hook_request_seconds", Help: "Time until a webhook that came in was answered, by preset of its source.", Objectives: quantiles, MaxAge: 10 * time.Minute}, []string{"preset"})
+	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
+	m.registry.MustRegister(m.webhooks.attempts, m.webhooks.receipt, m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -107,6 +113,15 @@ func (m *Metrics) ApprovalDecided(outcome string) { m.approvals.WithLabelValues(
 // AnchorFailed counts a time stamp that an authority did not give.
 func (m *Metrics) AnchorFailed(reason string) { m.anchors.WithLabelValues(reason).Inc() }
 
+// ObserveHook notes one webhook that came in; both labels have few values.
+func (m *Metrics) ObserveHook(preset, outcome string, d time.Duration) {
+	m.hooks.WithLabelValues(preset, outcome).Inc()
+	m.hookTime.WithLabelValues(preset).Observe(d.Seconds())
+}
+
+// ProtectionLacks counts an attempt to protect a signature that lacked something.
+func (m *Metrics) ProtectionLacks(code string) { m.lacks.WithLabelValues(code).Inc() }
+
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
@@ -127,11 +142,13 @@ type State struct {
 	LogSize    int64
 	Lag        map[string]int64 // entries a dispatcher has not read, by name
 	Documents  map[string]int64 // by state
+	Quarantine int64            // events that came in and could not be processed
 	Log        LogState
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
 	Webhooks   Webhooks
-	Anchored   *Anchored // time stamps of checkpoints; nil: none are wanted
+	Anchored   *Anchored  // time stamps of checkpoints; nil: none are wanted
+	Protected  *Protected // the signatures of files; nil: not known
 }
 
 // Anchored is how the log is time-stamped.
@@ -171,12 +188,13 @@ var (
 	descWitFail   = prometheus.NewDesc("paraph_witness_failing", "1 where a witness refused or could not be reached when it was asked last.", []string{"witness"}, nil)
 	descAnchor    = prometheus.NewDesc("paraph_anchor_age_seconds", "Time since a checkpoint was time-stamped; -1 before the first.", nil, nil)
 	descOverdue   = prometheus.NewDesc("paraph_anchor_overdue_seconds", "Time since a time stamp has been due that no authority gave; 0 where none is.", nil, nil)
+	descQuarant   = prometheus.NewDesc("paraph_inbound_quarantined", "Events that came in, could not be processed, and wait for somebody to decide.", nil, nil)
 	descDocuments = prometheus.NewDesc("paraph_documents", "Documents by state.", []string{"state"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descHookPending, descHookDead, descHookState} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descQuarant, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descFiles, descLacking, descEnding, descStamps, descHookPending, descHookDead, descHookState} {
 		ch <- d
 	}
 }
@@ -207,6 +225,8 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLag, float64(n), name)
 	}
 	g.witnesses(state, gauge)
+	gauge(descQuarant, float64(state.Quarantine))
+	state.Protected.collect(gauge, g.now())
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,10 +30,14 @@ import (
 // policy of its own: an object identifier made of a random UUID (X.667).
 const DefaultPolicy = "2.25.106048509979249283883625899795655993313"
 
+// listPath is where the list of revoked certificates is found.
+const listPath = "/root.crl"
+
 // Config is what a Server is made of.
 type Config struct {
 	Dir      string // holds keys and certificates; made where it is missing
 	Name     string // what the certificates say; fixed at the first start
+	URL      string // under which relying parties reach it, named in its certificate; "": none
 	Policies []string
 	Accuracy time.Duration
 	Clock    clock.Clock
@@ -78,7 +83,11 @@ func Open(c Config) (*Server, error) {
 }
 
 func (s *Server) open(c Config) (err error) {
-	if s.keys, err = ca.LoadOrCreateTSA(c.Dir, c.Name, s.clock.Now()); err != nil {
+	list := ""
+	if c.URL != "" {
+		list = strings.TrimRight(c.URL, "/") + listPath
+	}
+	if s.keys, err = ca.LoadOrCreateTSA(c.Dir, c.Name, s.clock.Now(), list); err != nil {
 		return err
 	}
 	if len(c.Policies) == 0 {
@@ -98,6 +107,7 @@ func (s *Server) RootPEM() []byte { return s.keys.RootPEM() }
 //
 //	POST /            time stamps (RFC 3161, 3.4); any other path will do as well
 //	GET  /root.pem    the root certificate
+//	GET  /root.crl    what the root has revoked
 //	GET  /livez, /metrics
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -105,6 +115,16 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /root.pem", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/pem-certificate-chain")
 		_, _ = w.Write(s.RootPEM()) // the caller went away: nobody is left to tell
+	})
+	mux.HandleFunc("GET "+listPath, func(w http.ResponseWriter, _ *http.Request) {
+		list, err := s.keys.List(s.clock.Now())
+		if err != nil {
+			s.log.Error("the list of revoked certificates could not be made", "error", err)
+			http.Error(w, "the list cannot be made", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/pkix-crl")
+		_, _ = w.Write(list) // as above
 	})
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))

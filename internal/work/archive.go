@@ -109,24 +109,12 @@ func (a *Archiver) pack(ctx context.Context, in service.ArchiveInput) (*bag, err
 	if err := addEvidence(b, in); err != nil {
 		return nil, err
 	}
-	proofs, err := a.Service.EntryProofs(ctx, in.Entries)
-	if err != nil {
+	if err := a.addEvents(ctx, b, in.Entries); err != nil {
 		return nil, err
 	}
-	var events bytes.Buffer
-	for _, p := range proofs {
-		events.Write(p.Disclosed)
-		events.WriteByte('\n')
-		b.add(fmt.Sprintf("data/proofs/%s.tlog-proof", p.Entry.ID), p.Proof)
-	}
-	b.add("data/events.jsonl", events.Bytes())
-	if err := a.addAnchors(ctx, b, in.Entries); err != nil {
-		return nil, err
-	}
-	b.add("data/trust/log.vkey", []byte(a.Trust.LogKey+"\n"))
 	b.add("data/trust/ca.pem", a.Trust.CAPEM)
 	b.add("data/README.txt", []byte(packageReadme))
-	addTagFiles(b, in, a.Service.Clock.Now())
+	addTagFiles(b, in.Document.ID, "")
 	return b, nil
 }
 
@@ -156,13 +144,13 @@ func (a *Archiver) addDocuments(ctx context.Context, b *bag, in service.ArchiveI
 		b.addStream(name, v.SHA256, v.Size, func() (io.ReadCloser, error) { return a.Vault.Open(ctx, in.Blobs[v.No]) })
 	}
 	current := in.Versions[in.Document.Current-1]
-	add("data/document.pdf", current)
+	add(packedDocument, current)
 	if original := originalOf(in.Versions, current.No); original.No != current.No {
 		add("data/original"+extension(original), original)
 	}
 	for _, v := range in.Versions {
 		if v.Kind == document.Completion {
-			add("data/completion.pdf", v)
+			add(packedCompletion, document.LineOf(in.Versions, v.No))
 		}
 	}
 }
@@ -197,7 +185,8 @@ func addEvidence(b *bag, in service.ArchiveInput) error {
 }
 
 // addTagFiles adds what RFC 8493 asks for: declaration, information, manifests.
-func addTagFiles(b *bag, in service.ArchiveInput, now time.Time) {
+// more are further lines of information.
+func addTagFiles(b *bag, docID, more string) {
 	var manifest strings.Builder
 	var payload int64
 	names := slices.Sorted(slices.Values(b.names))
@@ -206,8 +195,8 @@ func addTagFiles(b *bag, in service.ArchiveInput, now time.Time) {
 		payload += b.sums[name].Size
 	}
 	b.add("bagit.txt", []byte("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"))
-	b.add("bag-info.txt", fmt.Appendf(nil, "Bagging-Date: %s\nExternal-Identifier: %s\nPayload-Oxum: %d.%d\nBag-Software-Agent: Paraph\n",
-		now.Format(time.DateOnly), in.Document.ID, payload, len(names)))
+	b.add("bag-info.txt", fmt.Appendf(nil, "Bagging-Date: %s\nExternal-Identifier: %s\nPayload-Oxum: %d.%d\nBag-Software-Agent: Paraph\n%s",
+		b.made.Format(time.DateOnly), docID, payload, len(names), more))
 	b.add("manifest-sha256.txt", []byte(manifest.String()))
 	var tags strings.Builder
 	for _, name := range []string{"bag-info.txt", "bagit.txt", "manifest-sha256.txt"} {

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/paraph/paraph/internal/failpoint"
+	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -58,13 +59,16 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	d.seen = seen.to
-	if len(seen.entries) == 0 && seen.to-seen.cursor < dispatcherRest && !d.lead.due() {
-		return seen.more, nil
+	if len(seen.entries) == 0 {
+		d.seen = seen.to
+		if seen.to-seen.cursor < dispatcherRest && !d.lead.due() {
+			return seen.more, nil
+		}
 	}
+	leads := false
 	err = d.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
 		// The lease keeps two dispatchers from reading the same cursor.
-		if _, held, err := d.lead.hold(ctx, tx); err != nil || !held {
+		if _, leads, err = d.lead.hold(ctx, tx); err != nil || !leads {
 			return err
 		}
 		now, err := d.look(ctx, tx, seen.from)
@@ -76,7 +80,10 @@ func (d *Dispatcher) step(ctx context.Context) (more bool, err error) {
 		}
 		return tx.SetCursor(ctx, dispatcherName, now.to)
 	})
-	if err == nil && seen.to > seen.cursor {
+	if err != nil || !leads {
+		return false, err // what makes work was seen, and is looked at again
+	}
+	if d.seen = seen.to; seen.to > seen.cursor {
 		err = failpoint.Hit(failpoint.DispatchDone)
 	}
 	return seen.more, err
@@ -159,7 +166,8 @@ type Rules struct {
 func (r Rules) kinds() []journal.Kind {
 	all := []journal.Kind{
 		journal.OperationStarted, journal.OperationRetried, journal.EnvelopeSent, journal.EnvelopeReminded, journal.EnvelopeCompleted,
-		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview, journal.TaskOpened,
+		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview,
+		journal.InboundReceived, journal.InboundRedriven, journal.TaskOpened,
 	}
 	if r.NoMail {
 		return all[:len(all)-1]
@@ -176,6 +184,8 @@ type fact struct {
 	EnvelopeID   string     `json:"envelope_id"`
 	RecipientID  string     `json:"recipient_id"`
 	TaskID       string     `json:"task_id"`
+	InboundID    string     `json:"inbound_event_id"`
+	State        string     `json:"state"`
 	ExpiresAt    *time.Time `json:"expires_at"`
 	DueAt        *time.Time `json:"due_at"`
 }
@@ -196,7 +206,14 @@ func (r Rules) of(e journal.Entry) (made, error) {
 	if err := json.Unmarshal(e.Data, &f); err != nil && len(e.Data) > 0 && string(e.Data) != "null" {
 		return made{}, err
 	}
-	if e.Kind == journal.OperationStarted || e.Kind == journal.OperationRetried {
+	switch e.Kind {
+	case journal.OperationStarted, journal.OperationRetried:
+		return made{operation: backlogged(e, f)}, nil
+	case journal.InboundReceived, journal.InboundRedriven:
+		if f.State != string(hook.Received) {
+			return made{}, nil // its source does nothing with it
+		}
+		f.OperationID, f.Kind, f.DocumentID = f.InboundID, service.OpInbound, ""
 		return made{operation: backlogged(e, f)}, nil
 	}
 	return made{jobs: r.jobsFor(e, f)}, nil

@@ -78,6 +78,9 @@ func (f *Files) keepFile(ctx context.Context, file *os.File) (service.Blob, erro
 // and yet come back with an error, when the connection breaks at that moment.
 func (f *Files) naming() { f.named = true }
 
+// settled says that what was stored so far is named: it stays, whatever follows.
+func (f *Files) settled() { f.stored, f.named = nil, false }
+
 // done closes the working files. With an error, what was stored is removed: no
 // row names it. Where that is not certain it is left to the collector of
 // orphans, which looks.

@@ -19,9 +19,9 @@ const (
 	markStep              = 12.0 // of the search for room
 )
 
-// marks places each signer's mark on one page, as low as there is room beside
-// the words. A mark for which there is none is left out: the certificate
-// of completion shows all of them.
+// marks places each signer's mark: into the fields that the sender placed, or else
+// on one page, as low as there is room beside the words and the fields. A mark for
+// which there is none is left out: the certificate of completion shows all of them.
 func (s *Sealer) marks(ctx context.Context, in *service.SealInput) ([]childmain.SealMark, error) {
 	if len(in.Pages) == 0 {
 		return nil, nil
@@ -36,8 +36,16 @@ func (s *Sealer) marks(ctx context.Context, in *service.SealInput) ([]childmain.
 	for _, w := range words {
 		taken = append(taken, rect{w.X, w.Y, w.Width, w.Height}.grown(markGap/2))
 	}
-	var out []childmain.SealMark
+	out, placed := inFields(&in.Envelope)
+	for _, m := range out {
+		if m.Page == last.No {
+			taken = append(taken, rect{m.X, m.Y, m.Width, m.Height}.grown(markGap/2))
+		}
+	}
 	for i := range in.Envelope.Recipients {
+		if placed[i] {
+			continue
+		}
 		place, ok := room(last, taken)
 		if !ok {
 			return out, nil
@@ -46,6 +54,19 @@ func (s *Sealer) marks(ctx context.Context, in *service.SealInput) ([]childmain.
 		out = append(out, sealMark(&in.Envelope.Recipients[i], last.No, place))
 	}
 	return out, nil
+}
+
+// inFields gives the marks of the recipients that have fields, and which those are.
+func inFields(e *signing.Envelope) (out []childmain.SealMark, placed map[int]bool) {
+	placed = map[int]bool{}
+	for i := range e.Recipients {
+		r := &e.Recipients[i]
+		for _, f := range r.Fields {
+			placed[i] = true
+			out = append(out, sealMark(r, f.Page, rect{f.X, f.Y, f.Width, f.Height}))
+		}
+	}
+	return out, placed
 }
 
 // markPage chooses the page for the marks: the last one that has something on it

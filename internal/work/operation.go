@@ -11,6 +11,7 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/sealkey"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -72,6 +73,17 @@ const codeUnprocessable = "file_unprocessable"
 // operationAttempts is how often an operation is tried before it fails for good.
 const operationAttempts = 5
 
+// keeperAttempts is how often a seal is tried whose key lies elsewhere and cannot be
+// reached: with DefaultRetries that is over two days.
+const keeperAttempts = 40
+
+func attemptsFor(err error) int {
+	if sealkey.ReasonOf(err) == sealkey.Unreachable {
+		return keeperAttempts
+	}
+	return operationAttempts
+}
+
 // evidencePatience is how long one attempt at evidence waits for the log's
 // witnesses, where the configuration demands them, before others have their turn.
 const evidencePatience = 10 * time.Second
@@ -113,7 +125,7 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)
 	}
-	return w.settle(ctx, call, op, err, b.Failures+1 >= operationAttempts)
+	return w.settle(ctx, call, op, err, b.Failures+1 >= attemptsFor(err))
 }
 
 // begin begins an attempt at an operation, or at a part of one.

@@ -223,10 +223,10 @@ func (r *Runner) release(ctx context.Context, b service.Backlogged, outcome erro
 	case r.work.Err() != nil:
 		return r.service.Return(ctx, b, false)
 	}
-	wait := r.Retries[min(b.Failures, len(r.Retries)-1)]
+	f := fault.From(outcome)
+	wait := max(r.Retries[min(b.Failures, len(r.Retries)-1)], f.RetryAfter)
 	if wait < lookEvery {
 		time.AfterFunc(wait, r.look)
 	}
-	f := fault.From(outcome)
 	return r.service.Fail(ctx, b, wait, f.Code, reason(f))
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
-	"unicode"
 
+	"github.com/paraph/paraph/pades/pdfcolor"
 	"github.com/paraph/paraph/pades/pdffile"
 	"github.com/paraph/paraph/pades/pdffont"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // maxPoints bounds a drawing; more than this no pen makes.
@@ -17,56 +17,43 @@ const maxPoints = 200_000
 
 // Pen draws marks into one update; fonts are shared by all of its marks.
 type Pen struct {
-	u         *pdffile.Update
-	fallbacks []*pdffont.Face
-	fonts     []*pdffont.Embedded
+	u     *pdffile.Update
+	text  *pdftext.Setter
+	fonts *pdftext.Fonts
+
+	rgb   pdffile.Object // what red, green and blue mean, once asked; nil where nothing needs to be said
+	asked bool
 }
 
 // NewPen begins drawing. Characters that the built-in faces lack are taken from
-// the fallbacks, in order; what none has is shown as an empty box.
+// the fallbacks, in order; for what none has a sign is shown.
 func NewPen(u *pdffile.Update, fallbacks []*pdffont.Face) *Pen {
-	return &Pen{u: u, fallbacks: fallbacks}
+	return &Pen{u: u, text: pdftext.New("", fallbacks), fonts: pdftext.NewFonts(u)}
+}
+
+// NewSharedPen begins drawing with the fonts of pages that are being written;
+// whoever writes those closes them.
+func NewSharedPen(u *pdffile.Update, text *pdftext.Setter, fonts *pdftext.Fonts) *Pen {
+	return &Pen{u: u, text: text, fonts: fonts}
 }
 
 // Close writes the fonts that were used.
 func (p *Pen) Close() error {
-	for _, f := range p.fonts {
-		if err := f.Close(); err != nil {
-			return err
-		}
-	}
-	p.fonts = nil
-	return nil
+	err := p.fonts.Close()
+	p.fonts = pdftext.NewFonts(p.u)
+	return err
 }
 
-// font finds the font for a character; known is false if no face has it.
-func (p *Pen) font(r rune, style Style) (index int, gid uint16) {
-	face := pdffont.Regular()
-	switch style {
-	case Italic:
-		face = pdffont.Italic()
-	case Bold:
-		face = pdffont.Bold()
+// RGB gives what resources must name as /DefaultRGB for the marks' colours; nil
+// where nothing needs to be said.
+func (p *Pen) RGB() (pdffile.Object, error) {
+	if p.asked {
+		return p.rgb, nil
 	}
-	if gid, ok := face.Glyph(r); ok {
-		return p.embedded(face), gid
-	}
-	for _, f := range p.fallbacks {
-		if gid, ok := f.Glyph(r); ok {
-			return p.embedded(f), gid
-		}
-	}
-	return p.embedded(face), 0
-}
-
-func (p *Pen) embedded(face *pdffont.Face) int {
-	for i, f := range p.fonts {
-		if f.Face() == face {
-			return i
-		}
-	}
-	p.fonts = append(p.fonts, pdffont.Embed(p.u, face))
-	return len(p.fonts) - 1
+	var err error
+	p.rgb, err = pdfcolor.Default(p.u)
+	p.asked = err == nil
+	return p.rgb, err
 }
 
 // drawing is the content of one mark.
@@ -74,7 +61,7 @@ type drawing struct {
 	pen   *Pen
 	mark  Rect
 	out   bytes.Buffer
-	fonts map[int]bool
+	fonts pdffile.Dict
 
 	images pdffile.Dict
 }
@@ -87,7 +74,7 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 	if matrix, box, err = place(page, m.Rect); err != nil {
 		return form, matrix, box, err
 	}
-	d := &drawing{pen: p, mark: m.Rect, fonts: map[int]bool{}}
+	d := &drawing{pen: p, mark: m.Rect, fonts: pdffile.Dict{}}
 	if m.Frame {
 		fmt.Fprintf(&d.out, "q 0.6 G 0.5 w 0.25 0.25 %s %s re S Q\n", num(m.Rect.Width-0.5), num(m.Rect.Height-0.5))
 	}
@@ -96,10 +83,14 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 			return form, matrix, box, err
 		}
 	}
+	resources, err := d.resources()
+	if err != nil {
+		return form, matrix, box, err
+	}
 	dict := pdffile.Dict{
 		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "FormType": pdffile.Integer(1),
 		"BBox":      pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Real(m.Rect.Width), pdffile.Real(m.Rect.Height)},
-		"Resources": d.resources(),
+		"Resources": resources,
 	}
 	if turned && page.Rotate != 0 {
 		dict["Matrix"] = pdffile.Array{
@@ -110,22 +101,20 @@ func (p *Pen) Form(page *pdffile.Page, m Mark, turned bool) (form pdffile.Ref, m
 	return p.u.AddStream(dict, d.out.Bytes()), matrix, box, nil
 }
 
-func (d *drawing) resources() pdffile.Dict {
-	fonts := pdffile.Dict{}
-	for i := range d.fonts {
-		fonts[fontName(i)] = d.pen.fonts[i].Ref
-	}
+func (d *drawing) resources() (pdffile.Dict, error) {
 	res := pdffile.Dict{}
-	if len(fonts) > 0 {
-		res["Font"] = fonts
+	rgb, err := d.pen.RGB()
+	if rgb != nil {
+		res["ColorSpace"] = pdffile.Dict{"DefaultRGB": rgb}
+	}
+	if len(d.fonts) > 0 {
+		res["Font"] = d.fonts
 	}
 	if len(d.images) > 0 {
 		res["XObject"] = d.images
 	}
-	return res
+	return res, err
 }
-
-func fontName(i int) pdffile.Name { return pdffile.Name(fmt.Sprintf("F%d", i)) }
 
 // box gives an item's place in form space: left, top (from below), width, height.
 func (d *drawing) box(r Rect) (x, top, w, h float64, err error) {
@@ -138,14 +127,16 @@ func (d *drawing) box(r Rect) (x, top, w, h float64, err error) {
 	return r.X, d.mark.Height - r.Y, r.Width, r.Height, nil
 }
 
-// num writes a number with two decimals at most, enough for 0.01 point.
+// num writes a number with three decimals at most.
 func num(v float64) string {
-	s := fmt.Sprintf("%.2f", v)
-	s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	if s == "-0" || s == "" {
-		return "0"
-	}
-	return s
+	var room [24]byte
+	return string(pdftext.AppendNumber(room[:0], v))
+}
+
+// point writes a place.
+func (d *drawing) point(x, y float64) {
+	b := append(pdftext.AppendNumber(d.out.AvailableBuffer(), x), ' ')
+	d.out.Write(append(pdftext.AppendNumber(b, y), ' '))
 }
 
 func (d *drawing) color(c Color, op string) {
@@ -185,14 +176,15 @@ func (s Strokes) draw(d *drawing) error {
 			if !finite(p.X, p.Y) {
 				return fault("a drawing has an impossible point")
 			}
-			op := "l"
+			op := "l\n"
 			if i == 0 {
-				op = "m"
+				op = "m\n"
 			}
-			at := num(x+p.X*scale) + " " + num(top-p.Y*scale)
-			fmt.Fprintf(&d.out, "%s %s\n", at, op)
-			if len(line) == 1 {
-				fmt.Fprintf(&d.out, "%s l\n", at) // a dot: a line of no length with round ends
+			d.point(x+p.X*scale, top-p.Y*scale)
+			d.out.WriteString(op)
+			if len(line) == 1 { // a dot: a line of no length with round ends
+				d.point(x+p.X*scale, top-p.Y*scale)
+				d.out.WriteString("l\n")
 			}
 		}
 		if len(line) > 0 {
@@ -203,12 +195,6 @@ func (s Strokes) draw(d *drawing) error {
 	return nil
 }
 
-// run is a piece of a line in one font.
-type run struct {
-	font  int
-	codes []byte // hexadecimal
-}
-
 func (t Text) draw(d *drawing) error {
 	x, top, w, h, err := d.box(t.Box)
 	if err != nil {
@@ -217,18 +203,15 @@ func (t Text) draw(d *drawing) error {
 	if !finite(t.Size) || t.Size < 0 {
 		return fault("a text has no usable size")
 	}
-	lines := strings.Split(strings.ToValidUTF8(t.Text, "\uFFFD"), "\n")
+	lines := d.pen.text.Lines(t.Style.face(), t.Text, 0)
 	const leading = 1.2
 	size := t.Size
 	if size == 0 {
 		size = h / (leading * float64(len(lines)))
 	}
-	runs := make([][]run, len(lines))
 	widest := 0.0
-	for i, line := range lines {
-		var width float64
-		runs[i], width = d.shape(line, t.Style)
-		widest = max(widest, width)
+	for i := range lines {
+		widest = max(widest, lines[i].Width)
 	}
 	if widest*size/1000 > w {
 		size = math.Floor(w/widest*1000*100) / 100
@@ -236,37 +219,19 @@ func (t Text) draw(d *drawing) error {
 	if size <= 0 {
 		return nil
 	}
-	d.out.WriteString("q BT\n")
+	d.out.WriteString("q\n")
 	d.color(t.Color, "rg")
 	baseline := top - size*0.95
-	for _, line := range runs {
-		fmt.Fprintf(&d.out, "1 0 0 1 %s %s Tm\n", num(x), num(baseline))
-		for _, r := range line {
-			fmt.Fprintf(&d.out, "/%s %s Tf <%s> Tj\n", fontName(r.font), num(size), r.codes)
+	for i := range lines {
+		for _, run := range lines[i].Runs {
+			d.pen.fonts.Into(d.fonts, run.Face)
 		}
+		left := x + (w-lines[i].Width*size/1000)*float64(t.Align)/2
+		d.out.Write(lines[i].Draw(nil, d.pen.fonts, left, baseline, size))
 		baseline -= size * leading
 	}
-	d.out.WriteString("ET Q\n")
+	d.out.WriteString("Q\n")
 	return nil
-}
-
-// shape turns a line into runs; the width is in thousandths of the type size.
-func (d *drawing) shape(line string, style Style) (runs []run, width float64) {
-	for _, r := range line {
-		if unicode.IsControl(r) {
-			r = ' '
-		}
-		i, gid := d.pen.font(r, style)
-		f := d.pen.fonts[i]
-		d.fonts[i] = true
-		width += f.Face().Advance(gid)
-		if n := len(runs); n == 0 || runs[n-1].font != i {
-			runs = append(runs, run{font: i})
-		}
-		last := &runs[len(runs)-1]
-		last.codes = fmt.Appendf(last.codes, "%04X", f.Add(gid, r))
-	}
-	return runs, width
 }
 
 // Stamp draws marks as content of their pages: in front of what is there,

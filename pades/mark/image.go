@@ -38,7 +38,7 @@ func (i Image) draw(d *drawing) error {
 	case "jpeg":
 		ref, err = d.jpeg(i.Data, config)
 	case "png":
-		ref, err = d.png(i.Data, config)
+		ref, err = d.png(i.Data)
 	default:
 		err = fault("a picture is neither JPEG nor PNG but %s", format)
 	}
@@ -68,32 +68,32 @@ func (d *drawing) picture(config image.Config, more pdffile.Dict, data []byte) p
 }
 
 func (d *drawing) jpeg(data []byte, config image.Config) (pdffile.Ref, error) {
-	if _, err := jpeg.Decode(bytes.NewReader(data)); err != nil {
+	decoded, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil {
 		return pdffile.Ref{}, fault("a JPEG picture is damaged: %v", err)
 	}
 	more := pdffile.Dict{"Filter": pdffile.Name("DCTDecode"), "ColorSpace": pdffile.Name("DeviceRGB")}
 	switch config.ColorModel {
 	case color.GrayModel:
 		more["ColorSpace"] = pdffile.Name("DeviceGray")
-	case color.CMYKModel:
-		more["ColorSpace"] = pdffile.Name("DeviceCMYK")
-		if bytes.Contains(data[:min(len(data), 4096)], []byte("Adobe")) { // which stores ink inverted
-			decode := pdffile.Array{}
-			for range 4 {
-				decode = append(decode, pdffile.Integer(1), pdffile.Integer(0))
-			}
-			more["Decode"] = decode
-		}
+	case color.CMYKModel: // inks mean something only where a press is described
+		return d.pixels(decoded)
 	}
 	return d.picture(config, more, data), nil
 }
 
-func (d *drawing) png(data []byte, config image.Config) (pdffile.Ref, error) {
+func (d *drawing) png(data []byte) (pdffile.Ref, error) {
 	decoded, err := png.Decode(bytes.NewReader(data))
 	if err != nil {
 		return pdffile.Ref{}, fault("a PNG picture is damaged: %v", err)
 	}
+	return d.pixels(decoded)
+}
+
+// pixels writes a picture in red, green and blue, and its transparency where it has one.
+func (d *drawing) pixels(decoded image.Image) (pdffile.Ref, error) {
 	bounds := decoded.Bounds()
+	config := image.Config{Width: bounds.Dx(), Height: bounds.Dy()}
 	pixels := config.Width * config.Height
 	colors, alpha := make([]byte, 0, 3*pixels), make([]byte, 0, pixels)
 	opaque := true

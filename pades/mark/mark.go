@@ -13,6 +13,7 @@ import (
 	"math"
 
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/pdffont"
 )
 
 // ErrMark: a mark lies outside its page or has impossible numbers.
@@ -61,6 +62,16 @@ const (
 	Bold
 )
 
+func (s Style) face() *pdffont.Face {
+	switch s {
+	case Italic:
+		return pdffont.Italic()
+	case Bold:
+		return pdffont.Bold()
+	}
+	return pdffont.Regular()
+}
+
 // Text is one or more lines (separated by \n) at the upper left of Box. It is
 // made smaller where it would not fit the box's width.
 type Text struct {
@@ -68,8 +79,19 @@ type Text struct {
 	Text  string
 	Size  float64 // in points; 0 is the largest that fits the box
 	Style Style
+	Align Align
 	Color Color
 }
+
+// Align says where a line stands in its box.
+type Align int
+
+// The alignments of text.
+const (
+	Left Align = iota
+	Center
+	Right
+)
 
 func finite(values ...float64) bool {
 	for _, v := range values {

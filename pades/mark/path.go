@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// Path is a drawing with curves, as SVG writes paths: M, L, H, V, C, Q and Z,
+// Path is a drawing with curves, as SVG writes paths: M, L, H, V, C, S, Q and Z,
 // absolute or relative, on a canvas that is fitted into Box without distortion.
 type Path struct {
 	Box           Rect    // within the mark; the zero Rect is the whole mark
@@ -50,11 +50,12 @@ type tracer struct {
 	d             *drawing
 	scale, x, top float64
 	at, start     Point
+	control       Point // the last curve's second one, where the last command was a curve
 	points        int
 }
 
 // numbers that each command takes.
-var pathArguments = map[byte]int{'M': 2, 'L': 2, 'H': 1, 'V': 1, 'C': 6, 'Q': 4, 'Z': 0}
+var pathArguments = map[byte]int{'M': 2, 'L': 2, 'H': 1, 'V': 1, 'C': 6, 'S': 4, 'Q': 4, 'Z': 0}
 
 func (t *tracer) run(data string) error {
 	var command byte
@@ -124,6 +125,8 @@ func (t *tracer) step(command byte, v [6]float64) {
 		from = t.at
 	}
 	p := func(i int) Point { return Point{from.X + v[i], from.Y + v[i+1]} }
+	var control Point
+	defer func() { t.control = control }()
 	switch command &^ 0x20 {
 	case 'M':
 		t.at = p(0)
@@ -140,8 +143,14 @@ func (t *tracer) step(command byte, v [6]float64) {
 		t.write("l", t.at)
 	case 'C':
 		a, b, c := p(0), p(2), p(4)
-		t.at = c
+		t.at, control = c, b
 		t.write("c", a, b, c)
+		return
+	case 'S': // its first control mirrors the last one
+		a, b, c := Point{2*t.at.X - t.control.X, 2*t.at.Y - t.control.Y}, p(0), p(2)
+		t.at, control = c, b
+		t.write("c", a, b, c)
+		return
 	case 'Q': // a quadratic curve as a cubic one
 		q, c := p(0), p(2)
 		third := func(a, b Point) Point { return Point{a.X + 2*(b.X-a.X)/3, a.Y + 2*(b.Y-a.Y)/3} }
@@ -151,11 +160,12 @@ func (t *tracer) step(command byte, v [6]float64) {
 		t.at = t.start
 		t.d.out.WriteString("h\n")
 	}
+	control = t.at
 }
 
 func (t *tracer) write(op string, points ...Point) {
 	for _, p := range points {
-		fmt.Fprintf(&t.d.out, "%s %s ", num(t.x+p.X*t.scale), num(t.top-p.Y*t.scale))
+		t.d.point(t.x+p.X*t.scale, t.top-p.Y*t.scale)
 	}
 	t.d.out.WriteString(op + "\n")
 }

@@ -54,6 +54,8 @@ type File struct {
 	security   *security
 	deviations []Deviation
 	doubted    bool // some readers would build the cross-reference data anew
+
+	created string // version of a file that is being made; empty for one that was read
 }
 
 // OpenOptions are what Open may need beside the file.
@@ -169,6 +171,9 @@ func (f *File) header() error {
 // Version gives the version of the header, for example "1.7"; the catalog's
 // /Version overrides it where it is higher.
 func (f *File) Version() (string, error) {
+	if f.created != "" {
+		return f.created, nil
+	}
 	h, err := f.bytes(0, 8, nil)
 	if err != nil {
 		return "", err

@@ -6,6 +6,7 @@ import (
 	"encoding/ascii85"
 	"errors"
 	"io"
+	"sync"
 )
 
 // Raw gives the stream's data decrypted, but still encoded as its /Filter says.
@@ -271,13 +272,21 @@ func (a *ascii85Trim) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// deflaters are kept: each has tables larger than what most streams hold.
+var deflaters = sync.Pool{New: func() any {
+	z, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one of the package's own
+	}
+	return z
+}}
+
 // Deflate encodes data for the filter FlateDecode.
 func Deflate(data []byte) ([]byte, error) {
 	var b bytes.Buffer
-	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	z, _ := deflaters.Get().(*zlib.Writer)
+	defer deflaters.Put(z)
+	z.Reset(&b)
 	if _, err := z.Write(data); err != nil {
 		return nil, err
 	}

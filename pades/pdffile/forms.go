@@ -20,7 +20,7 @@ const maxFields = 100_000
 // FieldNames gives the fully qualified names of all form fields (12.7.3.2).
 func (f *File) FieldNames() (map[string]bool, error) {
 	names := map[string]bool{}
-	err := f.walkFields(func(name string, _ Ref, _ Dict, _ Object) error {
+	err := f.WalkFields(func(name string, _ Ref, _ Dict, _ Object) error {
 		names[name] = true
 		return nil
 	})
@@ -30,7 +30,7 @@ func (f *File) FieldNames() (map[string]bool, error) {
 // SignatureFields lists the form's signature fields in the order of the form.
 func (f *File) SignatureFields() ([]SignatureField, error) {
 	var list []SignatureField
-	err := f.walkFields(func(name string, ref Ref, d Dict, kind Object) error {
+	err := f.WalkFields(func(name string, ref Ref, d Dict, kind Object) error {
 		if kind != Object(Name("Sig")) {
 			return nil
 		}
@@ -55,9 +55,12 @@ func (f *File) AcroForm() (Dict, error) {
 	return f.Dict(cat["AcroForm"])
 }
 
-type fieldVisit func(name string, ref Ref, d Dict, kind Object) error
+// FieldVisit gets a form field: its full name as SignatureField has it, where it is, and its type, /FT.
+type FieldVisit func(name string, ref Ref, d Dict, kind Object) error
 
-func (f *File) walkFields(visit fieldVisit) error {
+// WalkFields visits every field of the form, those with fields below them too. An
+// error of visit ends the walk and is returned.
+func (f *File) WalkFields(visit FieldVisit) error {
 	form, err := f.AcroForm()
 	if err != nil || form == nil {
 		return err
@@ -72,7 +75,7 @@ func (f *File) walkFields(visit fieldVisit) error {
 
 type fieldWalk struct {
 	f     *File
-	visit fieldVisit
+	visit FieldVisit
 	seen  map[uint32]bool
 }
 

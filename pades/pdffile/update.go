@@ -157,7 +157,7 @@ func (u *Update) AppendTo(w io.Writer) (int64, error) {
 }
 
 func (u *Update) write(out *appender) error {
-	if err := u.separate(out); err != nil {
+	if err := u.begin(out); err != nil {
 		return err
 	}
 	nums := make([]uint32, 0, len(u.objects)+1)
@@ -220,14 +220,15 @@ func (u *Update) separate(out *appender) error {
 
 func (u *Update) trailer() Dict {
 	old := u.file.Trailer()
-	d := Dict{
-		"Size": Integer(u.next),
-		"Root": old["Root"],
-		"Prev": Integer(u.file.sections[0].Offset),
-	}
+	d := Dict{"Size": Integer(u.next), "Root": old["Root"]}
 	if !isNull(old["Info"]) {
 		d["Info"] = old["Info"]
 	}
+	if u.file.created != "" {
+		d["ID"] = old["ID"]
+		return d
+	}
+	d["Prev"] = Integer(u.file.sections[0].Offset)
 	if !isNull(old["Encrypt"]) {
 		d["Encrypt"] = old["Encrypt"]
 	}
@@ -249,6 +250,9 @@ func (u *Update) identifier() Array {
 
 func (u *Update) writeTable(out *appender, nums []uint32, entries []entry) error {
 	out.buf = append(out.buf, "xref\n"...)
+	if u.file.created != "" {
+		out.buf = append(out.buf, "0 1\n0000000000 65535 f\r\n"...)
+	}
 	for i := 0; i < len(nums); {
 		n := run(nums[i:])
 		out.buf = strconv.AppendInt(out.buf, int64(nums[i]), 10)

@@ -288,3 +288,28 @@ func (r *run) fresh(thisUpdate, nextUpdate time.Time) error {
 	}
 	return nil
 }
+
+// Issuers gives the certificates that may have issued cert, from the first address
+// in it that has one. It returns an *Error, or the context's.
+func (c *Collector) Issuers(ctx context.Context, cert *x509.Certificate) ([]*x509.Certificate, error) {
+	r := &run{Collector: c, ctx: ctx, left: c.c.Fetches, out: &Evidence{}, done: map[string]bool{}}
+	issuer, err := r.issuer(cert, nil)
+	if err != nil {
+		return nil, err
+	}
+	return []*x509.Certificate{issuer}, nil
+}
+
+// Status gives what the sources named in a certificate say of it, be that good or
+// bad: an OCSP answer or a CRL that is fresh and rightly signed, and what its
+// signer needs itself. It returns an *Error, or the context's.
+func (c *Collector) Status(ctx context.Context, cert, issuer *x509.Certificate) (*Evidence, error) {
+	r := &run{Collector: c, ctx: ctx, left: c.c.Fetches, out: &Evidence{}, done: map[string]bool{}} // at is long ago: what was revoked since is told
+	if err := r.status(cert, issuer, []*x509.Certificate{issuer}, 0); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return r.out, nil
+}

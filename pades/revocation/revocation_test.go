@@ -255,7 +255,7 @@ func TestNonce(t *testing.T) {
 	}
 }
 
-// nonceAnswer is the frame of an answer with a nonce that nobody sent.
+// nonceAnswer is an answer about nothing, by nobody, with a nonce that nobody sent.
 func nonceAnswer(t *testing.T) []byte {
 	t.Helper()
 	wrap := func(tag byte, parts ...[]byte) []byte {
@@ -277,8 +277,9 @@ func nonceAnswer(t *testing.T) []byte {
 		return b
 	}
 	ext := wrap(0x30, oid(1, 3, 6, 1, 5, 5, 7, 48, 1, 2), wrap(4, wrap(4, []byte("other"))))
-	data := wrap(0x30, wrap(0xA2, wrap(4, []byte("key"))), wrap(0xA1, wrap(0x30, ext)))
-	return wrap(0x30, []byte{0x0A, 1, 0}, wrap(0xA0, wrap(0x30, oid(1, 3, 6, 1, 5, 5, 7, 48, 1, 1), wrap(4, wrap(0x30, data)))))
+	data := wrap(0x30, wrap(0xA2, wrap(4, []byte("key"))), wrap(0x18, []byte("20261102093000Z")), wrap(0x30), wrap(0xA1, wrap(0x30, ext)))
+	signed := wrap(0x30, data, wrap(0x30, oid(1, 2, 840, 10045, 4, 3, 2)), []byte{3, 2, 0, 1})
+	return wrap(0x30, []byte{0x0A, 1, 0}, wrap(0xA0, wrap(0x30, oid(1, 3, 6, 1, 5, 5, 7, 48, 1, 1), wrap(4, signed))))
 }
 
 func TestBounds(t *testing.T) {

@@ -89,6 +89,13 @@ func (s *Served) Revoke(c *x509.Certificate, at time.Time) {
 	s.revoked[c.SerialNumber.String()] = at
 }
 
+// SetDown makes a path answer with status 503, or ends that.
+func (s *Served) SetDown(path string, down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Down[path] = down
+}
+
 // Asked counts the requests for a path.
 func (s *Served) Asked(path string) int {
 	s.mu.Lock()

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/paraph/paraph/pades/trust"
 )
 
 // Now is the moment around which the certificates are valid.
@@ -83,6 +85,9 @@ func (ca *CA) Roots() *x509.CertPool {
 	pool.AddCert(ca.Root)
 	return pool
 }
+
+// Trust is the source that trusts this authority.
+func (ca *CA) Trust() *trust.Set { return trust.Of("the tests", ca.Root) }
 
 // Issue makes an identity; kind is p256, p384, rsa or ed25519. change may
 // alter the certificate before it is signed.

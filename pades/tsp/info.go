@@ -64,7 +64,7 @@ func addAccuracy(b *cryptobyte.Builder, d time.Duration) {
 	})
 }
 
-func parseInfo(der []byte) (*Info, error) {
+func parseInfo(der []byte, any bool) (*Info, error) {
 	in := cryptobyte.String(der)
 	var seq cryptobyte.String
 	var version int64
@@ -80,7 +80,7 @@ func parseInfo(der []byte) (*Info, error) {
 		return nil, malformed("the token's policy")
 	}
 	var err error
-	if i.Hash, i.Digest, err = readImprint(&seq); err != nil {
+	if i.Hash, i.Digest, err = readImprint(&seq, any); err != nil {
 		return nil, err
 	}
 	if i.Serial, ok = readInteger(&seq); !ok {

@@ -82,7 +82,7 @@ func ParseRequest(der []byte) (*Request, error) {
 	}
 	r := &Request{}
 	var err error
-	if r.Hash, r.Digest, err = readImprint(&seq); err != nil {
+	if r.Hash, r.Digest, err = readImprint(&seq, false); err != nil {
 		return nil, err
 	}
 	ok := true

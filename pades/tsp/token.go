@@ -2,6 +2,7 @@ package tsp
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -22,26 +23,41 @@ type Token struct {
 	Certificates []*x509.Certificate // those in the token, in its order
 
 	signed *cms.Signature
+	any    bool // algorithms are judged by the caller
 }
 
 // Parse reads a token strictly: a SignedData with one signer over a TSTInfo.
 // ReasonTooLarge, ReasonMalformed, ReasonVersion, ReasonAlgorithm or
 // ReasonExtension say why it is refused.
-func Parse(der []byte) (*Token, error) {
+func Parse(der []byte) (*Token, error) { return parse(der, cms.ParseAttached, false) }
+
+// ParseAny is Parse for tokens of any age: digests and keys that no authority may
+// use any more are read too, and Verify does not refuse them. Whether they were to
+// be relied on at the token's time is for the caller to say.
+func ParseAny(der []byte) (*Token, error) { return parse(der, cms.ParseAttachedAny, true) }
+
+func parse(der []byte, read func([]byte, asn1.ObjectIdentifier) (*cms.Signature, error), any bool) (*Token, error) {
 	if len(der) > MaxToken {
 		return nil, refuse(ReasonTooLarge, "a token has at most %d bytes", MaxToken)
 	}
 	der = bytes.Clone(der) // what is read below refers to it
-	signed, err := cms.ParseAttached(der, oidTSTInfo)
+	signed, err := read(der, oidTSTInfo)
 	if err != nil {
 		return nil, refuseWith(err, ReasonMalformed, "this is no time stamp token")
 	}
-	info, err := parseInfo(signed.Content)
+	info, err := parseInfo(signed.Content, any)
 	if err != nil {
 		return nil, err
 	}
-	return &Token{DER: der, Info: *info, Certificates: signed.Certificates, signed: signed}, nil
+	return &Token{DER: der, Info: *info, Certificates: signed.Certificates, signed: signed, any: any}, nil
 }
+
+// SignedWith gives the digest that the authority signed with; that of the stamped
+// data is Hash.
+func (t *Token) SignedWith() crypto.Hash { return t.signed.Hash }
+
+// Revocations gives the OCSP answers and CRLs that the token carries, in DER, unread.
+func (t *Token) Revocations() (ocsps, crls [][]byte) { return t.signed.Revocations() }
 
 // ChainVerifier finds a chain from the signer's certificate to something it trusts,
 // valid at the token's time, and gives it, the signer first. Others are
@@ -134,7 +150,7 @@ func (t *Token) checkSigner(c *x509.Certificate) error {
 	if why := usage(c); why != "" {
 		return refuse(ReasonUsage, "%s", why)
 	}
-	if why := weakness(c); why != "" {
+	if why := weakness(c); why != "" && !t.any {
 		return refuse(ReasonKey, "%s", why)
 	}
 	return nil

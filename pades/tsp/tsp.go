@@ -61,13 +61,18 @@ func addImprint(b *cryptobyte.Builder, h crypto.Hash, digest []byte) {
 	})
 }
 
-// readImprint reads MessageImprint: a digest of SHA-256, SHA-384 or SHA-512.
-func readImprint(in *cryptobyte.String) (crypto.Hash, []byte, error) {
+// readImprint reads MessageImprint: a digest of SHA-256, SHA-384 or SHA-512, or
+// any that is known.
+func readImprint(in *cryptobyte.String, any bool) (crypto.Hash, []byte, error) {
 	var imprint, digest cryptobyte.String
 	if !in.ReadASN1(&imprint, cbasn1.SEQUENCE) {
 		return 0, nil, malformed("there is no message imprint")
 	}
-	h, ok := cms.ReadDigestAlgorithm(&imprint)
+	read := cms.ReadDigestAlgorithm
+	if any {
+		read = cms.ReadAnyDigestAlgorithm
+	}
+	h, ok := read(&imprint)
 	if !ok || !imprint.ReadASN1(&digest, cbasn1.OCTET_STRING) || !imprint.Empty() {
 		return 0, nil, malformed("the message imprint")
 	}

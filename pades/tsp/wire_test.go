@@ -200,7 +200,7 @@ func TestInfoTable(t *testing.T) {
 		"month 13":                {seq(0x30, head(at("20261302120000Z"))...), ReasonMalformed},
 		"a sign":                  {seq(0x30, head(at("+0261102120000Z"))...), ReasonMalformed},
 	} {
-		i, err := parseInfo(c.der)
+		i, err := parseInfo(c.der, false)
 		if ReasonOf(err) != c.want || (err == nil) != (c.want == "") {
 			t.Errorf("%s: the reason is %q instead of %q: %v", name, ReasonOf(err), c.want, err)
 		}
@@ -225,7 +225,7 @@ func TestInfoRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := parseInfo(der)
+	got, err := parseInfo(der, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 func signed(t *testing.T) []byte {
 	t.Helper()
 	now := time.Now()
-	authority, err := ca.LoadOrCreate(t.TempDir(), "Test Works", now)
+	authority, err := ca.LoadOrCreate(t.TempDir(), "Test Works", now, ca.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,8 +35,24 @@ func (a answer) code() string {
 
 const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
-// send asks once. An error means that nobody knows what became of it.
+// send asks, and once more with a new token where the old one's time is up: a
+// soak takes longer than any token lives. An error means that nobody knows what
+// became of it.
 func (w *world) send(rq request) (answer, error) {
+	a, err := w.once(rq)
+	if err != nil || a.status != http.StatusUnauthorized || rq.path[0] != '/' || rq.path == tokenPath {
+		return a, err
+	}
+	if err := w.login(); err != nil {
+		return a, nil // the answer stands: it says what is wrong
+	}
+	return w.once(rq)
+}
+
+const tokenPath = "/oauth/token"
+
+// once asks once.
+func (w *world) once(rq request) (answer, error) {
 	target := rq.path
 	if target[0] == '/' {
 		target = "http://" + w.address + target
@@ -69,7 +85,7 @@ func (w *world) send(rq request) (answer, error) {
 // old one works until its time is up.
 func (w *world) login() error {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {w.model.id}, "client_secret": {w.model.secret}}
-	a, err := w.send(request{method: http.MethodPost, path: "/oauth/token", body: []byte(form.Encode()),
+	a, err := w.send(request{method: http.MethodPost, path: tokenPath, body: []byte(form.Encode()),
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": ""}})
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/paraph/paraph/internal/pdf"
-	"github.com/paraph/paraph/internal/pdf/certificate"
 	"github.com/paraph/paraph/internal/pdf/layer"
 	"github.com/paraph/paraph/pades/pdffile"
 )
@@ -54,29 +53,4 @@ func (e *Engine) extend(file, out *os.File, limits pdf.Limits, write func(*pdffi
 		return fmt.Errorf("write the document: %w", err)
 	}
 	return nil
-}
-
-// Certificate writes a certificate of completion as a document of its own and
-// gives its number of pages.
-func (e *Engine) Certificate(out *os.File, c pdf.Certificate) (int, error) {
-	document, pages, err := certificate.Build(c, pdf.FontDir)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := out.Write(document); err != nil {
-		return 0, fmt.Errorf("write the certificate: %w", err)
-	}
-	return pages, nil
-}
-
-// AppendCertificate writes the document to out with the certificate's pages at
-// its end and gives their number. Faults as with AddTextLayer.
-func (e *Engine) AppendCertificate(file, out *os.File, c pdf.Certificate, limits pdf.Limits) (int, error) {
-	pages := 0
-	err := e.extend(file, out, limits, func(opened *pdffile.File, w *bufio.Writer) error {
-		var err error
-		pages, err = certificate.Append(opened, c, pdf.FontDir, w)
-		return err
-	})
-	return pages, err
 }

@@ -50,17 +50,17 @@ func (e *Engine) Ops() map[string]sandbox.Op {
 			}
 			return pdf.NoArgs{}, e.AddTextLayer(task.Files[0], task.Files[1], args.Pages, args.Limits)
 		}),
-		pdf.OpCertificate: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (int, error) {
-			if err := wants(task, 1); err != nil {
-				return 0, err
-			}
-			return e.Certificate(task.Files[0], args.Certificate)
-		}),
-		pdf.OpAppend: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (int, error) {
+		pdf.OpCertificate: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (*pdf.Completed, error) {
 			if err := wants(task, 2); err != nil {
-				return 0, err
+				return nil, err
 			}
-			return e.AppendCertificate(task.Files[0], task.Files[1], args.Certificate, args.Limits)
+			return e.Certificate(task.Files[0], task.Files[1], args)
+		}),
+		pdf.OpAppend: sandbox.Handle(func(task *sandbox.Task, args pdf.CertificateArgs) (*pdf.Completed, error) {
+			if err := wants(task, 3); err != nil {
+				return nil, err
+			}
+			return e.AppendCertificate(task.Files[0], task.Files[1], task.Files[2], args)
 		}),
 	}
 }

@@ -42,9 +42,9 @@ func (a *alphabet) code(r rune) uint16 {
 	return code
 }
 
-// hex gives a word as the operand of a text showing operator, and the number
-// of its codes.
-func (a *alphabet) hex(text string) (string, int) {
+// hex gives characters as the operand of a text showing operator, and the number
+// of their codes.
+func (a *alphabet) hex(text []rune) (string, int) {
 	var out strings.Builder
 	n := 0
 	for _, r := range text {

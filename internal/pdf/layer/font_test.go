@@ -26,7 +26,7 @@ func TestEmptyFont(t *testing.T) {
 func TestAlphabet(t *testing.T) {
 	t.Parallel()
 	a := newAlphabet()
-	if hex, n := a.hex("abba𝄞"); hex != "00010002000200010003" || n != 5 {
+	if hex, n := a.hex([]rune("abba𝄞")); hex != "00010002000200010003" || n != 5 {
 		t.Errorf("%s, %d", hex, n)
 	}
 	cmap := string(a.toUnicode())

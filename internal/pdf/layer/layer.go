@@ -8,15 +8,18 @@
 package layer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // ErrNoSuchPage tells that words were given for a page the document lacks.
@@ -33,6 +36,10 @@ func Add(file *pdffile.File, pages []pdf.PageWords, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	tagged, err := isTagged(file)
+	if err != nil {
+		return err
+	}
 	for _, words := range pages {
 		if words.Number < 1 || words.Number > total {
 			return fmt.Errorf("%w: %d of %d", ErrNoSuchPage, words.Number, total)
@@ -45,6 +52,9 @@ func Add(file *pdffile.File, pages []pdf.PageWords, out io.Writer) error {
 			return err
 		}
 		content := draw(page, userUnit(file, page), words, letters)
+		if tagged { // nothing of the structure speaks of it
+			content = "/Artifact BMC\n" + content + "EMC\n"
+		}
 		if err := put(update, page, content, font); err != nil {
 			return err
 		}
@@ -57,6 +67,16 @@ func Add(file *pdffile.File, pages []pdf.PageWords, out io.Writer) error {
 	letters.write(update, font) // last, when all letters are known
 	_, err = update.WriteTo(out)
 	return err
+}
+
+// isTagged tells whether the file describes its structure (14.8).
+func isTagged(file *pdffile.File) (bool, error) {
+	catalog, err := file.Catalog()
+	if err != nil {
+		return false, err
+	}
+	info, err := file.Dict(catalog["MarkInfo"])
+	return info["Marked"] == pdffile.Object(pdffile.Bool(true)), err
 }
 
 func userUnit(file *pdffile.File, page *pdffile.Page) float64 {
@@ -171,6 +191,10 @@ func (p *placer) line(words []pdf.Word) {
 		top, bottom, tallest = min(top, w.Box.Y0), max(bottom, w.Box.Y1), max(tallest, w.Box.Y1-w.Box.Y0)
 	}
 	common := bottom-top <= commonLimit*tallest
+	if slices.ContainsFunc(words, func(w pdf.Word) bool { return pdftext.RightToLeft(w.Text) }) {
+		words = slices.Clone(words)
+		slices.SortStableFunc(words, func(a, b pdf.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) }) // as they stand, too
+	}
 	for _, w := range words {
 		t, b := w.Box.Y0, w.Box.Y1
 		if common {
@@ -181,13 +205,13 @@ func (p *placer) line(words []pdf.Word) {
 }
 
 func (p *placer) word(w pdf.Word, size, bottom float64) {
-	text := clean(w.Text)
-	hex, n := p.letters.hex(text)
+	// Readers take letters that read from right to left as they stand, and turn them around.
+	hex, n := p.letters.hex(pdftext.Visual(clean(w.Text)))
 	width := w.Box.X1 - w.Box.X0
 	if n == 0 || !(width > 0) || !finite(w.Box, size) {
 		return
 	}
-	space, _ := p.letters.hex(" ")
+	space, _ := p.letters.hex([]rune{' '})
 	stretch := 100 * width / (float64(n) * size * advance / 1000)
 	x, y := p.own(w.Box.X0, bottom-descent*size)
 	rightX, rightY := p.direction(1, 0)

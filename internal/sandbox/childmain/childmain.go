@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 
+	mapping "github.com/paraph/paraph/internal/mapping/engine"
 	"github.com/paraph/paraph/internal/pdf"
 	"github.com/paraph/paraph/internal/pdf/engine"
 	"github.com/paraph/paraph/internal/sandbox"
@@ -19,8 +20,11 @@ func Main() int {
 	ops := map[string]sandbox.Op{
 		opPrepare: prepare(documents),
 		opSeal:    sandbox.Handle(prepareSeal),
-		opVerify:  sandbox.Handle(verifyFile),
+		opVerify:  verifyFile(documents),
+
+		opExamine: sandbox.Handle(examine), opPreserve: sandbox.Handle(preserve), opStamp: sandbox.Handle(prepareStamp),
 	}
 	maps.Copy(ops, documents.Ops())
+	maps.Copy(ops, mapping.Ops())
 	return sandbox.Serve(ops)
 }

@@ -35,10 +35,11 @@ func main() {
 		token := s.name
 		f.Links = map[string]string{token: "rcp_1", "other": "rcp_2"}
 		s.set(f, token)
-		handlers[token] = signpage.New(signpage.Config{Service: f, Renderer: &signpagetest.Renderer{}, SourceOf: source, Log: slog.New(slog.DiscardHandler)})
+		handlers[token] = signpage.New(signpage.Config{Service: f, Renderer: &signpagetest.Renderer{}, SourceOf: source, LogKey: sampleKey, CAPEM: sampleRoot, Log: slog.New(slog.DiscardHandler)})
 		fmt.Printf("%s\thttp://%s/sign/%s\n", s.name, listener.Addr(), token)
 	}
 	fmt.Printf("text\thttp://%s/sign/sign/text\n", listener.Addr())
+	fmt.Printf("verify\thttp://%s%s\n", listener.Addr(), signpage.VerifyPath)
 	fmt.Println("ready")
 	log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, signpage.Prefix), "/")
@@ -49,6 +50,11 @@ func main() {
 		h.ServeHTTP(w, r)
 	})))
 }
+
+// What stands for the log's key and the root certificate on the page that shows them.
+const sampleKey = "sign.example.org+2b8a4f4b+AVKtz1Qq8dPq0aHh8Y3mJ3bVnq9l0m3w8m1b2c3d4e5f"
+
+var sampleRoot = []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 
 func source(r *http.Request) access.Source {
 	return access.Source{Address: r.RemoteAddr, Peer: r.RemoteAddr, UserAgent: r.UserAgent()}

@@ -171,13 +171,13 @@ func lists(t *testing.T, s service.Store) {
 	})
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
 		for who, want := range map[string]bool{"PART@example.org": true, "nobody@example.org": false, "": false} {
-			got, err := tx.Related(ctx, org, fin.ID, who)
-			if got != want || err != nil {
-				t.Errorf("related %q: %v, %v", who, got, err)
+			got, err := tx.Part(ctx, org, fin.ID, who)
+			if (got != 0) != want || err != nil {
+				t.Errorf("part of %q: %v, %v", who, got, err)
 			}
 		}
-		if got, err := tx.Related(ctx, other, fin.ID, "part@example.org"); got || err != nil {
-			t.Errorf("related in another organisation: %v, %v", got, err)
+		if got, err := tx.Part(ctx, other, fin.ID, "part@example.org"); got != 0 || err != nil {
+			t.Errorf("part in another organisation: %v, %v", got, err)
 		}
 		return nil
 	})
@@ -301,6 +301,8 @@ func search(t *testing.T, s service.Store) {
 		same(t, "query "+query, names(service.PageQuery{Org: org, Text: query, Limit: 20}), want)
 	}
 	same(t, "another organisation", names(service.PageQuery{Org: other, Text: "rechnung", Limit: 20}), []string(nil))
+	same(t, "another organisation, too short for an index", names(service.PageQuery{Org: other, Text: "nr", Limit: 20}), []string(nil))
+	same(t, "another organisation, one document", names(service.PageQuery{Org: other, DocumentID: docs["a"].ID, Text: "rechnung", Limit: 20}), []string(nil))
 	same(t, "one document", names(service.PageQuery{Org: org, DocumentID: docs["a"].ID, Text: "rechnung", Limit: 20}), []string{"a1"})
 	same(t, "units", names(service.PageQuery{Org: org, Units: []string{"s_b"}, Text: "rechnung", Limit: 20}), []string{"b1"})
 	same(t, "first", names(service.PageQuery{Org: org, Text: "rechnung", Limit: 1}), []string{"b1"})

@@ -254,6 +254,15 @@ func operations(t *testing.T, s service.Store) {
 		same(t, "record", r, rec)
 		rs, err5 := tx.ArchiveRecords(ctx, service.ArchiveFilter{Org: org, Units: []string{"ops"}, DocumentID: d.ID, Limit: 3})
 		same(t, "records", rs, []service.ArchiveRecord{rec})
+		for _, units := range [][]string{{}, {"opposite"}} {
+			hidden, err := tx.Operations(ctx, service.OperationFilter{Org: org, Units: units, DocumentID: d.ID})
+			same(t, "operations of another unit", hidden, []service.Operation(nil))
+			records, err2 := tx.ArchiveRecords(ctx, service.ArchiveFilter{Org: org, Units: units, DocumentID: d.ID})
+			same(t, "records of another unit", records, []service.ArchiveRecord(nil))
+			if err := errors.Join(err, err2); err != nil {
+				return err
+			}
+		}
 		return errors.Join(err, err2, err3, err4, err5)
 	})
 }

@@ -71,7 +71,7 @@ func approvals(t *testing.T, s service.Store) {
 			"document":  {service.TaskFilter{DocumentID: d.ID, Limit: 2}, []approval.Task{next.Tasks[0], a.Tasks[1]}},
 			"before":    {service.TaskFilter{DocumentID: d.ID, Before: a.Tasks[1].ID}, a.Tasks[:1]},
 			"no unit":   {service.TaskFilter{DocumentID: d.ID, Units: []string{}}, nil},
-			"principal": {service.TaskFilter{DocumentID: d.ID, Units: []string{}, Principal: "apr2@example.org"}, a.Tasks[1:]},
+			"principal": {service.TaskFilter{DocumentID: d.ID, Units: []string{}, Principal: "apr2@example.org"}, []approval.Task{next.Tasks[0], a.Tasks[1], a.Tasks[0]}},
 			"unit":      {service.TaskFilter{DocumentID: d.ID, Units: []string{"apr"}}, []approval.Task{next.Tasks[0], a.Tasks[1], a.Tasks[0]}},
 		} {
 			c.f.Org = org
@@ -145,7 +145,7 @@ func envelopes(t *testing.T, s service.Store) {
 			"state":     {service.EnvelopeFilter{DocumentID: d.ID, State: "sealing"}, []signing.Envelope{e}},
 			"before":    {service.EnvelopeFilter{DocumentID: d.ID, Before: second.ID}, []signing.Envelope{e}},
 			"unit":      {service.EnvelopeFilter{DocumentID: d.ID, Units: []string{"env_b"}}, []signing.Envelope{second}},
-			"principal": {service.EnvelopeFilter{DocumentID: d.ID, Units: []string{}, Principal: "Env2@example.org"}, []signing.Envelope{e}},
+			"principal": {service.EnvelopeFilter{DocumentID: d.ID, Units: []string{}, Principal: "Env2@example.org"}, []signing.Envelope{second, e}},
 		} {
 			c.f.Org = org
 			got, err := tx.Envelopes(ctx, c.f)
@@ -174,7 +174,7 @@ func tenants(t *testing.T, s service.Store) {
 	rec := service.ArchiveRecord{ID: newID("arc"), Org: org, DocumentID: d.ID, Version: 1}
 	entry := newEntry(t, org, "ten", "document.created", d.ID, 1)
 	blob := service.Blob{ID: newID("blb"), Org: org}
-	client := access.OAuthClient{ID: newID("cli"), Org: org, Name: "c", Principal: "p", Scopes: []access.Scope{access.Admin}, Units: []string{"u"}, SecretHash: []byte{1}, CreatedAt: at(1)}
+	client := access.OAuthClient{ID: newID("cli"), Org: org, Name: "c", Principal: "p", Scopes: []access.Scope{access.Admin}, Roles: []access.Role{access.RoleViewer}, Units: []string{"u"}, SecretHash: []byte{1}, CreatedAt: at(1)}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		return errors.Join(tx.InsertApproval(ctx, a), tx.InsertEnvelope(ctx, e), tx.InsertOperation(ctx, op), tx.InsertArchiveRecord(ctx, rec), tx.InsertEntry(ctx, entry), tx.InsertBlob(ctx, blob), tx.InsertClient(ctx, client))
 	})

@@ -71,7 +71,8 @@ func newEnvelope(d document.Document, emails ...string) signing.Envelope {
 	e := signing.Envelope{ID: newID("env"), Org: d.Org, Unit: d.Unit, DocumentID: d.ID, Version: 1, SHA256: "cd", Subject: "Please", Message: "Sign",
 		SenderID: "cli_1", State: signing.Sent, ExpiresAt: at(99), CreatedAt: at(4), SentAt: at(5), Revision: 1}
 	for i, mail := range emails {
-		e.Recipients = append(e.Recipients, signing.Recipient{ID: newID("rcp"), Org: d.Org, EnvelopeID: e.ID, Order: 1 + i/2, Name: "N", Email: mail, State: signing.RecipientSent, SentAt: at(5)})
+		e.Recipients = append(e.Recipients, signing.Recipient{ID: newID("rcp"), Org: d.Org, EnvelopeID: e.ID, Order: 1 + i/2, Name: "N", Email: mail, State: signing.RecipientSent, SentAt: at(5),
+			Fields: []signing.Field{{Page: i + 1, X: 72.5, Y: 640, Width: 180, Height: 48}}[:i%2]})
 	}
 	return e
 }

@@ -23,6 +23,11 @@ func ParseAttached(der []byte, contentType asn1.ObjectIdentifier) (*Signature, e
 	return parse(der, &Signature{want: contentType, attached: true})
 }
 
+// ParseAttachedAny is to ParseAttached as ParseAny is to Parse.
+func ParseAttachedAny(der []byte, contentType asn1.ObjectIdentifier) (*Signature, error) {
+	return parse(der, &Signature{want: contentType, attached: true, any: true})
+}
+
 // content reads what is left of EncapsulatedContentInfo behind the type.
 func (s *Signature) content(encap cryptobyte.String, version int) error {
 	if !s.attached {
@@ -143,6 +148,12 @@ func AddDigestAlgorithm(b *cryptobyte.Builder, h crypto.Hash) { b.AddBytes(derDi
 func ReadDigestAlgorithm(in *cryptobyte.String) (h crypto.Hash, ok bool) {
 	oid, params, ok := readAlgorithm(in)
 	return oidHash(oid), ok && nullOrAbsent(params)
+}
+
+// ReadAnyDigestAlgorithm is ReadDigestAlgorithm with digests that are not allowed any more.
+func ReadAnyDigestAlgorithm(in *cryptobyte.String) (h crypto.Hash, ok bool) {
+	oid, params, ok := readAlgorithm(in)
+	return anyHash(oid), ok && nullOrAbsent(params)
 }
 
 // Allowed tells whether the digest is one that signatures may use.

@@ -27,6 +27,13 @@ var (
 	// oidTimestamp is id-aa-signatureTimeStampToken (RFC 3161, Appendix A).
 	oidTimestamp = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
 
+	// Where signatures carry revocation data: Adobe's signed attribute (ISO 32000-1,
+	// 12.8.3.3.2), and CAdES' unsigned one (ETSI TS 101 733, 6.3.4).
+	oidArchival         = asn1.ObjectIdentifier{1, 2, 840, 113583, 1, 1, 8}
+	oidRevocationValues = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 24}
+	oidOtherOCSP        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}    // RFC 5940
+	oidBasicOCSP        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1} // RFC 6960
+
 	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
 	oidSHA512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}

@@ -3,9 +3,6 @@ package cms
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -37,8 +34,13 @@ type Signature struct {
 	PSSSalt       int
 	Content       []byte // nil where the signature is detached
 
+	Unreadable int // certificates that crypto/x509 cannot read and that were passed over
+
 	want      asn1.ObjectIdentifier // the content's type
 	attached  bool                  // the content has to be there
+	any       bool                  // algorithms are judged by the caller
+	crls      []byte                // the field of that name, as it stands
+	archival  []byte                // the signed attribute of revocation information
 	issuer    []byte
 	serial    *big.Int
 	keyID     []byte
@@ -65,6 +67,13 @@ const (
 // Parse reads a detached DER SignedData over data, strictly. Trailing bytes are refused.
 func Parse(der []byte) (*Signature, error) {
 	return parse(der, &Signature{want: oidData})
+}
+
+// ParseAny is Parse for judging what others made, long ago perhaps: digests that
+// nobody should use any more are read too, and certificates that cannot be read are
+// passed over. Whether the algorithms are to be relied on is for the caller to say.
+func ParseAny(der []byte) (*Signature, error) {
+	return parse(der, &Signature{want: oidData, any: true})
 }
 
 func parse(der []byte, s *Signature) (*Signature, error) {
@@ -115,8 +124,9 @@ func (s *Signature) signedData(sd cryptobyte.String) (signer cryptobyte.String, 
 		if !ok || !nullOrAbsent(params) {
 			return nil, malformed("the digest algorithms")
 		}
-		s.digests = append(s.digests, oidHash(oid))
+		s.digests = append(s.digests, s.hash(oid))
 	}
+	s.crls = crls
 	return signer, s.certificates(certs)
 }
 
@@ -134,6 +144,10 @@ func (s *Signature) certificates(in cryptobyte.String) error {
 			continue // attribute certificates say nothing about the signer's key
 		}
 		c, err := x509.ParseCertificate(raw)
+		if err != nil && s.any {
+			s.Unreadable++
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("a certificate in the signature cannot be read: %w", err)
 		}
@@ -153,7 +167,7 @@ func (s *Signature) signerInfo(in cryptobyte.String) error {
 		return err
 	}
 	digest, params, ok := readAlgorithm(&in)
-	if s.Hash = oidHash(digest); !ok || s.Hash == 0 || !nullOrAbsent(params) {
+	if s.Hash = s.hash(digest); !ok || s.Hash == 0 || !nullOrAbsent(params) {
 		return malformed("the digest algorithm is not SHA-256, SHA-384 or SHA-512")
 	}
 	if !slices.Contains(s.digests, s.Hash) {
@@ -172,9 +186,14 @@ func (s *Signature) signerInfo(in cryptobyte.String) error {
 	if !ok || !in.ReadASN1(&value, cbasn1.OCTET_STRING) {
 		return malformed("the signature value")
 	}
-	if err := s.scheme(algorithm, params); err != nil {
+	how, err := signatureAlgorithmOf(algorithm, params, s.Hash)
+	if err != nil {
 		return err
 	}
+	if how.Hash != s.Hash {
+		return malformed("the signature algorithm uses another digest than the attributes")
+	}
+	s.Scheme, s.PSSSalt = how.Scheme, how.Salt
 	s.Value = value
 	if in.PeekASN1Tag(tag1) {
 		if !in.ReadASN1(&unsigned, tag1) {
@@ -259,16 +278,26 @@ func (s *Signature) attribute(oid asn1.ObjectIdentifier, v cryptobyte.String) bo
 	case oid.Equal(oidSigningTime):
 		s.SigningTime = true
 	case oid.Equal(oidSigningCertV2):
-		return signingCertificate(v, crypto.SHA256, &s.certIDs)
+		return s.signingCertificate(v, crypto.SHA256, &s.certIDs)
 	case oid.Equal(oidSigningCert):
-		return signingCertificate(v, crypto.SHA1, &s.certIDsV1)
+		return s.signingCertificate(v, crypto.SHA1, &s.certIDsV1)
+	case oid.Equal(oidArchival):
+		s.archival = v
 	}
 	return true
 }
 
+// hash gives the digest of an identifier, 0 where it is not accepted.
+func (s *Signature) hash(oid asn1.ObjectIdentifier) crypto.Hash {
+	if s.any {
+		return anyHash(oid)
+	}
+	return oidHash(oid)
+}
+
 // signingCertificate reads SigningCertificate or SigningCertificateV2 (RFC 5035, 4
 // and 5), whose digest is natural unless the second names another.
-func signingCertificate(v cryptobyte.String, natural crypto.Hash, into *[]certID) bool {
+func (s *Signature) signingCertificate(v cryptobyte.String, natural crypto.Hash, into *[]certID) bool {
 	var outer, ids cryptobyte.String
 	if !v.ReadASN1(&outer, cbasn1.SEQUENCE) || !v.Empty() || !outer.ReadASN1(&ids, cbasn1.SEQUENCE) {
 		return false
@@ -281,7 +310,7 @@ func signingCertificate(v cryptobyte.String, natural crypto.Hash, into *[]certID
 		}
 		if natural != crypto.SHA1 && id.PeekASN1Tag(cbasn1.SEQUENCE) {
 			oid, params, ok := readAlgorithm(&id)
-			if one.hash = oidHash(oid); !ok || one.hash == 0 || !nullOrAbsent(params) {
+			if one.hash = s.hash(oid); !ok || one.hash == 0 || !nullOrAbsent(params) {
 				return false
 			}
 		}
@@ -292,54 +321,6 @@ func signingCertificate(v cryptobyte.String, natural crypto.Hash, into *[]certID
 		*into = append(*into, one)
 	}
 	return len(*into) > 0
-}
-
-func (s *Signature) scheme(oid asn1.ObjectIdentifier, params cryptobyte.String) error {
-	h := s.Hash
-	if !oid.Equal(oidRSAPSS) && !nullOrAbsent(params) {
-		return malformed("the parameters of the signature algorithm")
-	}
-	switch {
-	case oid.Equal(oidRSA):
-		s.Scheme = PKCS1v15
-	case oid.Equal(oidRSASHA256):
-		s.Scheme, h = PKCS1v15, crypto.SHA256
-	case oid.Equal(oidRSASHA384):
-		s.Scheme, h = PKCS1v15, crypto.SHA384
-	case oid.Equal(oidRSASHA512):
-		s.Scheme, h = PKCS1v15, crypto.SHA512
-	case oid.Equal(oidECDSASHA256):
-		s.Scheme, h = ECDSA, crypto.SHA256
-	case oid.Equal(oidECDSASHA384):
-		s.Scheme, h = ECDSA, crypto.SHA384
-	case oid.Equal(oidECDSASHA512):
-		s.Scheme, h = ECDSA, crypto.SHA512
-	case oid.Equal(oidEd25519):
-		s.Scheme = Ed25519
-	case oid.Equal(oidRSAPSS):
-		s.Scheme = PSS
-		var p pssParameters
-		if rest, err := asn1.Unmarshal(params, &p); err != nil || len(rest) > 0 {
-			return malformed("the parameters of RSA-PSS")
-		}
-		var mgf pkixAlgorithm
-		if rest, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgf); err != nil || len(rest) > 0 ||
-			!p.MGF.Algorithm.Equal(oidMGF1) || oidHash(mgf.Algorithm) != oidHash(p.Hash.Algorithm) {
-			return malformed("the mask generation of RSA-PSS")
-		}
-		h, s.PSSSalt = oidHash(p.Hash.Algorithm), p.Salt
-	default:
-		return malformed("the signature algorithm " + oid.String() + " is not allowed")
-	}
-	if h != s.Hash {
-		return malformed("the signature algorithm uses another digest than the attributes")
-	}
-	return nil
-}
-
-type pkixAlgorithm struct {
-	Algorithm  asn1.ObjectIdentifier
-	Parameters asn1.RawValue `asn1:"optional"`
 }
 
 // Signer finds the signer's certificate among those in the signature.
@@ -375,39 +356,4 @@ func (s *Signature) NamesCertificate(c *x509.Certificate) (matches, present bool
 // Verify checks the signature value over the signed attributes.
 func (s *Signature) Verify(c *x509.Certificate) error {
 	return VerifyValue(s.Scheme, s.Hash, s.PSSSalt, c.PublicKey, s.SignedAttrs, s.Value)
-}
-
-// VerifyValue checks a signature value over DER attributes.
-func VerifyValue(scheme Scheme, h crypto.Hash, salt int, key crypto.PublicKey, attrs, value []byte) error {
-	bad := errors.New("the signature value does not fit the signed attributes and the certificate's key")
-	d := h.New()
-	d.Write(attrs)
-	digest := d.Sum(nil)
-	switch pub := key.(type) {
-	case *rsa.PublicKey:
-		if scheme == PKCS1v15 && rsa.VerifyPKCS1v15(pub, h, digest, value) == nil {
-			return nil
-		}
-		if scheme == PSS && salt >= 0 && salt <= 64 &&
-			rsa.VerifyPSS(pub, h, digest, value, &rsa.PSSOptions{SaltLength: saltOption(salt), Hash: h}) == nil {
-			return nil
-		}
-	case *ecdsa.PublicKey:
-		if scheme == ECDSA && ecdsa.VerifyASN1(pub, digest, value) {
-			return nil
-		}
-	case ed25519.PublicKey:
-		if scheme == Ed25519 && ed25519.Verify(pub, attrs, value) {
-			return nil
-		}
-	}
-	return bad
-}
-
-// saltOption avoids Go's meaning of 0, which is to find the length by itself.
-func saltOption(salt int) int {
-	if salt == 0 {
-		return rsa.PSSSaltLengthAuto
-	}
-	return salt
 }

@@ -73,6 +73,11 @@ var Reasons = map[Fault]tsp.Reason{
 type Options struct {
 	Kind string           // of the key, as testca.CA.Issue; "" is p256
 	Now  func() time.Time // nil: time.Now
+	// Served is the authority that issues its certificate and tells whether it was
+	// revoked; nil: one that tells nothing.
+	Served *testca.Served
+	// Certificate changes its certificate before it is issued.
+	Certificate func(*x509.Certificate)
 	// Config is changed before the authority is made, where it is not nil.
 	Config func(*tsp.AuthorityConfig)
 }
@@ -101,10 +106,17 @@ func New(t testing.TB, o Options) *TSA {
 	}
 	a := &TSA{now: o.Now}
 	var err error
-	if a.CA, err = testca.NewAt(o.Now()); err != nil {
-		t.Fatal(err)
+	changes := []func(*x509.Certificate){Usage(true, timeStamping)}
+	if o.Certificate != nil {
+		changes = append(changes, o.Certificate)
 	}
-	if a.identity, err = a.CA.Issue("Test TSA", o.Kind, Usage(true, timeStamping)); err != nil {
+	if o.Served != nil {
+		a.CA = o.Served.CA
+		a.identity, err = o.Served.Issue("Test TSA", o.Kind, changes...)
+	} else if a.CA, err = testca.NewAt(o.Now()); err == nil {
+		a.identity, err = a.CA.Issue("Test TSA", o.Kind, changes...)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	c := tsp.AuthorityConfig{Key: a.identity.Key, Chain: a.identity.Chain, Policies: []string{Policy, OtherPolicy}, Accuracy: time.Second, Now: o.Now}
