@@ -23,6 +23,8 @@ settings.manage | admin                                       |
 settings.read   | admin documents:read documents:write        |
 task.decide     | tasks:decide tasks:decide_for               | approver
 task.read       | tasks:read                                  | creator approver recipient guest
+webhook.read    | webhooks:read webhooks:write admin          |
+webhook.write   | webhooks:write admin                        |
 `
 
 type line struct{ scopes, parts []string }
@@ -129,8 +131,8 @@ func TestRoles(t *testing.T) {
 		RoleApprover:      "document.read settings.read task.decide task.read",
 		RoleSignerManager: "document.read envelope.read envelope.write settings.read",
 		RoleAuditor:       "archive.read document.read envelope.read event.read settings.read task.read",
-		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read",
-		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read",
+		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read webhook.read webhook.write",
+		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read webhook.read webhook.write",
 	}
 	if len(want) != len(BuiltIn()) {
 		t.Errorf("%d roles, %d in words", len(BuiltIn()), len(want))

@@ -31,7 +31,7 @@ func BuiltIn() Roles {
 		RoleApprover:      {DocumentsRead, TasksRead, TasksDecide},
 		RoleSignerManager: {DocumentsRead, EnvelopesRead, EnvelopesWrite},
 		RoleAuditor:       {DocumentsRead, TasksRead, EnvelopesRead, EventsRead, ArchiveRead},
-		RoleIntegration:   {DocumentsRead, DocumentsWrite, ApprovalsWrite, TasksRead, EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead},
+		RoleIntegration:   {DocumentsRead, DocumentsWrite, ApprovalsWrite, TasksRead, EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead, WebhooksRead, WebhooksWrite},
 		RoleAdministrator: {Admin, DocumentsRead, DocumentsShare, DocumentsDispose, EventsRead},
 	}
 }

@@ -12,10 +12,16 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// elsewhere are the types that only a courier at work can cause. They are caused, and
-// received, by the tests of internal/e2e/webhooks that are named.
+// elsewhere are the types that only workers can cause: couriers, the takers of what
+// comes in, and those that protect signatures. The tests that are named cause them,
+// through the API of a whole server: in internal/e2e/webhooks and internal/e2e.
 var elsewhere = map[journal.Kind]string{
 	journal.WebhookDeliveryDead: "TestRetry", journal.WebhookFailing: "TestBreaker", journal.WebhookRecovered: "TestBreaker", journal.WebhookReplayEnded: "TestReplayEvents",
+
+	journal.InboundReceived: "TestAWebhookBecomesADocument", journal.InboundProcessed: "TestAWebhookBecomesADocument",
+	journal.InboundQuarantined: "TestEventsInQuarantine", journal.InboundRedriven: "TestEventsInQuarantine", journal.InboundDiscarded: "TestEventsInQuarantine",
+
+	journal.DocumentProtected: "TestLevels", journal.DocumentProtectionDelayed: "TestEvidenceIsAway", journal.DocumentArchiveExtended: "TestLevels",
 }
 
 // TestEveryEvent causes each type of event through the API. What nothing causes is
@@ -55,6 +61,9 @@ func documentScenes(s *scene) {
 	body, media := form(s.t, "b.pdf", []byte("%PDF-1.7 b"), nil)
 	s.admin.send(http.MethodPost, "/v1/documents/"+d.ID+"/versions", strings.NewReader(string(body)), "Content-Type", media).want(202)
 	s.admin.post("/v1/documents/"+s.admin.draft(nil).ID+"/void", `{"reason":"twice"}`).want(200)
+	var grant struct{ ID string }
+	s.admin.post("/v1/documents/"+d.ID+"/grants", map[string]any{"principal": "guest@example.org", "purpose": "audit", "until": s.clock.Now().Add(time.Hour)}).want(201).into(&grant)
+	s.admin.send(http.MethodDelete, "/v1/documents/"+d.ID+"/grants/"+grant.ID, nil).want(200)
 	gone := s.admin.approved()
 	s.admin.post("/v1/documents/"+gone.ID+"/void", `{"reason":"twice"}`).want(200)
 	s.admin.post("/v1/documents/"+gone.ID+"/dispose", `{"authority":"records@example.com"}`).want(202)
