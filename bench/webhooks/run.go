@@ -91,7 +91,7 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 	if err := g.run(time.Second); err != nil { // warm
 		return out, err
 	}
-	r.settle()
+	r.settle(int(g.accepted.Load()) * (fan - t.hanging))
 	r.taken()
 	g.accepted.Store(0)
 	began, spent := time.Now(), used()
@@ -100,7 +100,7 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 	}
 	took := time.Since(began).Seconds()
 	out.accepted, out.delivered = float64(g.accepted.Load())/took, float64(r.count())/took
-	r.settle()
+	r.settle(int(g.accepted.Load()) * (fan - t.hanging))
 	lags := r.taken()
 	out.cpu = (used() - spent) / time.Duration(max(len(lags), 1))
 	slices.Sort(lags)
@@ -119,9 +119,9 @@ func used() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// settle waits until nothing has come for half a second.
-func (r *receiver) settle() {
-	for n, since := r.count(), time.Now(); time.Since(since) < 500*time.Millisecond; time.Sleep(20 * time.Millisecond) {
+// settle waits until so much has come, or nothing comes any more.
+func (r *receiver) settle(want int) {
+	for n, since := r.count(), time.Now(); n < want && time.Since(since) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
 		if now := r.count(); now != n {
 			n, since = now, time.Now()
 		}

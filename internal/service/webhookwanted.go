@@ -45,17 +45,32 @@ func (w *Wanted) Of(v *EventView) (bool, error) {
 	if w.condition == nil {
 		return true, nil
 	}
-	value, err := v.value()
-	if err != nil {
-		return false, err
+	if d, known := v.decided[w.endpoint.Condition]; known {
+		return d.holds, d.err
 	}
-	return w.condition.Holds(value)
+	var d decision
+	value, err := v.value()
+	if d.err = err; err == nil {
+		d.holds, d.err = w.condition.Holds(value)
+	}
+	if v.decided == nil {
+		v.decided = map[string]decision{}
+	}
+	v.decided[w.endpoint.Condition] = d
+	return d.holds, d.err
 }
 
 // EventView is an event as conditions see it. It is made once for all endpoints.
 type EventView struct {
-	Entry *journal.Entry
-	vars  map[string]any
+	Entry   *journal.Entry
+	vars    map[string]any
+	decided map[string]decision // by condition: many endpoints may have the same
+}
+
+// decision is what came of a condition on an event.
+type decision struct {
+	holds bool
+	err   error
 }
 
 // value gives the event's attributes and its data.
