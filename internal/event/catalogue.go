@@ -85,6 +85,11 @@ var catalogue = map[journal.Kind]line{
 	journal.InboundRedriven:    inbound(hook.Received, nil),
 	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
 
+	journal.DelegationGranted: delegated(""),
+	journal.DelegationRevoked: delegated("person"),
+	journal.DelegationReused:  delegated("refresh_token_reused"),
+	journal.TokenExchanged:    {"client", Exchange{ClientID: sampleID("cli"), Subject: sampleID("usr"), From: sampleID("cli"), Resource: sampleSelf}},
+
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
 	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
 	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3}},
@@ -101,6 +106,17 @@ func doc(state document.State, more func(*Document)) line {
 		more(&d)
 	}
 	return line{"document", d}
+}
+
+// sampleSelf is the server itself, as a resource.
+const sampleSelf = "https://paraph.example.com"
+
+func delegated(reason string) line {
+	d := Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: sampleID("usr"), Reason: reason}
+	if reason == "" {
+		d.Scopes, d.Resources = []string{"documents:read"}, []string{sampleSelf}
+	}
+	return line{"delegation", d}
 }
 
 func because(code, reason string) func(*Document) {

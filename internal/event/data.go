@@ -129,3 +129,21 @@ type Inbound struct {
 	Code       string     `json:"code,omitempty" doc:"Why it is in quarantine, for programs."`
 	Attempts   int        `json:"attempts,omitempty"`
 }
+
+// Delegation is the data of what a person lets a client do.
+type Delegation struct {
+	DelegationID string   `json:"delegation_id"`
+	ClientID     string   `json:"client_id"`
+	UserID       string   `json:"user_id"`
+	Scopes       []string `json:"scopes,omitempty"`
+	Resources    []string `json:"resources,omitempty" doc:"What its tokens may be for."`
+	Reason       string   `json:"reason,omitempty" doc:"Why it ended: client, person, administrator, code_replayed or refresh_token_reused."`
+}
+
+// Exchange is the data of a token that a client got in somebody's name.
+type Exchange struct {
+	ClientID string `json:"client_id"`
+	Subject  string `json:"subject" doc:"In whose name: the id of a person or a client."`
+	From     string `json:"from_client_id" doc:"Whose token it was."`
+	Resource string `json:"resource" doc:"What the new token is for."`
+}

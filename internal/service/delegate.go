@@ -9,6 +9,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -93,8 +94,8 @@ func (s *Service) delegate(ctx context.Context, c *change, in NewDelegation) (de
 	if err := c.InsertDelegation(ctx, d); err != nil {
 		return d, err
 	}
-	return d, c.log(d.Org, "", note{kind: journal.DelegationGranted, subject: "delegation", id: d.ID, data: map[string]any{
-		"delegation_id": d.ID, "client_id": d.ClientID, "user_id": d.UserID, "scopes": d.Scopes, "resources": d.Resources,
+	return d, c.log(d.Org, "", note{kind: journal.DelegationGranted, subject: "delegation", id: d.ID, data: event.Delegation{
+		DelegationID: d.ID, ClientID: d.ClientID, UserID: d.UserID, Scopes: d.Scopes, Resources: d.Resources,
 	}})
 }
 
@@ -236,8 +237,8 @@ func (c *change) revoke(ctx context.Context, d *delegation.Delegation, kind jour
 		return err
 	}
 	c.Notify(TopicRevoked)
-	return c.log(d.Org, "", note{kind: kind, subject: "delegation", id: d.ID, data: map[string]any{
-		"delegation_id": d.ID, "client_id": d.ClientID, "user_id": d.UserID, "reason": reason,
+	return c.log(d.Org, "", note{kind: kind, subject: "delegation", id: d.ID, data: event.Delegation{
+		DelegationID: d.ID, ClientID: d.ClientID, UserID: d.UserID, Reason: reason,
 	}})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -165,8 +166,8 @@ func (s *Service) UseAssertion(ctx context.Context, clientID, jti string, until 
 // NoteExchange writes down that a client got a token in somebody's name.
 func (s *Service) NoteExchange(ctx context.Context, call Call, subject, from, resource string) error {
 	_, err := run(ctx, s, call, false, func(ctx context.Context, c *change) (struct{}, error) {
-		return struct{}{}, c.log(call.Actor.Org, "", note{kind: journal.TokenExchanged, subject: "client", id: call.Actor.ID, data: map[string]any{
-			"client_id": call.Actor.ID, "subject": subject, "from_client_id": from, "resource": resource,
+		return struct{}{}, c.log(call.Actor.Org, "", note{kind: journal.TokenExchanged, subject: "client", id: call.Actor.ID, data: event.Exchange{
+			ClientID: call.Actor.ID, Subject: subject, From: from, Resource: resource,
 		}})
 	})
 	return err
