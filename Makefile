@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp lint fmt openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,11 @@ soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a 
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
+chaos-webhooks: ## kill the server 50 times on each store while 50,000 events are sent to endpoints that are well, flapping and away, and count what is lost (ARGS="-kills 10 -events 5000")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
+
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Tessera, openssl, go-oidc, openid-client, Authlib, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -56,6 +60,15 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
+
+bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, and beside one that hangs (ARGS="-rounds 1")
+	$(GO) run ./bench/webhooks $(ARGS)
+
+growth-webhooks: ## fill a store with ten million events and a million dead deliveries, and measure it beside a small one (ARGS="-rounds 1")
+	@mkdir -p .cache/growth && rm -rf .cache/growth/big .cache/growth/small
+	$(GO) run ./bench/scale load -data .cache/growth/small -documents 1000
+	$(GO) run ./bench/scale load -data .cache/growth/big
+	$(GO) run ./bench/webhooks growth -big .cache/growth/big -small .cache/growth/small $(ARGS)
 
 bench-scale: ## measure start, memory, uploads and audits; ARGS="load -data DIR" fills a store with a million documents, "start -data DIR" measures it
 	@$(GO) run ./bench/scale $(if $(ARGS),$(ARGS),start)

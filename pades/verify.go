@@ -178,42 +178,44 @@ func (v *verifier) view(k int) (*pdffile.File, error) {
 
 // conclude adds the judgement of later changes to each signature and sums up.
 func (v *verifier) conclude() {
-	strict := v.opts.Policy == Sealed
 	for _, f := range v.found {
 		if f.revision >= 0 {
 			v.laterChanges(f)
 		}
 	}
-	if strict {
-		v.sealPosition()
+	var seal *found
+	if v.opts.Policy == Sealed {
+		seal = v.seal()
+		v.sealPosition(seal)
 	}
-	total, sub := v.checks.verdict(strict)
-	signed := false
+	total, sub := v.checks.verdict(v.opts.Policy == Sealed)
+	file, decided := total, false
 	for _, f := range v.found {
 		s := &f.report
 		s.Checks = f.checks
-		s.Verdict, s.Sub = f.checks.verdict(strict && f.kind() == KindSignature)
-		if s.Verdict == Valid && total != Valid {
-			s.Verdict, s.Sub = total, sub // no signature of an unsound file is valid
+		s.Verdict, s.Sub = f.checks.verdict(seal != nil && f == seal)
+		if s.Verdict == Valid && file != Valid {
+			s.Verdict, s.Sub = file, sub // no signature of an unsound file is valid
 		}
 		s.Indication = s.Verdict.Indication()
 		v.report.Signatures = append(v.report.Signatures, *s)
-	}
-	for _, s := range v.report.Signatures {
-		if s.Kind == KindTimestamp {
-			if s.Verdict == Invalid {
-				total = Invalid
-			}
-			continue // one that is not decided proves nothing, and so is not needed
+		if s.Verdict == Invalid || f.decides(seal) {
+			decided = decided || f.decides(seal)
+			total = worse(total, s.Verdict)
 		}
-		signed = true
-		total = worse(total, s.Verdict)
 	}
-	if !signed {
+	if !decided {
 		total = worse(total, Indeterminate)
 	}
 	v.report.Verdict, v.report.Indication = total, total.Indication()
 	v.report.Checks = v.checks
+}
+
+// decides tells whether the file is only as good as the signature. A time stamp that
+// is not decided proves nothing, and so is not needed; and where there is a seal,
+// it vouches for what others signed before, whoever they are.
+func (f *found) decides(seal *found) bool {
+	return f.kind() == KindSignature && (seal == nil || f == seal)
 }
 
 func worse(a, b Verdict) Verdict {
@@ -226,19 +228,21 @@ func worse(a, b Verdict) Verdict {
 	return Valid
 }
 
-// sealPosition applies the strict profile: no signature but document
-// timestamps behind the seal. The seal is the signature of the highest revision.
-func (v *verifier) sealPosition() {
-	if len(v.found) == 0 {
-		return // which failed already
-	}
-	var seal *found
+// seal gives the signature of the highest revision; nil where there is none.
+func (v *verifier) seal() (seal *found) {
 	for _, f := range v.found {
 		if f.kind() == KindSignature && (seal == nil || f.revision > seal.revision) {
 			seal = f
 		}
 	}
+	return seal
+}
+
+// sealPosition applies the strict profile: no signature but document timestamps
+// behind the seal.
+func (v *verifier) sealPosition(seal *found) {
 	switch {
+	case len(v.found) == 0: // which failed already
 	case seal == nil:
 		v.checks.fail(CheckSealPosition, "the file carries no seal")
 	case seal.revision < 0:

@@ -412,3 +412,36 @@ func TestRefusesToSign(t *testing.T) {
 		}
 	}
 }
+
+// TestSealOverOthers: a seal vouches for what others signed before, whom nobody said
+// to trust; it does not mend what is broken, and others' signatures behind it spoil it.
+func TestSealOverOthers(t *testing.T) {
+	t.Parallel()
+	stranger, err := testca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := stranger.Issue("A Stranger", "p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := identity(t, "The House", "p256")
+	in := testpdf.Make(testpdf.Options{})
+	theirs := sign(t, in, other, options(other))
+	sealed := sign(t, theirs, id, options(id))
+	r := verify(t, sealed, pades.VerifyOptions{Policy: pades.Sealed})
+	if r.Verdict != pades.Valid || r.Signatures[0].Verdict != pades.Indeterminate || r.Signatures[1].Verdict != pades.Valid {
+		t.Error(explain(r))
+	}
+	if r := verify(t, sealed, pades.VerifyOptions{}); r.Verdict != pades.Indeterminate {
+		t.Errorf("without a seal each counts: %s", explain(r))
+	}
+	broken := slices.Clone(theirs)
+	broken[bytes.Index(broken, []byte("%PDF"))+9] ^= 1
+	if r := verify(t, sign(t, broken, id, options(id)), pades.VerifyOptions{Policy: pades.Sealed}); r.Verdict != pades.Invalid {
+		t.Errorf("over a broken one: %s", explain(r))
+	}
+	if r := verify(t, sign(t, sealed, other, options(other)), pades.VerifyOptions{Policy: pades.Sealed}); r.Verdict != pades.Invalid {
+		t.Errorf("under a stranger's: %s", explain(r))
+	}
+}

@@ -115,7 +115,7 @@ func (l *sqliteLoader) finish(ctx context.Context, size int64, root []byte) erro
 	if _, err := l.db.ExecContext(ctx, "UPDATE log_head SET size = ?, root = ?, epoch = 1", size, root); err != nil {
 		return err
 	}
-	if _, err := l.db.ExecContext(ctx, "INSERT INTO dispatch_cursor (name, next) VALUES ('jobs', ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next", size); err != nil {
+	if _, err := l.db.ExecContext(ctx, "INSERT INTO dispatch_cursor (name, next) VALUES ('jobs', ?), ('webhooks', ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next", size, size); err != nil {
 		return err
 	}
 	if err := l.all(ctx, append(l.indexes, "PRAGMA optimize", "PRAGMA locking_mode(NORMAL)", "PRAGMA journal_mode(WAL)")); err != nil {

@@ -29,6 +29,7 @@ type Actor struct {
 	Principal string   // e-mail address or name of whom it speaks for
 	Scopes    []Scope  // what the credential allows
 	Units     []string // business units it is confined to; nil: all of the organisation
+	Endpoints []string // endpoints for events it is confined to, by id; nil: all that it may see
 	Source    Source
 
 	// Client is the OAuth client whose token it is: the actor itself, or the program
@@ -69,6 +70,8 @@ const (
 	EnvelopesWrite   Scope = "envelopes:write"
 	EventsRead       Scope = "events:read"
 	ArchiveRead      Scope = "archive:read"
+	WebhooksRead     Scope = "webhooks:read"
+	WebhooksWrite    Scope = "webhooks:write"
 	Admin            Scope = "admin" // types, units, clients
 )
 
@@ -87,6 +90,8 @@ func Scopes() map[Scope]string {
 		EnvelopesWrite:   "Send envelopes for signature, remind, void, and make signing links.",
 		EventsRead:       "Read events and their proofs.",
 		ArchiveRead:      "Read archive records and their packages.",
+		WebhooksRead:     "Read endpoints for events, their deliveries and attempts.",
+		WebhooksWrite:    "Make and change endpoints for events, and send events anew. Whoever has it can have every event of its units sent to it.",
 		Admin:            "Manage document types, business units and clients.",
 	}
 }
@@ -107,6 +112,8 @@ const (
 	WriteEnvelope   Action = "envelope.write"
 	ReadEvent       Action = "event.read"
 	ReadArchive     Action = "archive.read"
+	ReadWebhook     Action = "webhook.read"
+	WriteWebhook    Action = "webhook.write"
 	ReadSettings    Action = "settings.read"
 	ManageSettings  Action = "settings.manage"
 	SignAsRecipient Action = "envelope.sign"

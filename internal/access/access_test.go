@@ -21,6 +21,8 @@ envelope.write  | envelopes:write                             |
 event.read      | events:read                                 |
 settings.manage | admin                                       |
 settings.read   | admin documents:read documents:write        |
+webhook.read    | webhooks:read webhooks:write admin          |
+webhook.write   | webhooks:write admin                        |
 task.decide     | tasks:decide tasks:decide_for               | approver
 task.read       | tasks:read                                  | creator approver recipient guest
 `
@@ -130,7 +132,7 @@ func TestRoles(t *testing.T) {
 		RoleSignerManager: "document.read envelope.read envelope.write settings.read",
 		RoleAuditor:       "archive.read document.read envelope.read event.read settings.read task.read",
 		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read",
-		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read",
+		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read webhook.read webhook.write",
 	}
 	if len(want) != len(BuiltIn()) {
 		t.Errorf("%d roles, %d in words", len(BuiltIn()), len(want))

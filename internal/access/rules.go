@@ -21,6 +21,8 @@ var rules = map[Action]rule{
 	WriteEnvelope:   {scopes: []Scope{EnvelopesWrite}},
 	ReadEvent:       {scopes: []Scope{EventsRead}},
 	ReadArchive:     {scopes: []Scope{ArchiveRead}},
+	ReadWebhook:     {scopes: []Scope{WebhooksRead, WebhooksWrite, Admin}},
+	WriteWebhook:    {scopes: []Scope{WebhooksWrite, Admin}},
 	// Any client of the organisation may look at its document types and units.
 	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
 	ManageSettings: {scopes: []Scope{Admin}},

@@ -16,7 +16,7 @@ var (
 	leaves = []string{"leaf"}
 	domain = []string{"leaf", "domain"}
 	below  = []string{"leaf", "failpoint", "durable", "domain", "service"}
-	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "crypt", "brand", "ca", "sealkey"}
+	edge   = []string{"leaf", "failpoint", "durable", "domain", "service", "pades", "anchor", "pdf", "ocr", "mapping", "sandbox", "safehttp", "condition", "crypt", "brand", "ca", "sealkey"}
 )
 
 // rooms is the table of docs/architecture.md, "Arrows".
@@ -57,6 +57,7 @@ var rooms = []room{
 	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
+	{name: "condition", folders: []string{"internal/condition"}},
 	{name: "crypt", folders: []string{"internal/blob/crypt"}, may: []string{"durable"}},
 	{name: "durable", folders: []string{"internal/durable"}},
 	{name: "failpoint", folders: []string{"internal/failpoint"}},
@@ -74,7 +75,7 @@ var rooms = []room{
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
-	{name: "webui", folders: []string{"internal/webui"}},
+	{name: "webui", folders: []string{"internal/webui"}, may: append([]string{"brand"}, below...)},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
 		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "verdict", "pdf", "sandbox", "safehttp", "crypt", "demodata", "sdk", "brand",
 	}},

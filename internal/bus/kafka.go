@@ -24,8 +24,8 @@ import (
 //	paraph.commands  key CLIENT
 //	paraph.dead      key CLIENT
 //
-// The producer is idempotent: what it repeats itself is there once. What Paraph
-// repeats after a crash is there again, under the same id.
+// The producer is idempotent: what it repeats itself is there once. What is
+// published again after a crash or an outage may be there again, under the same id.
 type kafkaBus struct {
 	*settings
 	client *kgo.Client
@@ -44,7 +44,7 @@ func openKafka(s *settings) (*kafkaBus, error) {
 		opts = append(opts, kgo.SASL(m))
 	}
 	client, err := kgo.NewClient(append(opts, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordDeliveryTimeout(patience), kgo.ProduceRequestTimeout(patience),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.MetadataMinAge(250*time.Millisecond), kgo.UnknownTopicRetries(3))...)
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.MetadataMinAge(250*time.Millisecond), kgo.UnknownTopicRetries(3), kgo.AllowIdempotentProduceCancellation())...)
 	if err != nil {
 		return nil, fmt.Errorf("the event bus: %w", err)
 	}
@@ -215,7 +215,7 @@ func (b *kafkaBus) Look(ctx context.Context) ([]Finding, error) {
 	}
 	res, err := req.RequestWith(ctx, b.client)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka does not answer: %w", err)
+		return nil, fmt.Errorf("the Kafka brokers do not answer: %w", err)
 	}
 	out := []Finding{{OK: true, Says: fmt.Sprintf("Kafka answers, with %d brokers", len(res.Brokers))}}
 	for _, t := range res.Topics {

@@ -56,6 +56,7 @@ func commands() map[string]command {
 		"drill":      {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},
 		"migrate":    {"Bring the database to this version.", "[flags]", runMigrate},
 		"tsa":        {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
+		"webhook":    {"Forward events to a port of this machine, send past ones anew, or make a link to the page of endpoints.", "listen|replay|portal [flags]", runWebhook},
 		"doctor":     {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
 		"protection": {"List signed files whose protection runs out, or lacks something.", "[--within 2160h] [flags]", runProtection},
 		"config":     {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},

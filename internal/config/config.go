@@ -107,7 +107,7 @@ type Config struct {
 
 	WitnessPolicy string   `name:"witness-policy" doc:"File that names the witnesses of the log, their addresses and the quorum (C2SP tlog-policy). Empty: none."`
 	EvidenceAck   string   `name:"evidence-ack" doc:"How far the log must vouch for a document before it is sealed or archived: checkpointed or witnessed."`
-	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities and the interfaces of webhooks' senders may be reached in although they are not public, such as 10.0.0.0/8."`
+	OutboundAllow []string `name:"outbound-allow" doc:"Networks (CIDR) that witnesses, time stamping authorities, endpoints for events and the interfaces of webhooks' senders may be reached in although they are not public, such as 10.0.0.0/8."`
 
 	SealKey            string `name:"seal-key" doc:"Where the sealing key lies: csc:https://HOST/csc/v2#credential=ID at a trust service provider, pkcs11:token=NAME;object=LABEL?module-path=FILE in a hardware module, vault:https://HOST/v1/transit#key=NAME at a Vault. Empty: in a file among the keys."`
 	SealKeyCredentials Secret `name:"seal-key-credentials" doc:"Credentials for that place, NAME=VALUE, percent-encoded, with white space between them: user and password, client and secret, or token; pin; auth.ID."`
@@ -117,6 +117,9 @@ type Config struct {
 	SealCertify    int           `name:"seal-certify" doc:"Whether the seal certifies the document (DocMDP), where it is the first signature: 1 allows nothing afterwards but what protects it, 2 also further signatures; 0: it does not certify."`
 	RenewBefore    time.Duration `name:"renew-before" doc:"How long before the protection of a signature runs out another time stamp is added."`
 	ProtectForeign bool          `name:"protect-foreign" doc:"Raise and renew the signatures of archived files that others have signed, too."`
+
+	WebhookHistory     time.Duration `name:"webhook-history" doc:"How long deliveries of events that were received or skipped are kept, with every attempt."`
+	WebhookDeadHistory time.Duration `name:"webhook-dead-history" doc:"How long deliveries whose attempts were used up are kept; until then they can be sent anew."`
 
 	TimestampAuthorities []string      `name:"timestamp-authorities" doc:"Addresses of time stamping authorities (RFC 3161) in the order in which they are asked; #policy=OID and #roots=FILE behind an address hold for it alone, joined by &. Empty: none."`
 	TimestampRoots       string        `name:"timestamp-roots" doc:"File of root certificates (PEM) that an authority's certificate must lead to. Empty: the system's."`
@@ -152,7 +155,7 @@ func Default() Config {
 		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
-		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour,
+		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
 		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true,
@@ -268,6 +271,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
 		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
+		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),

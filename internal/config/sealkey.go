@@ -55,7 +55,7 @@ func (c *Config) SealingKey() (k SealingKey, err error) {
 	case KeeperPKCS11:
 		err = k.module(rest)
 	default:
-		err = fmt.Errorf("it begins with %q; there are csc:, pkcs11: and vault:", keeper)
+		err = fmt.Errorf("it begins with %q; it has to begin with csc:, pkcs11: or vault: (each with its colon)", keeper)
 	}
 	if err == nil {
 		k.Credentials, err = c.sealKeyCredentials()
@@ -68,7 +68,7 @@ func (k *SealingKey) service(text string, names ...string) error {
 	address, options, _ := strings.Cut(text, "#")
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return fmt.Errorf("behind %s: stands no https address, or one with a user name or a query", k.Keeper)
+		return fmt.Errorf("what stands behind %s: is no https address, or one with a user name or a query", k.Keeper)
 	}
 	k.URL = strings.TrimRight(address, "/")
 	values, err := url.ParseQuery(options)

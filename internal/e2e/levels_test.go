@@ -232,7 +232,7 @@ func TestLevels(t *testing.T) {
 			if levels, newest := s.versionsOf(good); strings.Join(levels, " ") != "t lt lta" || !bytes.Equal(s.archived(good, 0), newest) {
 				t.Errorf("made by the versions %v", levels)
 			}
-			s.verified(good)
+			s.verified(good, s.clock.Now().Add(time.Second))
 			s.post("/v1/documents/"+good+"/protect", nil).problem(http.StatusConflict, "level_reached")
 			s.renewed(good, p)
 			s.allSeen()
@@ -318,7 +318,7 @@ func (s *leveled) renewed(id string, before protection) {
 	if after.Level != "lta" || after.Version != before.Version+2 || !bytes.Equal(s.archived(id, 1), newest) {
 		s.t.Errorf("renewed to %+v by the versions %v", after, levels)
 	}
-	s.verified(id)
+	s.verified(id, s.clock.Now().Add(time.Second))
 	var op operation
 	s.post("/v1/documents/"+id+"/protect", map[string]any{"renew": true}, "Prefer", "wait=30").want(200).into(&op)
 	if op.Kind != "protect" || op.State != "failed" || op.Code != "timestamp_ends_too_soon" {
@@ -326,18 +326,18 @@ func (s *leveled) renewed(id string, before protection) {
 	}
 }
 
-// verified has the newest version judged.
-func (s *leveled) verified(id string) {
+// verified has the newest version judged, as of a time.
+func (s *leveled) verified(id string, at time.Time) {
 	s.t.Helper()
 	file := filepath.Join(s.t.TempDir(), "document.pdf")
 	if err := os.WriteFile(file, s.get("/v1/documents/"+id+"/content").want(200).body, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	ca := filepath.Join(s.t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, s.get("/.well-known/paraph/ca.pem").body, 0o600); err != nil {
+	if err := os.WriteFile(ca, append(s.get("/.well-known/paraph/ca.pem").body, s.first.RootsPEM()...), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	if code, out := paraph("paraph", "verify", "--ca", ca, file); code != 0 {
+	if code, out := paraph("paraph", "verify", "--ca", ca, "--at", at.UTC().Format(time.RFC3339), file); code != 0 {
 		s.t.Errorf("paraph verify says %s", out)
 	}
 }

@@ -79,11 +79,26 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
 
-	journal.InboundReceived:    inbound(hook.Received, nil),
-	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
-	journal.InboundQuarantined: inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
-	journal.InboundRedriven:    inbound(hook.Received, nil),
-	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
+	journal.InboundReceived:         inbound(hook.Received, nil),
+	journal.InboundProcessed:        inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined:      inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:         inbound(hook.Received, nil),
+	journal.InboundDiscarded:        inbound(hook.Discarded, nil),
+	journal.WebhookEndpointCreated:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointChanged:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointDisabled: endpoint(Endpoint{Code: "gone", Reason: "It answered 410: it wants no more events."}),
+	journal.WebhookEndpointEnabled:  endpoint(Endpoint{Enabled: true}),
+	journal.WebhookEndpointDeleted:  endpoint(Endpoint{}),
+	journal.WebhookSecretRotated:    endpoint(Endpoint{Enabled: true, ExpiresAt: &sampleExpires}),
+	journal.WebhookDeliveryDead: {"endpoint", Dead{
+		EndpointID: sampleID("ep"), URL: sampleURL, EventID: sampleID("evt"), EventType: "document.signed", DocumentID: sampleID("doc"), Attempts: 10,
+		Code: "status_500", Reason: "It answered 500.",
+	}},
+	journal.WebhookFailing:       {"endpoint", Failing{EndpointID: sampleID("ep"), URL: sampleURL, Share: 70}},
+	journal.WebhookRecovered:     {"endpoint", Failing{EndpointID: sampleID("ep"), URL: sampleURL}},
+	journal.WebhookTest:          endpoint(Endpoint{Enabled: true}),
+	journal.WebhookReplayStarted: {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "running"}},
+	journal.WebhookReplayEnded:   {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "succeeded", Made: 12, Reason: "The endpoint was deleted."}},
 
 	journal.DelegationGranted: delegated(""),
 	journal.DelegationRevoked: delegated("person"),
@@ -148,6 +163,13 @@ func inbound(state hook.State, more func(*Inbound)) line {
 		more(&i)
 	}
 	return line{"inbound_event", i}
+}
+
+const sampleURL = "https://erp.example.com/paraph"
+
+func endpoint(e Endpoint) line {
+	e.EndpointID, e.URL, e.Unit = sampleID("ep"), sampleURL, "purchasing"
+	return line{"endpoint", e}
 }
 
 func operation(code, reason string) line {

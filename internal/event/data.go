@@ -96,7 +96,7 @@ type Envelope struct {
 type Operation struct {
 	OperationID  string `json:"operation_id"`
 	Kind         string `json:"kind"`
-	DocumentID   string `json:"document_id,omitempty"`
+	DocumentID   string `json:"document_id,omitempty" doc:"Absent where it belongs to none."`
 	DocumentType string `json:"document_type,omitempty"`
 	EnvelopeID   string `json:"envelope_id,omitempty"`
 	Code         string `json:"code,omitempty" doc:"Why it failed, for programs."`
@@ -146,4 +146,45 @@ type Exchange struct {
 	Subject  string `json:"subject" doc:"In whose name: the id of a person or a client."`
 	From     string `json:"from_client_id" doc:"Whose token it was."`
 	Resource string `json:"resource" doc:"What the new token is for."`
+}
+
+// Endpoint is the data of what happened to an endpoint for events.
+type Endpoint struct {
+	EndpointID string     `json:"endpoint_id"`
+	URL        string     `json:"url"`
+	Unit       string     `json:"business_unit,omitempty" doc:"Only events of this business unit go there; absent: all."`
+	Enabled    bool       `json:"enabled"`
+	Code       string     `json:"code,omitempty" doc:"Why it is disabled, for programs: by_owner, gone or failing."`
+	Reason     string     `json:"reason,omitempty" doc:"Why it is disabled, for people."`
+	ExpiresAt  *time.Time `json:"old_secrets_expire_at,omitempty" doc:"Until when the secrets before sign too."`
+}
+
+// Dead is the data of an event that did not reach an endpoint.
+type Dead struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	EventID    string `json:"event_id"`
+	EventType  string `json:"event_type"`
+	DocumentID string `json:"document_id,omitempty"`
+	Attempts   int    `json:"attempts"`
+	Code       string `json:"code" doc:"Of the last attempt, for programs."`
+	Reason     string `json:"reason" doc:"The same for people."`
+}
+
+// Failing is the data of an endpoint whose share of failed attempts crossed a mark.
+type Failing struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	Share      int    `json:"failed_percent" doc:"Of the last attempts; the mark that was reached: 50, 70, 90 or 100; 0: it is well again."`
+}
+
+// Replay is the data of past events that are sent to an endpoint anew.
+type Replay struct {
+	EndpointID string `json:"endpoint_id"`
+	URL        string `json:"url"`
+	ReplayID   string `json:"replay_id"`
+	Which      string `json:"which" doc:"dead, missing or all."`
+	State      string `json:"state" doc:"running, succeeded or failed."`
+	Made       int64  `json:"deliveries,omitempty" doc:"How many it made."`
+	Reason     string `json:"reason,omitempty" doc:"Why it failed, for people."`
 }

@@ -11,6 +11,7 @@ package event
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/journal"
@@ -38,6 +39,9 @@ func Types() []Type {
 	}
 	return out
 }
+
+// AboutWebhooks tells whether events of the kind tell of webhooks themselves.
+func AboutWebhooks(k journal.Kind) bool { return strings.HasPrefix(string(k), "webhook.") }
 
 // Sample gives an entry of the type as it could stand in the journal.
 func (t Type) Sample() (journal.Entry, error) {
@@ -68,7 +72,7 @@ func (t Type) Sample() (journal.Entry, error) {
 }
 
 // prefixes are those of the ids of subjects.
-var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "delegation": "dlg", "client": "cli"}
+var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "delegation": "dlg", "client": "cli", "endpoint": "ep"}
 
 // names stand for subjects that have a name instead of an id.
 var names = map[string]string{"document_type": "purchase_order", "unit": "purchasing"}

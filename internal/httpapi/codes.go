@@ -113,7 +113,7 @@ var catalogue = map[string]codeInfo{
 	"source_disabled":       {kind: fault.Unavailable, title: "The source is switched off"},
 	"invalid_hook_source":   {kind: fault.Invalid, title: "The source of webhooks has faults"},
 	"bad_secret":            {kind: fault.Invalid, title: "The secret cannot be used"},
-	"too_many_secrets":      {kind: fault.Conflict, title: "The source has enough secrets"},
+	"too_many_secrets":      {kind: fault.Conflict, title: "There are enough secrets in force"},
 	"no_bus":                {kind: fault.NotFound, title: "There is no event bus"},
 	"bad_mapping":           {kind: fault.Invalid, title: "The mapping cannot be used"},
 	"mapping_unavailable":   {kind: fault.Unavailable, title: "Mappings cannot be run just now"},
@@ -130,6 +130,14 @@ var catalogue = map[string]codeInfo{
 	"checkpoint_forged": {kind: fault.Unavailable,
 		title: "The newest checkpoint is not signed by the log"},
 	"entry_not_found": {kind: fault.NotFound, title: "There is no such event"},
+
+	"invalid_endpoint":   {kind: fault.Invalid, title: "The endpoint has faults"},
+	"too_many_endpoints": {kind: fault.Conflict, title: "There are too many endpoints"},
+	"invalid_replay":     {kind: fault.Invalid, title: "The replay has faults"},
+	"too_many_replays":   {kind: fault.Conflict, title: "Too many replays are running"},
+	"invalid_portal":     {kind: fault.Invalid, title: "The link has faults"},
+	"delivery_pending":   {kind: fault.Conflict, title: "The event waits to be sent already"},
+	"delivery_ended":     {kind: fault.Conflict, title: "The delivery has ended"},
 
 	"timestamps_not_configured": {kind: fault.Conflict, title: "There is no time stamping authority"},
 	"invalid_level":             {kind: fault.Invalid, title: "There is no such level of protection"},

@@ -127,6 +127,7 @@ func build(c Config) *api {
 	a.anchors()
 	a.events()
 	a.logAudit()
+	a.webhooks()
 	a.archive()
 	a.settings()
 	a.access()

@@ -68,6 +68,7 @@ var tags = []*huma.Tag{
 	{Name: "envelopes", Description: "Requests for signatures."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
+	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},
 	{Name: "archive", Description: "The compliance archive."},
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},

@@ -26,6 +26,7 @@ import (
 	"github.com/paraph/paraph/internal/blob/disk"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/condition"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/oauth"
@@ -47,6 +48,7 @@ type stack struct {
 	seq     *work.Sequencer
 	server  *httptest.Server
 	org     string
+	first   service.ClientSecret
 	admin   *caller
 	closing chan struct{}
 	keys    atomic.Int64
@@ -58,6 +60,17 @@ type noMeter struct{}
 func (noMeter) TimeToOCR(string, time.Duration)  {}
 func (noMeter) TimeToSign(string, time.Duration) {}
 func (noMeter) ApprovalDecided(string)           {}
+
+// conditions is the language of endpoints' conditions; anywhere lets them have any address.
+type conditions struct{ *condition.Language }
+
+func (c conditions) Compile(expression string) (service.Condition, error) {
+	return c.Language.Compile(expression)
+}
+
+type anywhere struct{}
+
+func (anywhere) Check(string) error { return nil }
 
 type observed struct{ lines chan string }
 
@@ -94,7 +107,9 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	cursors, err := journal.NewCursorCodec([32]byte{7})
 	must(err)
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s.svc = service.New(service.Config{Store: s.store, Vault: s.vault, Clock: s.clock, Box: crypt.NewBox(ring), Cursors: cursors, Meter: noMeter{}, Log: log, PublicURL: "https://paraph.example"})
+	language, err := condition.New("event")
+	must(err)
+	s.svc = service.New(service.Config{Store: s.store, Vault: s.vault, Clock: s.clock, Box: crypt.NewBox(ring), Secrets: crypt.NewBox(ring), Conditions: conditions{language}, Outbound: anywhere{}, Cursors: cursors, Meter: noMeter{}, Log: log, PublicURL: "https://paraph.example"})
 	_, logKey, err := ed25519.GenerateKey(rand.Reader)
 	must(err)
 	signer, err := journal.NewSigner("paraph.example/audit", logKey)
@@ -124,7 +139,7 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 		t.Fatal("no first organisation", err)
 	}
 	s.org = admin.Client.Org
-	s.admin = s.caller(admin)
+	s.first, s.admin = admin, s.caller(admin)
 	return s
 }
 

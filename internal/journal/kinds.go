@@ -80,6 +80,20 @@ const (
 	TokenKeyAdded    Kind = "token_key.added"
 	TokenKeyChanged  Kind = "token_key.changed"
 
+	WebhookEndpointCreated  Kind = "webhook.endpoint_created"
+	WebhookEndpointChanged  Kind = "webhook.endpoint_changed"
+	WebhookEndpointDisabled Kind = "webhook.endpoint_disabled"
+	WebhookEndpointEnabled  Kind = "webhook.endpoint_enabled"
+	WebhookEndpointDeleted  Kind = "webhook.endpoint_deleted"
+	WebhookSecretRotated    Kind = "webhook.secret_rotated"
+	WebhookDeliveryDead     Kind = "webhook.delivery_dead"
+	WebhookFailing          Kind = "webhook.failing"
+	WebhookRecovered        Kind = "webhook.recovered"
+	WebhookTest             Kind = "webhook.test"
+	WebhookReplayStarted    Kind = "webhook.replay_started"
+	WebhookReplayEnded      Kind = "webhook.replay_ended"
+	WebhookPortalOpened     Kind = "webhook.portal_opened"
+
 	LogRestored Kind = "log.restored"
 
 	KeyMasterRotated Kind = "key.master_rotated"
@@ -170,6 +184,19 @@ var Kinds = []KindInfo{
 	{TokenRevoked, false, "A client gave back an access token."},
 	{TokenKeyAdded, false, "A key that signs access tokens was made."},
 	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
+	{WebhookEndpointCreated, true, "An endpoint for events was made."},
+	{WebhookEndpointChanged, true, "An endpoint's settings were changed."},
+	{WebhookEndpointDisabled, true, "An endpoint takes no events for now; its queue is kept."},
+	{WebhookEndpointEnabled, true, "An endpoint takes events again."},
+	{WebhookEndpointDeleted, true, "An endpoint was deleted, and what waited for it."},
+	{WebhookSecretRotated, true, "An endpoint has a new secret; the old one signs too until it runs out."},
+	{WebhookDeliveryDead, true, "An event did not reach an endpoint in any of its attempts."},
+	{WebhookFailing, true, "A large share of the attempts at an endpoint fails."},
+	{WebhookRecovered, true, "The attempts at an endpoint succeed again."},
+	{WebhookTest, true, "Somebody sent a test event to an endpoint."},
+	{WebhookReplayStarted, true, "Past events are being sent to an endpoint anew."},
+	{WebhookReplayEnded, true, "A replay has come to its end, or could not go on."},
+	{WebhookPortalOpened, false, "A link to the page of endpoints was made."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -30,10 +31,17 @@ type Options struct {
 	Allow []netip.Prefix
 	// PlainHTTP allows http: addresses, for protocols whose messages are signed.
 	PlainHTTP bool
+	// AllowedOnly keeps to the networks in Allow: the public internet is not reached.
+	AllowedOnly bool
 	// Timeout bounds one exchange, from the look-up to the last byte; default 30 s.
 	Timeout time.Duration
-	// MaxBody is the longest answer read, in bytes; default 1 MiB.
+	// MaxBody is the longest answer read, in bytes; default 1 MiB. Below 0 whoever
+	// reads an answer bounds it.
 	MaxBody int64
+	// Certificates are shown to servers that ask for one.
+	Certificates []tls.Certificate
+	// Idle is how many connections to one host are kept open; default 2.
+	Idle int
 	// Roots are the authorities a server's certificate is checked against; nil: the system's.
 	Roots *x509.CertPool
 	// Lookup resolves names; nil: the system's resolver.
@@ -70,8 +78,11 @@ func New(o Options) *http.Client {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	if o.MaxBody <= 0 {
+	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.Idle <= 0 {
+		o.Idle = 2
 	}
 	if o.Lookup == nil {
 		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -86,12 +97,12 @@ func New(o Options) *http.Client {
 		Transport: &bounded{o, &http.Transport{
 			Proxy:                  nil, // not even the environment's
 			DialContext:            g.dial,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Certificates: o.Certificates},
 			TLSHandshakeTimeout:    dialTimeout,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // an answer is as long as it looks
 			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConnsPerHost:    2,
+			MaxIdleConnsPerHost:    o.Idle,
 			IdleConnTimeout:        90 * time.Second,
 		}},
 	}
@@ -105,17 +116,15 @@ type bounded struct {
 
 // RoundTrip implements http.RoundTripper.
 func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	switch {
-	case r.URL.Scheme == "https", r.URL.Scheme == "http" && b.o.PlainHTTP:
-	default:
-		return nil, &DeniedError{Host: r.URL.Host, Why: "the scheme " + r.URL.Scheme + " is not allowed here"}
-	}
-	if r.URL.User != nil {
-		return nil, &DeniedError{Host: r.URL.Hostname(), Why: "an address must not hold a user name or password"}
+	if err := b.o.form(r.URL); err != nil {
+		return nil, err
 	}
 	res, err := b.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
+	}
+	if b.o.MaxBody < 0 {
+		return res, nil
 	}
 	if res.ContentLength > b.o.MaxBody {
 		res.Body.Close()
@@ -123,6 +132,36 @@ func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = &limited{res.Body, b.o.MaxBody}
 	return res, nil
+}
+
+// form refuses an address for the way it is written.
+func (o *Options) form(u *url.URL) error {
+	switch {
+	case u.Scheme != "https" && (u.Scheme != "http" || !o.PlainHTTP):
+		return &DeniedError{Host: u.Host, Why: "the scheme " + u.Scheme + " is not allowed here"}
+	case u.User != nil:
+		return &DeniedError{Host: u.Hostname(), Why: "an address must not hold a user name or password"}
+	}
+	return nil
+}
+
+// Check refuses, with a DeniedError, what no client of these options would reach
+// whatever its name resolves to: for those who are told an address long before it
+// is used. What a name resolves to is judged when it is used.
+func (o Options) Check(u *url.URL) error {
+	if err := o.form(u); err != nil {
+		return err
+	}
+	host := u.Hostname()
+	if host == "" {
+		return &DeniedError{Host: u.Host, Why: "it names no host"}
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		if why := (&guard{o}).denied(a); why != "" {
+			return &DeniedError{Host: host, Addr: a, Why: why}
+		}
+	}
+	return nil
 }
 
 // CloseIdleConnections lets http.Client reach the transport's.
@@ -209,6 +248,9 @@ func (g *guard) denied(a netip.Addr) string {
 		if p.Contains(a) {
 			return ""
 		}
+	}
+	if g.o.AllowedOnly {
+		return "its network is none of those that an operator allowed"
 	}
 	return notPublic(a)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
@@ -11,6 +12,7 @@ import (
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
 	"github.com/paraph/paraph/internal/signpage"
+	"github.com/paraph/paraph/internal/webui"
 	"github.com/paraph/paraph/internal/work"
 )
 
@@ -36,6 +38,8 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	}
 	pages := s.signpage()
 	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: pages}, {Pattern: "GET " + signpage.VerifyPath, Handler: pages}}
+	console := webui.New(webui.Config{Service: s.Service, SourceOf: sourceOf, Now: s.clock.Now, Secure: strings.HasPrefix(s.URL(), "https:"), Log: s.log})
+	mounts = append(mounts, httpapi.Mount{Pattern: webui.Prefix, Handler: console}, httpapi.Mount{Pattern: webui.Prefix + "/", Handler: console})
 	for _, pattern := range oauth.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.server})
 	}
@@ -57,10 +61,13 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 func (s *Server) signpage() http.Handler {
 	return signpage.New(signpage.Config{
 		Service: s.Service, Renderer: signpage.PDFRenderer{Tools: s.Tools}, Clock: s.clock, Log: s.log,
-		SourceOf: func(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) },
+		SourceOf: sourceOf,
 		CAPEM:    s.Keys.Authority.RootPEM(), LogKey: s.signer.VerifierKey(),
 	})
 }
+
+// sourceOf tells where a request to a page came from.
+func sourceOf(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) }
 
 // rate gives the limit per client; a rate of 0 means none.
 func (s *Server) rate() httpapi.Rate {

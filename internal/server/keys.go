@@ -22,7 +22,8 @@ import (
 // the data folder, made at the first start and readable by the owner only.
 type Keys struct {
 	masters                        // Master wraps the keys of units, Box encrypts small values in the database
-	Cursors   *journal.CursorCodec // set once the database is open
+	Cursors   *journal.CursorCodec // set once the database is open, as is Secrets
+	Secrets   *crypt.Box           // seals what rests for longer than a master key lives
 	logKey    ed25519.PrivateKey
 	Authority *ca.Authority
 	dir       string

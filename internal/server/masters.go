@@ -17,7 +17,13 @@ const (
 	// from the master key, since subscribers hold cursors for longer than any
 	// master key lives.
 	settingCursors = "cursor_key"
+	// settingSecrets is the setting with the key of what rests sealed for longer than
+	// any master key lives: the secrets of endpoints and their like.
+	settingSecrets = "secrets_key"
 )
+
+// lastingKeys are the settings with keys that only rotations wrap anew.
+var lastingKeys = []string{settingCursors, settingSecrets}
 
 // masters are the master keys of the key file, and what is derived of them. The
 // file may be changed while the server runs; the database says which of its keys
@@ -126,27 +132,38 @@ func (k *Keys) settle(ctx context.Context, db service.Store) error {
 	if err := k.reload(inForce); err != nil {
 		return err
 	}
-	secret, err := k.cursorKey(ctx, db)
+	secret, err := k.lastingKey(ctx, db, settingCursors)
 	if err != nil {
 		return err
 	}
 	defer clear(secret[:])
-	k.Cursors, err = journal.NewCursorCodec(secret)
+	if k.Cursors, err = journal.NewCursorCodec(secret); err != nil {
+		return err
+	}
+	seals, err := k.lastingKey(ctx, db, settingSecrets)
+	if err != nil {
+		return err
+	}
+	ring, err := crypt.NewRing(crypt.NamedKey{ID: seals.ID("lasting"), Key: seals})
+	k.Secrets = crypt.NewBox(ring)
 	return err
 }
 
-// cursorKey gives the key of event cursors, wrapped by the master key in force
-// once this returns. Before there was a setting it was derived from the master key.
-func (k *Keys) cursorKey(ctx context.Context, db service.Store) (secret crypt.Key, err error) {
-	bound := []byte(settingCursors)
+// lastingKey gives the key of a setting, wrapped by the master key in force once
+// this returns. That of event cursors was derived from the master key before there
+// was a setting.
+func (k *Keys) lastingKey(ctx context.Context, db service.Store, setting string) (secret crypt.Key, err error) {
+	bound := []byte(setting)
 	master := crypt.Fixed(k.Master)
 	wrap := func() (w service.Wrapped, err error) {
 		w.MasterID = master.KeyID()
 		w.Wrapped, err = master.Wrap(ctx, secret, bound)
 		return w, err
 	}
-	_, err = service.InstallationSecret(ctx, db, settingCursors, func() (service.Wrapped, error) {
-		secret = k.present().Key.Derive("event cursors")
+	_, err = service.InstallationSecret(ctx, db, setting, func() (service.Wrapped, error) {
+		if secret = crypt.NewKey(); setting == settingCursors {
+			secret = k.present().Key.Derive("event cursors")
+		}
 		return wrap()
 	}, func(w service.Wrapped) (*service.Wrapped, error) {
 		var err error

@@ -89,8 +89,12 @@ func answer(w http.ResponseWriter, status int, body any) {
 func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	var f service.Figures
 	var vouched telemetry.State
+	var hooks telemetry.Webhooks
 	err := s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
 		if f, err = tx.Figures(ctx); err != nil {
+			return err
+		}
+		if hooks, err = webhookState(ctx, tx); err != nil {
 			return err
 		}
 		if vouched, err = s.vouched(ctx, tx, f.LogSize); err != nil {
@@ -112,7 +116,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 		return telemetry.State{}, err
 	}
 	out := telemetry.State{Unnumbered: f.Unnumbered, LogSize: f.LogSize, Documents: f.DocumentsByState, Quarantine: f.Quarantined, Lag: map[string]int64{},
-		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Anchored: vouched.Anchored, Protected: vouched.Protected}
+		Witnesses: vouched.Witnesses, Witnessed: vouched.Witnessed, Webhooks: hooks, Anchored: vouched.Anchored, Protected: vouched.Protected}
 	if out.Queues, err = s.queues(ctx, depths); err != nil {
 		return telemetry.State{}, err
 	}

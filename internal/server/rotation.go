@@ -97,11 +97,13 @@ func (r *rotation) pass(ctx context.Context, act bool) (done Rewrapped, err erro
 	}
 	// Asked of the database, not of this pass: an earlier one may have ended
 	// between the rotation and this.
-	if under, err := cursorMaster(ctx, r.db); err != nil {
-		return done, err
-	} else if under != inForce {
-		if _, err := r.keys.cursorKey(ctx, r.db); err != nil {
+	for _, setting := range lastingKeys {
+		if under, err := lastingMaster(ctx, r.db, setting); err != nil {
 			return done, err
+		} else if under != inForce {
+			if _, err := r.keys.lastingKey(ctx, r.db, setting); err != nil {
+				return done, err
+			}
 		}
 	}
 	if done.Units, err = r.vault.RewrapUnits(ctx, inForce); err != nil {
@@ -152,18 +154,18 @@ func (r *rotation) inForce(ctx context.Context) (id string, err error) {
 	return id, err
 }
 
-// cursorMaster names the master key that wraps the key of event cursors, "" where
+// lastingMaster names the master key that wraps the key of a setting, "" where
 // there is none yet.
-func cursorMaster(ctx context.Context, db service.Store) (id string, err error) {
+func lastingMaster(ctx context.Context, db service.Store, setting string) (id string, err error) {
 	err = db.Read(ctx, func(ctx context.Context, tx service.Reader) error {
-		id, err = cursorMasterIn(ctx, tx)
+		id, err = lastingMasterIn(ctx, tx, setting)
 		return err
 	})
 	return id, err
 }
 
-func cursorMasterIn(ctx context.Context, tx service.Reader) (string, error) {
-	text, err := tx.Setting(ctx, settingCursors)
+func lastingMasterIn(ctx context.Context, tx service.Reader, setting string) (string, error) {
+	text, err := tx.Setting(ctx, setting)
 	if fault.KindOf(err) == fault.NotFound {
 		return "", nil
 	}
@@ -178,7 +180,7 @@ func cursorMasterIn(ctx context.Context, tx service.Reader) (string, error) {
 type MasterKey struct {
 	ID      string `json:"id"`
 	InForce bool   `json:"in_force"`
-	Wraps   int    `json:"wraps"` // keys under it: those of units, and the one of event cursors
+	Wraps   int    `json:"wraps"` // keys under it: those of units, and the lasting ones of the installation
 	// Until is when the last stored answer sealed by it runs out; zero where there is none.
 	Until time.Time `json:"until,omitzero"`
 }
@@ -204,11 +206,13 @@ func ListKeys(ctx context.Context, c *config.Config) ([]MasterKey, error) {
 		if err != nil {
 			return err
 		}
-		cursors, err := cursorMasterIn(ctx, tx)
-		if err != nil {
-			return err
+		for _, setting := range lastingKeys {
+			under, err := lastingMasterIn(ctx, tx, setting)
+			if err != nil {
+				return err
+			}
+			wraps[under]++
 		}
-		wraps[cursors]++
 		for i, sealer := range boxKeys(keys) {
 			m := MasterKey{ID: keys[i].ID, InForce: keys[i].ID == inForce, Wraps: wraps[keys[i].ID]}
 			if m.Until, err = tx.SealedUntil(ctx, crypt.SealedBy(sealer.ID)); err != nil {

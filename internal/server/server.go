@@ -239,6 +239,14 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if len(mistakes) > 0 {
 		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
 	}
+	conditions, err := newConditions()
+	if err != nil {
+		return err
+	}
+	reach, err := s.outboundOptions()
+	if err != nil {
+		return err
+	}
 	if err := s.openBus(); err != nil {
 		return err
 	}
@@ -246,7 +254,8 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		return fmt.Errorf("the mappings: %w", err)
 	}
 	s.Service = service.New(service.Config{
-		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
+		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
 		Protection: protectionPlan(c),
 		Limits: service.Limits{
@@ -319,6 +328,9 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		s.goPart(ctx, "upkeep", s.upkeep)
 	}
+	if err := s.startWebhooks(ctx, s.Config.Has(config.RoleDispatch), s.Config.Has(config.RoleWork)); err != nil {
+		return fmt.Errorf("webhooks: %w", err)
+	}
 	if s.Store.Pool() != nil {
 		s.goPart(ctx, "presence", s.presence)
 	}
@@ -380,6 +392,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 			s.log.Warn("removing what has run out failed; it is tried again", "error", err)
 		}
 		s.purgeInbound(ctx)
+		s.sweepWebhooks(ctx)
 		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("collecting orphans failed; it is tried again", "error", err)

@@ -147,12 +147,6 @@ func applySetting(src *hook.Source, in SourceSetting) {
 	}
 }
 
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
 func (s *Service) checkProgram(ctx context.Context, src *hook.Source) error {
 	if src.Program == "" || len(src.Program) > hook.MaxProgram {
 		return nil

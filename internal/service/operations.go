@@ -15,8 +15,8 @@ import (
 // logOperation notes what happened to an operation, in the chain of its document
 // where it has one. A dispatcher makes work of every operation.started and operation.retried.
 func (c *change) logOperation(o *Operation, d *document.Document, kind journal.Kind) error {
-	n := note{kind: kind, subject: "operation", id: o.ID}
 	data := event.Operation{OperationID: o.ID, Kind: o.Kind, DocumentID: o.DocumentID, EnvelopeID: o.EnvelopeID, Code: o.Code, Reason: o.Reason}
+	n := note{kind: kind, subject: "operation", id: o.ID}
 	if d == nil {
 		n.data = data
 		return c.log(o.Org, o.Unit, n)

@@ -68,6 +68,29 @@ type Box interface {
 	Prefix() []byte
 }
 
+// Conditions compiles what subscribers say of the events they want. Implemented
+// over internal/condition.
+type Conditions interface {
+	// Compile compiles an expression over an event. Its error says for people what is
+	// wrong with it.
+	Compile(expression string) (Condition, error)
+}
+
+// Condition is a compiled expression; safe for concurrent use.
+type Condition interface {
+	// Holds decides about an event's attributes and data. An error is one of the
+	// expression on this event.
+	Holds(event map[string]any) (bool, error)
+}
+
+// Outbound decides which addresses outside may be called. Implemented over
+// internal/safehttp.
+type Outbound interface {
+	// Check refuses an address that would not be called whatever its name resolves to.
+	// Its error says why, for people.
+	Check(address string) error
+}
+
 // Meter receives what the metrics count. Implemented by internal/telemetry.
 type Meter interface {
 	// TimeToOCR is from upload to captured, per document type.
@@ -102,19 +125,24 @@ var DefaultLimits = Limits{
 
 // Config is what a Service is made of.
 type Config struct {
-	Store   Store
-	Vault   Vault
-	Clock   clock.Clock
-	Box     Box
-	Cursors *journal.CursorCodec
-	Meter   Meter
-	Log     *slog.Logger
-	Mapper  Mapper          // makes commands of events that come in; nil: none can be set up
-	BusKind string          // of the event bus: nats or kafka; "": there is none
-	Keeper  LogKeeper       // nil: nothing is kept outside the database
-	Closing <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
-	Limits  Limits
-	Roles   access.Roles // what a client's roles are worth; nil: the built-in ones
+	Store Store
+	Vault Vault
+	Clock clock.Clock
+	Box   Box
+	// Secrets seals what rests for longer than any master key lives.
+	Secrets Box
+	// Conditions and Outbound are needed for webhooks.
+	Conditions Conditions
+	Outbound   Outbound
+	Cursors    *journal.CursorCodec
+	Meter      Meter
+	Log        *slog.Logger
+	Mapper     Mapper          // makes commands of events that come in; nil: none can be set up
+	BusKind    string          // of the event bus: nats or kafka; "": there is none
+	Keeper     LogKeeper       // nil: nothing is kept outside the database
+	Closing    <-chan struct{} // ends what callers wait for, when closed; nil: nothing does
+	Limits     Limits
+	Roles      access.Roles // what a client's roles are worth; nil: the built-in ones
 	// Witnesses is the policy by which the log's checkpoints are cosigned; nil: the
 	// log has no witnesses.
 	Witnesses *journal.Policy

@@ -49,6 +49,11 @@ const (
 	TopicJournal = "journal" // numbered entries are there to be read
 	TopicBacklog = "backlog" // operations wait for a worker
 	TopicLeases  = "leases"  // a leader let go of its lease
+	// TopicDeliveries says that deliveries are there to be sent; TopicEndpoints, that
+	// an endpoint was changed, or deliveries were sent anew.
+	TopicDeliveries = "deliveries"
+	TopicEndpoints  = "endpoints"
+	TopicReplays    = "replays" // past events are to be sent
 )
 
 // LeaseSequencer is the lease without which nobody numbers entries.
@@ -75,6 +80,7 @@ type Reader interface {
 	delegationReader
 	hookReader
 	inboundReader
+	webhookReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -97,6 +103,7 @@ type Tx interface {
 	delegationWriter
 	hookWriter
 	inboundWriter
+	webhookWriter
 }
 
 type accessReader interface {

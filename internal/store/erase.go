@@ -24,9 +24,14 @@ func (p place) args(org, documentID string) []any {
 
 // places of tables that do not say the document in a column of every row.
 var places = map[string][]place{
-	"link":        {{"org = ? AND envelope_id IN (SELECT id FROM envelope WHERE org = ? AND document_id = ?)", "ood"}},
-	"blob":        {{"org = ? AND key_id IN (SELECT id FROM document_key WHERE org = ? AND document_id = ?)", "ood"}},
-	"kept_page":   {{"org = ? AND operation_id IN (SELECT id FROM operation WHERE org = ? AND document_id = ?)", "ood"}},
+	"link":      {{"org = ? AND envelope_id IN (SELECT id FROM envelope WHERE org = ? AND document_id = ?)", "ood"}},
+	"blob":      {{"org = ? AND key_id IN (SELECT id FROM document_key WHERE org = ? AND document_id = ?)", "ood"}},
+	"kept_page": {{"org = ? AND operation_id IN (SELECT id FROM operation WHERE org = ? AND document_id = ?)", "ood"}},
+	"attempt": {
+		{"idx IN (SELECT idx FROM entry WHERE org || '' = ? AND document_id = ? AND document_id <> '')", "od"},
+		{`idx IN (SELECT idx FROM entry WHERE org || '' = ? AND subject_id IN (SELECT id FROM envelope WHERE org = ? AND document_id = ?)
+			AND subject_id <> document_id AND document_id = '')`, "ood"},
+	},
 	"idempotency": {{"document_id = ? AND document_id <> ''", "d"}},
 	"entry": {
 		{"org || '' = ? AND document_id = ? AND document_id <> ''", "od"},

@@ -70,23 +70,23 @@ func (t *Tx) DeleteHookSource(ctx context.Context, org, id string) error {
 }
 
 var (
-	secretColumns = []string{"org", "id", "source_id", "purpose", "sealed", "created_at", "expires_at"}
-	selectSecret  = selectFrom("hook_secret", "s", secretColumns)
+	hookSecretColumns = []string{"org", "id", "source_id", "purpose", "sealed", "created_at", "expires_at"}
+	selectHookSecret  = selectFrom("hook_secret", "s", hookSecretColumns)
 )
 
-func scanSecret(s scanner) (v hook.Secret, err error) {
+func scanHookSecret(s scanner) (v hook.Secret, err error) {
 	err = s.Scan(&v.Org, &v.ID, &v.SourceID, &v.Purpose, &v.Sealed, stamp{&v.CreatedAt}, stamp{&v.ExpiresAt})
 	return
 }
 
 // HookSecrets implements service.Reader.
 func (r *Reader) HookSecrets(ctx context.Context, sourceID string, now time.Time) ([]hook.Secret, error) {
-	return list(ctx, r.c, scanSecret, selectSecret+"WHERE s.source_id = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.id DESC", sourceID, now)
+	return list(ctx, r.c, scanHookSecret, selectHookSecret+"WHERE s.source_id = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.id DESC", sourceID, now)
 }
 
 // InsertHookSecret implements service.Tx.
 func (t *Tx) InsertHookSecret(ctx context.Context, s hook.Secret) error {
-	_, err := change(ctx, t.c, 1, insertInto("hook_secret", secretColumns, 1, ""), s.Org, s.ID, s.SourceID, string(s.Purpose), s.Sealed, s.CreatedAt, s.ExpiresAt)
+	_, err := change(ctx, t.c, 1, insertInto("hook_secret", hookSecretColumns, 1, ""), s.Org, s.ID, s.SourceID, string(s.Purpose), s.Sealed, s.CreatedAt, s.ExpiresAt)
 	return err
 }
 

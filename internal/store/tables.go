@@ -98,9 +98,14 @@ func except(sql string) func(t *Table) { return func(t *Table) { t.Where = sql }
 const entryDocument = `CASE WHEN t.document_id <> '' THEN t.document_id
 	ELSE (SELECT v.document_id FROM envelope v WHERE v.org = t.org AND v.id = t.subject_id) END`
 
+// eventDocument is the document of what belongs to an event by its place in the log.
+const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
+	ELSE (SELECT v.document_id FROM envelope v WHERE v.org = e.org AND v.id = e.subject_id) END FROM entry e WHERE e.idx = t.idx)`
+
 // Tables are the tables that a backup holds, each after those it refers to.
 // Not among them is what a start or a restore makes by itself: the schema's own
-// table, the probe, the processes, the search index, and the hashes of the tree.
+// table, the probe, the processes, the search index, and the hashes of the tree;
+// and links to pages, which run out within days.
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
 	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
@@ -149,6 +154,16 @@ var Tables = []Table{
 	table("archive_addition", "org record_id number", "org record_id number# document_id version# sha256 package package_sha256 package_size# files added_at#", "", "t.document_id"),
 	table("protection", "org document_id line", `org document_id line# version# own? level until# stamped_at# because wanted renew? code since#
 		attempts# due_at#`, "reason", "t.document_id", deleted),
+	table("webhook_endpoint", "no", `no# id org unit url description types condition event_order on_dead rate~ timeout# retries headers certificate sealed%
+		enabled? disabled_at# disabled_by reason since created_at# updated_at# deleted_at# revision#`, "", ""),
+	table("webhook_secret", "endpoint number", "endpoint# number# signing sealed% public created_at# expires_at#", "", ""),
+	table("webhook_queue", "endpoint", `endpoint# pending# dead# behind# strikes# struck# rests# open_until# slowed# slow_until# last_success# last_failure#
+		failing_since# recent# recent_n# alerted# blocked# poked#`, "", ""),
+	table("webhook_form", "no", "no# form# source", "", ""),
+	table("webhook_replay", "id", "id org endpoint# selection state waiting reason entry first# place# last# made# made_by created_at# ended_at#", "", ""),
+	table("delivery", "idx endpoint", "idx# endpoint# state# order_key form# attempts# tries# next_at# ended_at# status# code", "", ""),
+	// What an endpoint answered may repeat what it was sent.
+	table("attempt", "idx endpoint number", "idx# endpoint# number# at# took# status# code probe? cut?", "reason header=NULL answer%=NULL", eventDocument),
 	table("dispatch_cursor", "name", "name next#", "", ""),
 	table("setting", "name", "name value", "", "", except("t.name <> 'restore_unfinished'")),
 	table("hook_source", "id", `org id unit name preset scheme trust tolerance# client_id command program facts disabled? created_at# updated_at#
@@ -165,7 +180,7 @@ var computed = []string{"page.rid", "page.folded"}
 // left are tables that no backup holds. What people and clients were given for a
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used.
-var left = []string{"schema_migration", "probe", "tree_hash", "process",
+var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key"}
 
 // TableOf gives a table by its name.

@@ -30,6 +30,7 @@ type Metrics struct {
 	hooks     *prometheus.CounterVec
 	hookTime  *prometheus.SummaryVec
 	lacks     *prometheus.CounterVec
+	webhooks  webhookMeters
 
 	mu    sync.Mutex
 	types map[string]bool // document types that have a label of their own
@@ -76,7 +77,8 @@ func NewMetrics() *Metrics {
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_hook_requests_total", Help: "Webhooks that came in, by preset of their source and outcome; bad_signature and outside_window are refused."}, []string{"preset", "outcome"})
 	m.hookTime = prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: "paraph_hook_request_seconds", Help: "Time until a webhook that came in was answered, by preset of its source.", Objectives: quantiles, MaxAge: 10 * time.Minute}, []string{"preset"})
 	m.lacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "paraph_protection_lacks_total", Help: "Attempts to protect a signature that lacked something, by its code."}, []string{"code"})
-	m.registry.MustRegister(m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
+	m.webhooks = newWebhookMeters()
+	m.registry.MustRegister(m.webhooks.attempts, m.webhooks.receipt, m.hooks, m.hookTime, m.requests, m.responses, m.retries, m.steps, m.ocr, m.sign, m.approvals, m.anchors, m.lacks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -144,8 +146,9 @@ type State struct {
 	Log        LogState
 	Witnesses  map[string]Lag // the log's witnesses, by name
 	Witnessed  *Lag           // the newest checkpoint of the quorum; nil: the log has no witnesses
-	Anchored   *Anchored      // time stamps of checkpoints; nil: none are wanted
-	Protected  *Protected     // the signatures of files; nil: not known
+	Webhooks   Webhooks
+	Anchored   *Anchored  // time stamps of checkpoints; nil: none are wanted
+	Protected  *Protected // the signatures of files; nil: not known
 }
 
 // Anchored is how the log is time-stamped.
@@ -191,7 +194,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descQuarant, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descFiles, descLacking, descEnding, descStamps} {
+	for _, d := range []*prometheus.Desc{descDepth, descAge, descWaiting, descLogSize, descLag, descDocuments, descQuarant, descSound, descAudited, descAuditSize, descAuditPassed, descWitness, descWitSecs, descWitFail, descAnchor, descOverdue, descFiles, descLacking, descEnding, descStamps, descHookPending, descHookDead, descHookState} {
 		ch <- d
 	}
 }
@@ -227,6 +230,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for s, n := range state.Documents {
 		gauge(descDocuments, float64(n), s)
 	}
+	state.Webhooks.collect(gauge)
 	state.Log.collect(gauge)
 }
 

@@ -22,18 +22,24 @@ func (j *Judge) pdf(ctx context.Context, in io.ReaderAt, size int64) (*Verdict, 
 // OfPDF says in words what a report on a PDF says.
 func OfPDF(r *pades.Report) *Verdict {
 	v := &Verdict{Kind: KindPDF, PDF: r, Verdict: r.Verdict}
-	v.fact("SHA-256 %s", r.SHA256)
+	if r.SHA256 != "" {
+		v.fact("SHA-256 %s", r.SHA256)
+	}
 	for i := range r.Signatures {
 		v.signature(&r.Signatures[i])
 	}
 	for _, t := range r.Trust {
 		v.fact("trusted: %s", t)
 	}
+	into := &v.Reasons
+	if r.Verdict == pades.Valid {
+		into = &v.Notes // of signatures and time stamps that were not needed
+	}
 	for _, c := range r.Failures() {
-		v.Reasons = append(v.Reasons, c.Message)
+		*into = append(*into, c.Message)
 	}
 	for _, c := range r.NotRun() {
-		v.Reasons = append(v.Reasons, "not checked: "+c.Message)
+		*into = append(*into, "not checked: "+c.Message)
 	}
 	if v.Reasons = compact(v.Reasons); len(r.Trust) == 0 {
 		v.lack(LackRoots)

@@ -77,7 +77,8 @@ const operationAttempts = 5
 // reached: with DefaultRetries that is over two days.
 const keeperAttempts = 40
 
-func attemptsFor(err error) int {
+// sealAttempts is how often an operation that failed so is tried.
+func sealAttempts(err error) int {
 	if sealkey.ReasonOf(err) == sealkey.Unreachable {
 		return keeperAttempts
 	}
@@ -125,7 +126,7 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)
 	}
-	return w.settle(ctx, call, op, err, b.Failures+1 >= attemptsFor(err))
+	return w.settle(ctx, call, op, err, b.Failures+1 >= sealAttempts(err))
 }
 
 // begin begins an attempt at an operation, or at a part of one.

@@ -96,6 +96,7 @@ public class Lists {
     XAdESSignatureParameters parameters = five
         ? new TrustedListV5SignatureParametersBuilder(who.certificate, document).build()
         : new TrustedListV6SignatureParametersBuilder(who.certificate, document).build();
+    parameters.setSignKeyInfo(five); // which some programs do
     XAdESService service = new XAdESService(new CommonCertificateVerifier());
     ToBeSigned data = service.getDataToSign(document, parameters);
     Signature s = Signature.getInstance(parameters.getSignatureAlgorithm().getJCEId());

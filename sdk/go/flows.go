@@ -73,6 +73,7 @@ type EventFilter struct {
 	SubjectID  string
 	Limit      int           // 1 to 200; 0: the server's choice
 	Wait       time.Duration // for an event where there is none; 60 s at most
+	Latest     bool          // without After: begin behind the newest event
 }
 
 // EventPage is a page of events; Next goes on behind it and is always there.
@@ -94,6 +95,9 @@ func (c *Client) Events(ctx context.Context, f EventFilter) (*EventPage, error) 
 	set("document_id", f.DocumentID)
 	set("subject_id", f.SubjectID)
 	set("limit", strconv.Itoa(f.Limit))
+	if f.Latest && f.After == "" {
+		q.Set("latest", "true")
+	}
 	set("wait", strconv.Itoa(min(int(f.Wait.Seconds()), 60)))
 	var out EventPage
 	return &out, c.get(ctx, "/v1/events", q, &out)

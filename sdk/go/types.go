@@ -237,6 +237,9 @@ type Event struct {
 	ActorID        string          `json:"actorid"`
 	ActorPrincipal string          `json:"actorprincipal"`
 	OnBehalfOf     string          `json:"onbehalfof"`
+	RequestID      string          `json:"requestid"`
+	TraceParent    string          `json:"traceparent"`
+	Erased         bool            `json:"erased"`
 	Cursor         string          `json:"cursor"`
 	Data           json.RawMessage `json:"data"`
 }

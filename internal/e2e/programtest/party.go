@@ -44,3 +44,13 @@ func Party(t testing.TB, said any, args ...string) (kill func()) {
 	}
 	return kill
 }
+
+// Command runs another command of the program to its end, and gives what it says
+// on its standard output.
+func Command(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command(Build(t), args...)
+	cmd.Stderr = &lines{t: t}
+	out, err := cmd.Output()
+	return string(out), err
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/e2e/programtest"
-	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/store/pgtest"
 	"github.com/paraph/paraph/internal/testneed"
 )
@@ -101,7 +100,7 @@ func (w *world) summary() string {
 	defer m.mu.Unlock()
 	reached := len(w.plan.reached)
 	missed := []string{}
-	for _, p := range failpoint.All {
+	for _, p := range points {
 		if w.plan.reached[p] == 0 && w.plan.missed[p] > 0 {
 			missed = append(missed, string(p))
 		}
@@ -112,6 +111,6 @@ func (w *world) summary() string {
 		late = " (not reached in their round: " + strings.Join(missed, ", ") + ")"
 	}
 	return fmt.Sprintf("soak %s: %d kills, %d at %d of %d failpoints%s, %d at random moments; %d acknowledged changes, %d answers lost and asked for again, %d entries; %d lost, %d doubled, %d otherwise wrong; %d audits, all sound: %v; %d letters, %d of them again after a kill; seed %d",
-		w.name, w.plan.hits+w.plan.blind, w.plan.hits, reached, len(failpoint.All), late, w.plan.blind, m.acknowledged, m.repeated, len(w.log.public)+w.log.private,
+		w.name, w.plan.hits+w.plan.blind, w.plan.hits, reached, len(points), late, w.plan.blind, m.acknowledged, m.repeated, len(w.log.public)+w.log.private,
 		m.lost, m.doubled, m.wrong, w.audits, w.audits == w.sound, w.post.count(), w.post.again(), w.plan.seed)
 }

@@ -44,9 +44,9 @@ pki-architectures:
 // TestCertomancer: a service that nobody here wrote, of version 1.0.4, lists, tells
 // of and authorises credentials, and signs.
 func TestCertomancer(t *testing.T) {
-	python := os.Getenv("PARAPH_JUDGE_PYTHON")
+	python := os.Getenv("PARAPH_CSC_PYTHON")
 	if python == "" {
-		testneed.Missing(t, "PARAPH_JUDGE_PYTHON names no Python with certomancer-csc-dummy; `make judges` does")
+		testneed.Missing(t, "PARAPH_CSC_PYTHON names no Python with certomancer-csc-dummy; `make judges` does")
 	}
 	dir := t.TempDir()
 	keys := map[string]crypto.Signer{}

@@ -74,6 +74,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "protection": protections,
 		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
+		"endpoints": endpoints, "deliveries": deliveries, "replays": replays,
 	}
 	for _, name := range without {
 		delete(tests, name)
@@ -91,7 +92,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 // RunProposing holds Propose to what Write promises. Left out are the tests that
 // ask, inside a command, how its own writes ended: a proposal learns that later.
 func RunProposing(t *testing.T, open Open) {
-	run(t, open, func(s *store.Store) service.Store { return proposing{s} }, "documents", "settings", "approvals", "envelopes", "operations", "failures")
+	run(t, open, func(s *store.Store) service.Store { return proposing{s} }, "documents", "settings", "approvals", "envelopes", "operations", "failures", "endpoints", "deliveries", "replays")
 }
 
 // proposing proposes what it is to write.

@@ -214,14 +214,15 @@ func (s *signature) value(by *x509.Certificate) error {
 }
 
 // references checks that exactly the root element and the signed properties are
-// signed, and gives the root's canonical form.
+// signed, and perhaps KeyInfo; it gives the root's canonical form.
 func (s *signature) references() ([]byte, error) {
 	refs := s.info.Children(dsig, "Reference")
-	if len(refs) != 2 || len(s.info.Elements()) != 4 {
+	if len(refs) < 2 || len(refs) > 3 || len(s.info.Elements()) != 2+len(refs) {
 		return nil, refuse("it signs %d things instead of the list and its own properties", len(refs))
 	}
 	var canonical []byte
-	properties := false
+	properties, keyInfo := false, false
+	key := s.element.Child(dsig, "KeyInfo")
 	for _, ref := range refs {
 		transforms := transformsOf(ref)
 		var b []byte
@@ -232,6 +233,12 @@ func (s *signature) references() ([]byte, error) {
 			}
 			properties = true
 			b = Canonical(s.props, nil)
+		case len(uri) > 1 && uri == "#"+key.Attr("Id"):
+			if keyInfo || transforms != excC14N {
+				return nil, refuse("the reference to its key is not as it must be")
+			}
+			keyInfo = true
+			b = Canonical(key, nil)
 		case uri == "" && hasURI(ref), len(uri) > 1 && uri == "#"+s.root.Attr("Id"):
 			if canonical != nil || transforms != envelop+" "+excC14N {
 				return nil, refuse("the reference to the list is not as it must be")

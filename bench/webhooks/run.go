@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/server"
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webhook"
+)
+
+// fan is how many endpoints want each event.
+const fan = 10
+
+// callers make events happen at the same time.
+const callers = 16
+
+// trial is one measurement on a server of its own.
+type trial struct {
+	endpoints int
+	hanging   int     // of them, endpoints that never answer
+	rate      float64 // events a second; 0: as fast as it goes
+	time      time.Duration
+	database  string
+	dir       string
+}
+
+// result is what a trial came to.
+type result struct {
+	accepted  float64 // events a second
+	delivered float64 // deliveries a second, to endpoints that answer, while events happened
+	p50, p99  time.Duration
+	cpu       time.Duration // of the whole process for a delivery, generator and receiver included
+}
+
+// run measures: a server with everything on, endpoints over HTTP, events by its API.
+func (t trial) run(ctx context.Context) (out result, err error) {
+	c := config.Default()
+	if c.DataDir, err = os.MkdirTemp(t.dir, "paraph-webhooks-"); err != nil {
+		return out, err
+	}
+	defer os.RemoveAll(c.DataDir)
+	c.Listen, c.RateLimit, c.LogLevel, c.OutboundAllow, c.Database, c.TokenLifetime = "127.0.0.1:0", 0, "error", []string{"127.0.0.0/8"}, config.Secret(t.database), time.Hour
+	srv, err := server.New(ctx, &c, server.Options{Version: "bench", ChildArgv: []string{"/nowhere"}})
+	if err != nil {
+		return out, err
+	}
+	if err := srv.Start(ctx); err != nil {
+		return out, err
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if serr := srv.Stop(stop); err == nil {
+			err = serr
+		}
+	}()
+	token, err := login(srv, srv.Admin.Client.ID, srv.Admin.Secret)
+	if err != nil {
+		return out, err
+	}
+	return t.measure(ctx, srv, access.Actor{Kind: access.Client, Org: srv.Admin.Client.Org, ID: srv.Admin.Client.ID, Scopes: srv.Admin.Client.Scopes}, token)
+}
+
+// measure makes events happen on a running server, and times what arrives.
+func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Actor, token string) (out result, err error) {
+	r, err := listen()
+	if err != nil {
+		return out, err
+	}
+	defer r.Close()
+	if err := t.subscribe(ctx, srv, admin, r); err != nil {
+		return out, err
+	}
+	g := generator{trial: t, address: strings.TrimPrefix(srv.URL(), "http://"), token: token}
+	if err := g.run(time.Second); err != nil { // warm
+		return out, err
+	}
+	r.settle()
+	r.taken()
+	g.accepted.Store(0)
+	began, spent := time.Now(), used()
+	if err := g.run(t.time); err != nil {
+		return out, err
+	}
+	took := time.Since(began).Seconds()
+	out.accepted, out.delivered = float64(g.accepted.Load())/took, float64(r.count())/took
+	r.settle()
+	lags := r.taken()
+	out.cpu = (used() - spent) / time.Duration(max(len(lags), 1))
+	slices.Sort(lags)
+	if len(lags) > 0 {
+		out.p50, out.p99 = lags[len(lags)/2], lags[len(lags)*99/100]
+	}
+	return out, nil
+}
+
+// used gives the processor time of this process.
+func used() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// settle waits until nothing has come for half a second.
+func (r *receiver) settle() {
+	for n, since := r.count(), time.Now(); time.Since(since) < 500*time.Millisecond; time.Sleep(20 * time.Millisecond) {
+		if now := r.count(); now != n {
+			n, since = now, time.Now()
+		}
+	}
+}
+
+// subscribe makes the endpoints, in groups of fan: a condition lets each event go to one group.
+func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) error {
+	call := service.Call{Actor: admin}
+	dead, err := hang()
+	if err != nil {
+		return err
+	}
+	for i := range t.endpoints {
+		address := fmt.Sprintf("http://%s/hook/%d", r.Addr(), i)
+		if i < t.hanging {
+			address = fmt.Sprintf("http://%s/hook/%d", dead.Addr(), i)
+		}
+		types, condition := []string{"document.*"}, fmt.Sprintf(`event.data.title.endsWith("-%d")`, i%(t.endpoints/fan))
+		if _, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &condition}, webhook.HMAC, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func login(srv *server.Server, id, secret string) (string, error) {
+	res, err := http.PostForm(srv.URL()+"/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	var got struct {
+		Token string `json:"access_token"`
+	}
+	return got.Token, json.NewDecoder(res.Body).Decode(&got)
+}
+
+// generator makes events happen over the API.
+type generator struct {
+	trial
+	address, token string
+	seq            atomic.Int64
+	accepted       atomic.Int64
+}
+
+func (g *generator) run(d time.Duration) error {
+	end := time.Now().Add(d)
+	failed := make(chan error, callers)
+	var group sync.WaitGroup
+	for n := range callers {
+		group.Go(func() {
+			if err := g.call(n, end); err != nil {
+				failed <- err
+			}
+		})
+	}
+	group.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (g *generator) call(n int, end time.Time) error {
+	c, err := net.Dial("tcp", g.address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	next := time.Now().Add(time.Duration(n) * time.Millisecond)
+	for time.Now().Before(end) {
+		if g.rate > 0 {
+			next = next.Add(time.Duration(callers / g.rate * float64(time.Second)))
+			time.Sleep(time.Until(next))
+		}
+		k := g.seq.Add(1)
+		body := fmt.Sprintf(`{"title":"Purchase request -%d","metadata":{"amount":4711}}`, int(k)%(g.endpoints/fan))
+		if _, err := fmt.Fprintf(c, "POST /v1/drafts HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: k%d\r\nContent-Length: %d\r\n\r\n%s", g.address, g.token, k, len(body), body); err != nil {
+			return err
+		}
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return err
+		}
+		raw, err := io.ReadAll(res.Body)
+		if err != nil {
+			return err
+		}
+		if res.StatusCode != http.StatusCreated {
+			return fmt.Errorf("%s: %s", res.Status, raw)
+		}
+		g.accepted.Add(1)
+	}
+	return nil
+}
