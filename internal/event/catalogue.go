@@ -79,11 +79,18 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
 
-	journal.InboundReceived:         inbound(hook.Received, nil),
-	journal.InboundProcessed:        inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
-	journal.InboundQuarantined:      inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
-	journal.InboundRedriven:         inbound(hook.Received, nil),
-	journal.InboundDiscarded:        inbound(hook.Discarded, nil),
+	journal.InboundReceived:    inbound(hook.Received, nil),
+	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
+	journal.InboundQuarantined: inbound(hook.Quarantined, func(i *Inbound) { i.Code, i.Attempts = "not_found", 6 }),
+	journal.InboundRedriven:    inbound(hook.Received, nil),
+	journal.InboundDiscarded:   inbound(hook.Discarded, nil),
+	journal.DelegationGranted: {"delegation", Delegation{
+		DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Scopes: []string{"tasks:read", "tasks:decide"},
+	}},
+	journal.DelegationRevoked: {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "client"}},
+	journal.DelegationReused:  {"delegation", Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: "anna@example.com", Reason: "refresh_token_reused"}},
+	journal.TokenExchanged:    {"client", Exchange{ClientID: sampleID("cli"), Subject: "anna@example.com", FromClientID: sampleID("cli")}},
+
 	journal.WebhookEndpointCreated:  endpoint(Endpoint{Enabled: true}),
 	journal.WebhookEndpointChanged:  endpoint(Endpoint{Enabled: true}),
 	journal.WebhookEndpointDisabled: endpoint(Endpoint{Code: "gone", Reason: "It answered 410: it wants no more events."}),
@@ -99,11 +106,6 @@ var catalogue = map[journal.Kind]line{
 	journal.WebhookTest:          endpoint(Endpoint{Enabled: true}),
 	journal.WebhookReplayStarted: {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "running"}},
 	journal.WebhookReplayEnded:   {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "succeeded", Made: 12, Reason: "The endpoint was deleted."}},
-
-	journal.DelegationGranted: delegated(""),
-	journal.DelegationRevoked: delegated("person"),
-	journal.DelegationReused:  delegated("refresh_token_reused"),
-	journal.TokenExchanged:    {"client", Exchange{ClientID: sampleID("cli"), Subject: sampleID("usr"), From: sampleID("cli"), Resource: sampleSelf}},
 
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
 	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
@@ -121,17 +123,6 @@ func doc(state document.State, more func(*Document)) line {
 		more(&d)
 	}
 	return line{"document", d}
-}
-
-// sampleSelf is the server itself, as a resource.
-const sampleSelf = "https://paraph.example.com"
-
-func delegated(reason string) line {
-	d := Delegation{DelegationID: sampleID("dlg"), ClientID: sampleID("cli"), UserID: sampleID("usr"), Reason: reason}
-	if reason == "" {
-		d.Scopes, d.Resources = []string{"documents:read"}, []string{sampleSelf}
-	}
-	return line{"delegation", d}
 }
 
 func because(code, reason string) func(*Document) {

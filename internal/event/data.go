@@ -92,6 +92,24 @@ type Envelope struct {
 	Pending       int           `json:"pending_recipients" doc:"Who has not signed yet."`
 }
 
+// Delegation is the data of a client that acts in a person's name.
+type Delegation struct {
+	DelegationID string   `json:"delegation_id"`
+	ClientID     string   `json:"client_id"`
+	UserID       string   `json:"user_id" doc:"The person."`
+	Scopes       []string `json:"scopes,omitempty" doc:"What was allowed, where it was."`
+	Resources    []string `json:"resources,omitempty" doc:"Where it holds; absent: here."`
+	Reason       string   `json:"reason,omitempty" doc:"Why it ended, for programs."`
+}
+
+// Exchange is the data of a token that a client got for somebody's token.
+type Exchange struct {
+	ClientID     string `json:"client_id"`
+	Subject      string `json:"subject" doc:"In whose name the client acts."`
+	FromClientID string `json:"from_client_id,omitempty" doc:"Whose token it showed."`
+	Resource     string `json:"resource,omitempty"`
+}
+
 // Operation is the data of longer work.
 type Operation struct {
 	OperationID  string `json:"operation_id"`
@@ -128,24 +146,6 @@ type Inbound struct {
 	DocumentID string     `json:"document_id,omitempty" doc:"The document that it changed."`
 	Code       string     `json:"code,omitempty" doc:"Why it is in quarantine, for programs."`
 	Attempts   int        `json:"attempts,omitempty"`
-}
-
-// Delegation is the data of what a person lets a client do.
-type Delegation struct {
-	DelegationID string   `json:"delegation_id"`
-	ClientID     string   `json:"client_id"`
-	UserID       string   `json:"user_id"`
-	Scopes       []string `json:"scopes,omitempty"`
-	Resources    []string `json:"resources,omitempty" doc:"What its tokens may be for."`
-	Reason       string   `json:"reason,omitempty" doc:"Why it ended: client, person, administrator, code_replayed or refresh_token_reused."`
-}
-
-// Exchange is the data of a token that a client got in somebody's name.
-type Exchange struct {
-	ClientID string `json:"client_id"`
-	Subject  string `json:"subject" doc:"In whose name: the id of a person or a client."`
-	From     string `json:"from_client_id" doc:"Whose token it was."`
-	Resource string `json:"resource" doc:"What the new token is for."`
 }
 
 // Endpoint is the data of what happened to an endpoint for events.

@@ -71,15 +71,6 @@ const (
 	ClientCreated     Kind = "client.created"
 	ClientRevoked     Kind = "client.revoked"
 
-	DelegationGranted Kind = "delegation.granted"
-	DelegationRevoked Kind = "delegation.revoked"
-	// DelegationReused: somebody besides the client has a copy of what it was given.
-	DelegationReused Kind = "delegation.reuse_detected"
-	TokenExchanged   Kind = "token.exchanged"
-	TokenRevoked     Kind = "token.revoked"
-	TokenKeyAdded    Kind = "token_key.added"
-	TokenKeyChanged  Kind = "token_key.changed"
-
 	WebhookEndpointCreated  Kind = "webhook.endpoint_created"
 	WebhookEndpointChanged  Kind = "webhook.endpoint_changed"
 	WebhookEndpointDisabled Kind = "webhook.endpoint_disabled"
@@ -93,6 +84,14 @@ const (
 	WebhookReplayStarted    Kind = "webhook.replay_started"
 	WebhookReplayEnded      Kind = "webhook.replay_ended"
 	WebhookPortalOpened     Kind = "webhook.portal_opened"
+	DelegationGranted       Kind = "delegation.granted"
+	DelegationRevoked       Kind = "delegation.revoked"
+	// DelegationReused: somebody besides the client has a copy of what it was given.
+	DelegationReused Kind = "delegation.reuse_detected"
+	TokenExchanged   Kind = "token.exchanged"
+	TokenRevoked     Kind = "token.revoked"
+	TokenKeyAdded    Kind = "token_key.added"
+	TokenKeyChanged  Kind = "token_key.changed"
 
 	LogRestored Kind = "log.restored"
 
@@ -177,13 +176,6 @@ var Kinds = []KindInfo{
 	{ClientCreated, false, "An API client was made."},
 	{ClientRevoked, false, "An API client lost its access."},
 
-	{DelegationGranted, true, "A person let a client act in their name."},
-	{DelegationRevoked, true, "A client may no longer act in a person's name."},
-	{DelegationReused, true, "A code or refresh token came back that was used before: everything that came of it was revoked."},
-	{TokenExchanged, true, "A client exchanged somebody's token to act in their name."},
-	{TokenRevoked, false, "A client gave back an access token."},
-	{TokenKeyAdded, false, "A key that signs access tokens was made."},
-	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
 	{WebhookEndpointCreated, true, "An endpoint for events was made."},
 	{WebhookEndpointChanged, true, "An endpoint's settings were changed."},
 	{WebhookEndpointDisabled, true, "An endpoint takes no events for now; its queue is kept."},
@@ -197,6 +189,13 @@ var Kinds = []KindInfo{
 	{WebhookReplayStarted, true, "Past events are being sent to an endpoint anew."},
 	{WebhookReplayEnded, true, "A replay has come to its end, or could not go on."},
 	{WebhookPortalOpened, false, "A link to the page of endpoints was made."},
+	{DelegationGranted, true, "A person let a client act in their name."},
+	{DelegationRevoked, true, "A client may no longer act in a person's name."},
+	{DelegationReused, true, "A code or refresh token came back that was used before: everything that came of it was revoked."},
+	{TokenExchanged, true, "A client exchanged somebody's token to act in their name."},
+	{TokenRevoked, false, "A client gave back an access token."},
+	{TokenKeyAdded, false, "A key that signs access tokens was made."},
+	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

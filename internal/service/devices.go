@@ -167,7 +167,7 @@ func (s *Service) UseAssertion(ctx context.Context, clientID, jti string, until 
 func (s *Service) NoteExchange(ctx context.Context, call Call, subject, from, resource string) error {
 	_, err := run(ctx, s, call, false, func(ctx context.Context, c *change) (struct{}, error) {
 		return struct{}{}, c.log(call.Actor.Org, "", note{kind: journal.TokenExchanged, subject: "client", id: call.Actor.ID, data: event.Exchange{
-			ClientID: call.Actor.ID, Subject: subject, From: from, Resource: resource,
+			ClientID: call.Actor.ID, Subject: subject, FromClientID: from, Resource: resource,
 		}})
 	})
 	return err

@@ -180,6 +180,7 @@ func TestHooksThroughKills(t *testing.T) {
 		const events = 30
 		var wg sync.WaitGroup
 		quit := make(chan struct{})
+		defer close(quit)
 		for n := range events {
 			wg.Go(func() {
 				body := fmt.Sprintf(`{"title":"event %d"}`, n)
@@ -206,7 +207,6 @@ func TestHooksThroughKills(t *testing.T) {
 		h.proc.Kill()
 		h.start("")
 		wg.Wait()
-		close(quit)
 		c = h.login()
 		if n := h.settled(c, events); n != events {
 			t.Errorf("%d of %d events were processed", n, events)
@@ -225,7 +225,10 @@ func (h *house) dies(n int) {
 	h.t.Helper()
 	plan := lives(failpoint.HookProven, failpoint.HookStored, failpoint.InboundDone)
 	h.proc.Kill()
-	p := h.start(plan[n%len(plan)])
+	p := h.lives(plan[n%len(plan)])
+	if p == nil {
+		return // it died before it had said that it lives
+	}
 	select {
 	case <-p.Gone():
 	case <-time.After(20 * time.Second):

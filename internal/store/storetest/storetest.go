@@ -73,8 +73,8 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths, "parts": parts, "kept": kept, "relations": relations,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "protection": protections,
-		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
 		"endpoints": endpoints, "deliveries": deliveries, "replays": replays,
+		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
 	}
 	for _, name := range without {
 		delete(tests, name)
