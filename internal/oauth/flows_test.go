@@ -107,6 +107,9 @@ func TestLogin(t *testing.T) {
 		r.post(RevokePath, with(c, "token", second.text("refresh_token"))).is(t, 200, "")
 		r.refresh(c, second.text("refresh_token")).is(t, 400, "invalid_grant")
 		r.dead(first.text("access_token"))
+		if n := r.entries(journal.DelegationRevoked); n != 1 {
+			t.Errorf("%d revocations in the journal", n)
+		}
 	})
 }
 

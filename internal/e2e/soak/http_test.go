@@ -70,6 +70,10 @@ func (w *world) once(rq request) (answer, error) {
 		req.Header.Set("X-Request-Id", rq.key)
 	}
 	for k, v := range rq.header {
+		if v == "" { // without it
+			req.Header.Del(k)
+			continue
+		}
 		req.Header.Set(k, v)
 	}
 	res, err := w.http.Do(req)
