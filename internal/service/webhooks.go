@@ -64,11 +64,11 @@ func (s *Service) CreateEndpoint(ctx context.Context, call Call, in EndpointSett
 		return Result[EndpointSecret]{}, err
 	}
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (EndpointSecret, error) {
-		all, err := c.Endpoints(ctx, call.Actor.Org)
+		n, err := c.CountEndpoints(ctx, call.Actor.Org)
 		if err != nil {
 			return EndpointSecret{}, err
 		}
-		if len(all) >= maxEndpoints {
+		if n >= maxEndpoints {
 			return EndpointSecret{}, fault.New(fault.Conflict, "too_many_endpoints", "An organisation can have %d endpoints. Delete one first.", maxEndpoints)
 		}
 		e := e

@@ -14,6 +14,7 @@ type webhookReader interface {
 	Endpoint(ctx context.Context, org, id string) (webhook.Endpoint, error)
 	// Endpoints lists the endpoints of an organisation, "" of all, by id.
 	Endpoints(ctx context.Context, org string) ([]webhook.Endpoint, error)
+	CountEndpoints(ctx context.Context, org string) (int64, error)
 	// EndpointSealed gives what is secret of an endpoint beside its signing secrets.
 	EndpointSealed(ctx context.Context, no int64) ([]byte, error)
 	// WebhookSecrets gives the secrets of an endpoint that have not run out by now, oldest first.

@@ -64,6 +64,11 @@ func (r *Reader) Endpoints(ctx context.Context, org string) ([]webhook.Endpoint,
 	return list(ctx, r.c, scanEndpoint, selectEndpoint+"WHERE e.org = ? AND e.deleted_at IS NULL ORDER BY e.id", org)
 }
 
+// CountEndpoints implements service.Reader.
+func (r *Reader) CountEndpoints(ctx context.Context, org string) (int64, error) {
+	return one(ctx, r.c, scanInt, "SELECT COUNT(*) FROM webhook_endpoint WHERE org = ? AND deleted_at IS NULL", org)
+}
+
 // EndpointSealed implements service.Reader.
 func (r *Reader) EndpointSealed(ctx context.Context, no int64) ([]byte, error) {
 	return one(ctx, r.c, scanBytes, "SELECT sealed FROM webhook_endpoint WHERE no = ?", no)

@@ -24,6 +24,9 @@ const (
 	mostLoaders = 4
 	// courierLook is how often a courier looks for itself at what it may have missed.
 	courierLook = time.Second
+	// manyLines endpoints are so many that reading them all at each change may take a
+	// tenth of the time at most.
+	manyLines = 200
 	// courierGrace is how long requests on their way may take to end when the server stops.
 	courierGrace = 5 * time.Second
 )
@@ -136,6 +139,9 @@ func (c *Courier) Run(ctx context.Context) error {
 	defer tick.Stop()
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
+	rested := time.NewTimer(0)
+	defer rested.Stop()
+	heed := changed
 	for {
 		c.feed()
 		c.timers.set(alarm, c.Clock.Now())
@@ -148,9 +154,21 @@ func (c *Courier) Run(ctx context.Context) error {
 			return nil
 		case <-moved:
 			c.sync(ctx)
-		case <-changed:
+		case <-heed:
+			began := time.Now()
 			c.sync(ctx)
+			if len(c.lines) > manyLines {
+				heed = nil
+				rested.Reset(9 * time.Since(began))
+			}
+		case <-rested.C:
+			heed = changed
 		case <-fresh:
+			select {
+			case <-heed: // what changed before these events counts for them
+				c.sync(ctx)
+			default:
+			}
 			c.arrive(ctx)
 		case <-tick.C:
 			c.arrive(ctx)

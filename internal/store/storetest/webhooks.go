@@ -51,6 +51,9 @@ func endpoints(t *testing.T, s service.Store) {
 		gone(t, "another organisation's endpoint", wrong)
 		mine, err2 := tx.Endpoints(ctx, other)
 		same(t, "endpoints", mine, []webhook.Endpoint{second})
+		if n, err := tx.CountEndpoints(ctx, other); n != 1 || err != nil {
+			t.Errorf("%d endpoints: %v", n, err)
+		}
 		sealed, err3 := tx.EndpointSealed(ctx, e.No)
 		same(t, "sealed", sealed, []byte("sealed"))
 		both, err4 := tx.WebhookSecrets(ctx, e.No, at(8))
