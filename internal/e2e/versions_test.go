@@ -126,13 +126,14 @@ func TestUpgradeFromBeforeTheBacklog(t *testing.T) {
 				s.send(http.MethodPost, "/v1/documents", bytes.NewReader(scanPDF(1)), "Content-Type", "application/pdf").want(http.StatusAccepted).into(&up)
 				all = append(all, up)
 			}
+			const queued = "SELECT count(*) FROM river_job WHERE kind = 'operation' AND state <> 'completed'"
 			for running := false; !running; { // one stands before the gate, the others behind it
 				var ops list[operation]
 				s.get("/v1/operations?state=running").want(200).into(&ops)
-				running = len(ops.Items) > 0
+				running = len(ops.Items) > 0 && rows(t, o, queued) >= len(all)
 			}
 			p.Kill()
-			if n := rows(t, o, "SELECT count(*) FROM river_job WHERE kind = 'operation' AND state <> 'completed'"); n != len(all) {
+			if n := rows(t, o, queued); n != len(all) {
 				t.Fatalf("the old program has left %d operations in its job queue: this test would prove nothing", n)
 			}
 			if err := os.Remove(gate); err != nil {
