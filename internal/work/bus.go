@@ -28,7 +28,6 @@ type Bus interface {
 type BusDispatcher struct {
 	BusDispatcherConfig
 	lead  *leader
-	kinds []journal.Kind
 	seen  int64         // no entry before it is to be published
 	pause time.Duration // between attempts while the bus is away
 	next  time.Time     // of the next attempt
@@ -54,13 +53,7 @@ const (
 
 // NewBusDispatcher makes a BusDispatcher.
 func NewBusDispatcher(c BusDispatcherConfig) *BusDispatcher {
-	d := &BusDispatcher{BusDispatcherConfig: c, lead: c.Holder.leader("dispatcher/"+service.CursorBus, c.Service.Store, c.Log)}
-	for _, k := range journal.Kinds {
-		if k.Public {
-			d.kinds = append(d.kinds, k.Kind)
-		}
-	}
-	return d
+	return &BusDispatcher{BusDispatcherConfig: c, lead: c.Holder.leader("dispatcher/"+service.CursorBus, c.Service.Store, c.Log)}
 }
 
 // Run publishes, or waits for its turn to, until ctx ends.
@@ -121,7 +114,7 @@ func (d *BusDispatcher) look(ctx context.Context) (p part, err error) {
 			p.to = p.cursor
 			return nil
 		}
-		p.entries, err = tx.EntriesOf(ctx, p.from, p.to, d.kinds)
+		p.entries, err = tx.EntriesOf(ctx, p.from, p.to, publicKinds)
 		return err
 	})
 	if err != nil || known {

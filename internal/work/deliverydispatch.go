@@ -126,12 +126,12 @@ func (d *DeliveryDispatcher) look(ctx context.Context, tx service.Reader) (p loo
 	from := max(p.cursor, d.seen)
 	p.to = max(from, min(from+dispatcherBatch, head.Size))
 	if p.to > from {
-		entries, err := tx.EntriesOf(ctx, from, p.to, publicKinds)
+		entries, err := d.entries(ctx, tx, from, p.to)
 		if err != nil {
 			return p, err
 		}
 		for i := range entries {
-			p.endpoints = p.endpoints || entries[i].SubjectType == "endpoint"
+			p.endpoints = p.endpoints || entries[i].SubjectType == subjectEndpoint
 			if p.rows, err = d.deliveries(ctx, tx, &entries[i], p.rows); err != nil {
 				return p, err
 			}
@@ -145,17 +145,36 @@ func (d *DeliveryDispatcher) look(ctx context.Context, tx service.Reader) (p loo
 	return p, nil
 }
 
-// publicKinds are those of which an entry may make deliveries.
-var publicKinds = func() (out []journal.Kind) {
-	for _, t := range event.Types() {
-		out = append(out, t.Kind)
+// entries reads what of a part of the journal may make deliveries. Where there are
+// no endpoints nothing does, unless an entry tells of one.
+func (d *DeliveryDispatcher) entries(ctx context.Context, tx service.Reader, from, to int64) ([]journal.Entry, error) {
+	if len(d.subs) == 0 {
+		told, err := tx.EntriesOf(ctx, from, to, endpointKinds)
+		if err != nil || len(told) == 0 {
+			return nil, err
+		}
 	}
-	return out
+	return tx.EntriesOf(ctx, from, to, publicKinds)
+}
+
+// publicKinds are those of which an entry may make deliveries; endpointKinds, of
+// them, those that tell of endpoints.
+var publicKinds, endpointKinds = func() (all, endpoints []journal.Kind) {
+	for _, t := range event.Types() {
+		all = append(all, t.Kind)
+		if t.Subject == subjectEndpoint {
+			endpoints = append(endpoints, t.Kind)
+		}
+	}
+	return all, endpoints
 }()
+
+// subjectEndpoint is what entries about endpoints are about.
+const subjectEndpoint = "endpoint"
 
 // deliveries adds those of one entry.
 func (d *DeliveryDispatcher) deliveries(ctx context.Context, tx service.Reader, e *journal.Entry, rows []webhook.Delivery) ([]webhook.Delivery, error) {
-	if e.SubjectType == "endpoint" {
+	if e.SubjectType == subjectEndpoint {
 		if err := d.relearn(ctx, tx, e.Org, e.SubjectID); err != nil {
 			return nil, err
 		}
@@ -208,6 +227,9 @@ func (d *DeliveryDispatcher) learn(ctx context.Context, tx service.Reader) error
 // relearn reads one endpoint anew: an entry told of it.
 func (d *DeliveryDispatcher) relearn(ctx context.Context, tx service.Reader, org, id string) error {
 	d.subs[org] = slices.DeleteFunc(slices.Clone(d.subs[org]), func(s *subscriber) bool { return s.Endpoint().ID == id })
+	if len(d.subs[org]) == 0 {
+		delete(d.subs, org)
+	}
 	e, err := tx.Endpoint(ctx, org, id)
 	if fault.KindOf(err) == fault.NotFound {
 		return nil
