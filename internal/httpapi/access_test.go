@@ -75,6 +75,30 @@ func TestGrant(t *testing.T) {
 	})
 }
 
+// TestCreator: a person sees what became of a document that was brought in and has
+// moved to another unit since. What can be opened is listed too, however the
+// person's address is written.
+func TestCreator(t *testing.T) {
+	onBoth(t, func(s *stack) {
+		s.admin.post("/v1/business-units", `{"name":"buying"}`).want(201)
+		ana := s.client("Ana@Example.org", []string{"buying"}, "documents:read", "documents:write", "tasks:read")
+		var d Document
+		ana.post("/v1/drafts", `{"title":"An order","business_unit":"buying"}`).want(201).into(&d)
+		s.admin.json("PATCH", "/v1/documents/"+d.ID, `{"business_unit":"general"}`).want(200)
+		var a Approval
+		s.admin.post("/v1/approvals", canonical(d.ID, "ben@example.org")).want(201).into(&a)
+		ana.get("/v1/documents/" + d.ID).want(200)
+		ana.get("/v1/tasks/" + a.Tasks[0].ID).want(200)
+		var documents Page[Document]
+		ana.get("/v1/documents").want(200).into(&documents)
+		var tasks Page[Task]
+		ana.get("/v1/tasks").want(200).into(&tasks)
+		if len(documents.Items) != 1 || len(tasks.Items) != 1 {
+			t.Errorf("finds %d documents and %d tasks, and can open one of each", len(documents.Items), len(tasks.Items))
+		}
+	})
+}
+
 // TestFourEyes: who brought a document in does not decide on it, and nobody does twice.
 func TestFourEyes(t *testing.T) {
 	onBoth(t, func(s *stack) {

@@ -250,7 +250,7 @@ func (s *Service) Tasks(ctx context.Context, a access.Actor, f TaskFilter) (out 
 	if err := access.Allowed(a, access.ReadTask); err != nil {
 		return nil, err
 	}
-	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, approval.Normalise(a.Principal), limit(f.Limit)
+	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, a.Principal, limit(f.Limit)
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		out, err = tx.Tasks(ctx, f)
 		return err

@@ -469,7 +469,7 @@ func (s *Service) Envelopes(ctx context.Context, a access.Actor, f EnvelopeFilte
 	if err := access.Allowed(a, access.ReadEnvelope); err != nil {
 		return nil, err
 	}
-	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, emailOf(a.Principal), limit(f.Limit)
+	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, a.Principal, limit(f.Limit)
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		out, err = tx.Envelopes(ctx, f)
 		return err
