@@ -37,14 +37,7 @@ type Subject struct {
 
 // Examine reads a signed file. It returns ErrUnsigned, or errors of pdffile.
 func Examine(ctx context.Context, in io.ReaderAt, size int64, password string) (*Examination, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	f, err := open(in, size, password)
-	if err != nil {
-		return nil, err
-	}
-	s, err := surveyOf(f)
+	s, err := surveyFile(ctx, in, size, password)
 	if err != nil {
 		return nil, err
 	}

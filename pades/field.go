@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf16"
 
 	"github.com/paraph/paraph/pades/mark"
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // signature makes the signature dictionary (ISO 32000-1, 12.8.1; EN 319 142-1, 5.3).
@@ -32,7 +32,7 @@ func (l *layout) signature(contentsDigits int) pdffile.Dict {
 		text string
 	}{{"Name", l.opts.Name}, {"Reason", l.opts.Reason}, {"Location", l.opts.Location}, {"ContactInfo", l.opts.Contact}} {
 		if e.text != "" {
-			d[e.key] = textString(e.text)
+			d[e.key] = pdftext.TextString(e.text)
 		}
 	}
 	if refs := l.references(); len(refs) > 0 {
@@ -77,7 +77,7 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 	const printLocked = 4 | 128 // annotation flags Print and Locked (12.5.3)
 	d := pdffile.Dict{
 		"Type": pdffile.Name("Annot"), "Subtype": pdffile.Name("Widget"), "FT": pdffile.Name("Sig"),
-		"T": textString(l.field), "V": sig, "P": page.Ref, "F": pdffile.Integer(printLocked),
+		"T": pdftext.TextString(l.field), "V": sig, "P": page.Ref, "F": pdffile.Integer(printLocked),
 		"Rect": pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)},
 	}
 	if l.opts.Visible != nil {
@@ -220,17 +220,3 @@ func (l *layout) extensions() error {
 
 // pdfDate writes a date as 7.9.4 says, in UTC.
 func pdfDate(t time.Time) string { return t.UTC().Format("D:20060102150405+00'00'") }
-
-// textString encodes text (7.9.2.2): ASCII as it is, anything else as UTF-16.
-func textString(s string) pdffile.String {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			b := []byte{0xFE, 0xFF}
-			for _, u := range utf16.Encode([]rune(s)) {
-				b = append(b, byte(u>>8), byte(u))
-			}
-			return pdffile.String(b)
-		}
-	}
-	return pdffile.String(s)
-}

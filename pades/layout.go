@@ -8,6 +8,7 @@ import (
 
 	"github.com/paraph/paraph/pades/mark"
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // layout is the incremental update of one signature, before its value is known.
@@ -128,7 +129,7 @@ func (l *layout) chooseField(fields []pdffile.SignatureField) error {
 		return err
 	}
 	if l.field != "" {
-		if names[l.field] || names[string(textString(l.field))] {
+		if names[l.field] || names[string(pdftext.TextString(l.field))] {
 			return fmt.Errorf("%w: %s", ErrFieldExists, l.field)
 		}
 		if strings.Contains(l.field, ".") {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/paraph/paraph/pades/pdffile"
+	"github.com/paraph/paraph/pades/pdftext"
 )
 
 // LockAction says which fields a lock means.
@@ -45,7 +46,7 @@ func (k *Lock) dict(kind pdffile.Name) pdffile.Dict {
 	if len(k.Fields) > 0 {
 		list := pdffile.Array{}
 		for _, name := range k.Fields {
-			list = append(list, textString(name))
+			list = append(list, pdftext.TextString(name))
 		}
 		d["Fields"] = list
 	}

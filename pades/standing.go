@@ -46,6 +46,16 @@ var Sunset = func(key crypto.PublicKey, h crypto.Hash) time.Time {
 
 // StandingOf reads a signed file. It returns ErrUnsigned, or errors of pdffile.
 func StandingOf(ctx context.Context, in io.ReaderAt, size int64, password string) (*Standing, error) {
+	s, err := surveyFile(ctx, in, size, password)
+	if err != nil {
+		return nil, err
+	}
+	standing := s.standing()
+	return &standing, nil
+}
+
+// surveyFile opens a file and surveys it, unless nobody waits for it any more.
+func surveyFile(ctx context.Context, in io.ReaderAt, size int64, password string) (*survey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -53,12 +63,7 @@ func StandingOf(ctx context.Context, in io.ReaderAt, size int64, password string
 	if err != nil {
 		return nil, err
 	}
-	s, err := surveyOf(f)
-	if err != nil {
-		return nil, err
-	}
-	standing := s.standing()
-	return &standing, nil
+	return surveyOf(f)
 }
 
 // survey lists the signatures of a file and where it keeps evidence.

@@ -58,14 +58,7 @@ func (t *Tx) InsertDelegation(ctx context.Context, d delegation.Delegation) erro
 func (t *Tx) UpdateDelegation(ctx context.Context, d *delegation.Delegation) error {
 	ok, err := change(ctx, t.c, 1, `UPDATE delegation SET jkt = ?, x5t = ?, sealed = ?, generation = ?, rotated_at = ?, idle_until = ?, revoked_at = ?, reason = ?, revision = revision + 1
 		WHERE id = ? AND revision = ?`, d.Bound.JKT, d.Bound.X5T, d.Key, d.Generation, d.RotatedAt, d.IdleUntil, d.RevokedAt, d.Reason, d.ID, d.Revision)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return stale()
-	}
-	d.Revision++
-	return nil
+	return advanced(ok, err, &d.Revision)
 }
 
 var (
@@ -138,14 +131,7 @@ func (t *Tx) InsertDevice(ctx context.Context, d delegation.Device) error {
 func (t *Tx) UpdateDevice(ctx context.Context, d *delegation.Device) error {
 	ok, err := change(ctx, t.c, 1, `UPDATE device_code SET state = ?, delegation_id = ?, pause = ?, polled_at = ?, revision = revision + 1
 		WHERE hash = ? AND revision = ?`, string(d.State), d.DelegationID, d.Interval.Microseconds(), d.PolledAt, d.Hash, d.Revision)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return stale()
-	}
-	d.Revision++
-	return nil
+	return advanced(ok, err, &d.Revision)
 }
 
 var (

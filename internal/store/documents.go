@@ -160,6 +160,20 @@ func swapped(ctx context.Context, c conn, ok bool, err error, revision *int64, t
 	return stale()
 }
 
+// advanced counts a row's revision on once a compare-and-swap has held; fault
+// Conflict "stale" where it has not. It is swapped for rows that were read in the
+// same command, and so are there or have changed.
+func advanced(ok bool, err error, revision *int64) error {
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return stale()
+	}
+	*revision++
+	return nil
+}
+
 var (
 	versionColumns = []string{"org", "document_id", "number", "kind", "derived_from", "media_type", "file_name", "blob",
 		"sha256", "size", "pages", "signatures", "created_at", "level", "protected_until", "protected_by", "stamped_at"}

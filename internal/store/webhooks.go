@@ -95,13 +95,7 @@ func (t *Tx) InsertEndpoint(ctx context.Context, e *webhook.Endpoint, sealed []b
 func (t *Tx) UpdateEndpoint(ctx context.Context, e *webhook.Endpoint) error {
 	args := append(endpointRow(e, e.Revision+1), e.Org, e.ID, e.Revision)
 	ok, err := change(ctx, t.c, 1, updateEndpoint, args...)
-	if err == nil && !ok {
-		return stale()
-	}
-	if err == nil {
-		e.Revision++
-	}
-	return err
+	return advanced(ok, err, &e.Revision)
 }
 
 var (

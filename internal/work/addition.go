@@ -102,6 +102,15 @@ func fileSizes(raw json.RawMessage) (out map[string]service.PackageFile, err err
 	return out, err
 }
 
+// fileLists gives the lists of files of a package and of its additions, by number.
+func fileLists(r *service.ArchiveRecord) []json.RawMessage {
+	all := []json.RawMessage{r.Files}
+	for _, a := range r.Additions {
+		all = append(all, a.Files)
+	}
+	return all
+}
+
 // archived is what the archive holds of a growing file.
 type archived struct {
 	size int64
@@ -111,11 +120,7 @@ type archived struct {
 // archivedOf gives what the archive holds of each growing file, by its name.
 func archivedOf(r *service.ArchiveRecord) (map[string]archived, error) {
 	out := map[string]archived{}
-	all := []json.RawMessage{r.Files}
-	for _, a := range r.Additions {
-		all = append(all, a.Files)
-	}
-	for _, raw := range all {
+	for _, raw := range fileLists(r) {
 		files, err := fileSizes(raw)
 		if err != nil {
 			return nil, err
@@ -139,11 +144,7 @@ func archivedOf(r *service.ArchiveRecord) (map[string]archived, error) {
 // sinceThen gives the entries that neither the package nor its additions hold.
 func sinceThen(r *service.ArchiveRecord, entries []journal.Entry) (out []journal.Entry) {
 	held := map[string]bool{}
-	all := []json.RawMessage{r.Files}
-	for _, a := range r.Additions {
-		all = append(all, a.Files)
-	}
-	for _, raw := range all {
+	for _, raw := range fileLists(r) {
 		files, err := fileSizes(raw)
 		if err != nil {
 			continue // then its entries are told once more

@@ -114,15 +114,7 @@ var confines = regexp.MustCompile(`(?m)^\t+(?:w\.within\(.*\)|w\.add\("[a-z]+\.o
 // ofLists makes the mutants of the conditions that confine lists: each is made
 // true for every row.
 func ofLists(root string) (out []mutant) {
-	files, err := filepath.Glob(filepath.Join(root, "internal/store/*.go"))
-	if err != nil {
-		fatal(err)
-	}
-	for _, path := range files {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, _ := filepath.Rel(root, path)
+	for _, file := range sources(root, "internal/store/*.go") {
 		for _, line := range confines.FindAllString(read(root, file), -1) {
 			call := strings.TrimSpace(line)
 			open := `w.add("1 = 1")`
@@ -143,6 +135,27 @@ func ofLists(root string) (out []mutant) {
 				}
 				out = append(out, mutant{file: file, what: "without " + strings.Trim(part, " AND"), old: line, new: strings.Replace(line, part, blank, 1), tests: []string{"./internal/store", "-run", "TestStore/sqlite"}})
 			}
+		}
+	}
+	return out
+}
+
+// sources gives the files of the program that patterns find, from the root.
+func sources(root string, patterns ...string) (out []string) {
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := filepath.Rel(root, path)
+			if err != nil {
+				fatal(err)
+			}
+			out = append(out, file)
 		}
 	}
 	return out

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,18 +30,7 @@ var harmless = []string{
 // ofRefusals makes the mutants of what refuses: each condition is made false.
 func ofRefusals(root string) (out []mutant) {
 	for where, tests := range refusing {
-		files, err := filepath.Glob(filepath.Join(root, where+"*.go"))
-		if folder, ferr := filepath.Glob(filepath.Join(root, where, "*.go")); ferr == nil {
-			files = append(files, folder...)
-		}
-		if err != nil {
-			fatal(err)
-		}
-		for _, path := range files {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
-			}
-			file, _ := filepath.Rel(root, path)
+		for _, file := range sources(root, where+"*.go", where+"/*.go") {
 			for _, m := range condition.FindAllStringSubmatch(read(root, file), -1) {
 				whole, cond := m[0], m[3]
 				if !refusal.MatchString(whole[strings.Index(whole, "\n"):]) || slices.Contains(harmless, cond) {

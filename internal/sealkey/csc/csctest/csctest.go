@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"math/big"
 	"net/http"
@@ -21,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/paraph/paraph/internal/sealkey/sealkeytest"
 )
 
 // Fault is a way to misbehave.
@@ -113,7 +114,7 @@ func New(t testing.TB, o Options) *Provider {
 
 // RootsPEM gives what to trust for its TLS.
 func (p *Provider) RootsPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw})
+	return sealkeytest.PEM(p.server.Certificate())
 }
 
 // Client gives an HTTP client that trusts it.

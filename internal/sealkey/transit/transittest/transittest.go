@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/paraph/paraph/internal/sealkey/sealkeytest"
 )
 
 // Fault is a way to misbehave.
@@ -59,7 +61,7 @@ func New(t testing.TB, name string, keys ...*ecdsa.PrivateKey) *Engine {
 
 // RootsPEM gives what to trust for its TLS.
 func (e *Engine) RootsPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: e.server.Certificate().Raw})
+	return sealkeytest.PEM(e.server.Certificate())
 }
 
 // Client gives an HTTP client that trusts it.
