@@ -118,8 +118,10 @@ type docOperation struct {
 		Required                     bool
 		Schema                       *schema
 	}
-	RequestBody struct{ Content map[string]struct{ Schema *schema } } `yaml:"requestBody"`
-	Responses   map[string]struct {
+	RequestBody struct {
+		Content map[string]struct{ Schema *schema }
+	} `yaml:"requestBody"`
+	Responses map[string]struct {
 		Content map[string]struct{ Schema *schema }
 	}
 }
