@@ -83,7 +83,7 @@ var rooms = []room{
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
 	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
-	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
+	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges", "sdk/gen", "sdk/conformance"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
 }
 
