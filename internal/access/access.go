@@ -117,6 +117,8 @@ const (
 	ReadSettings    Action = "settings.read"
 	ManageSettings  Action = "settings.manage"
 	SignAsRecipient Action = "envelope.sign"
+	// RunBatch is open with any scope: each operation of a batch is decided by itself.
+	RunBatch Action = "batch.run"
 )
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay

@@ -101,6 +101,10 @@ var catalogue = map[string]codeInfo{
 	"invalid_reason":       {kind: fault.Invalid, title: "The reason has faults"},
 	"not_sealed_yet":       {kind: fault.NotFound, title: "The sealed PDF is not there yet"},
 
+	"invalid_batch": {kind: fault.Invalid, title: "The batch has faults"},
+	"batch_undone":  {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
+	"not_begun":     {kind: fault.Unavailable, title: "The operation was not begun"},
+
 	"operation_not_failed":    {kind: fault.Conflict, title: "The operation has not failed"},
 	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},
 	"operation_ended":         {kind: fault.Conflict, title: "The operation has ended"},
