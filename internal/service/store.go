@@ -78,6 +78,7 @@ type Reader interface {
 	keptReader
 	queueReader
 	delegationReader
+	peopleReader
 	hookReader
 	inboundReader
 	webhookReader
@@ -101,6 +102,7 @@ type Tx interface {
 	backlogWriter
 	keptWriter
 	delegationWriter
+	peopleWriter
 	hookWriter
 	inboundWriter
 	webhookWriter
