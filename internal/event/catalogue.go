@@ -118,8 +118,8 @@ var catalogue = map[journal.Kind]line{
 	journal.GroupDeleted:      group(Group{}),
 	journal.UserProofAdded:    {"user", Proof{UserID: sampleID("usr"), Kind: "passkey", Name: "Telephone"}},
 	journal.UserProofRemoved:  {"user", Proof{UserID: sampleID("usr"), Kind: "totp"}},
-	journal.LoginSucceeded:    {"login", Login{UserID: sampleID("usr"), Methods: []string{"hwk", "user"}, Address: "192.0.2.7"}},
-	journal.LoginFailed:       {"login", Login{UserID: sampleID("usr"), Methods: []string{"otp"}, Address: "192.0.2.7", Reason: "wrong_code"}},
+	journal.LoginSucceeded:    {"user", Login{UserID: sampleID("usr"), Methods: []string{"hwk", "user"}, Address: "192.0.2.7"}},
+	journal.LoginFailed:       {"user", Login{UserID: sampleID("usr"), Methods: []string{"otp"}, Address: "192.0.2.7", Reason: "wrong_code"}},
 
 	journal.UnitCreated: {"unit", Unit{Name: "purchasing", Weight: 1}},
 	journal.UnitChanged: {"unit", Unit{Name: "purchasing", Weight: 3}},
