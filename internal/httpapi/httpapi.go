@@ -147,6 +147,8 @@ func build(c Config) *api {
 	a.archive()
 	a.settings()
 	a.access()
+	a.users()
+	a.groups()
 	a.hooks()
 	a.inbound()
 	a.bus()
