@@ -223,7 +223,7 @@ func runCase(d *driver, c testCase) (Result, string) {
 // show prints the table of languages and cases.
 func show(t *testing.T, table map[string]map[string]verdict) {
 	var b strings.Builder
-	languages := []string{"Go", "TypeScript", "Python", "Java"}
+	languages := []string{"Go", "TypeScript", "Python", "asyncio", "Java"}
 	fmt.Fprintf(&b, "\n%-40s", "case")
 	for _, l := range languages {
 		fmt.Fprintf(&b, " %-11s", l)
