@@ -99,7 +99,7 @@ type model struct {
 }
 
 // renamed are schemas whose name in the contract says little, or is taken.
-var renamed = map[string]string{"Client": "OAuthClient", "ProtectInputBody": "ProtectRequest", "CreateDraftInputBody": "DraftRequest"}
+var renamed = map[string]string{"Client": "OAuthClient", "ProtectInputBody": "ProtectRequest", "CreateDraftInputBody": "DraftRequest", "Problem": "Refusal", "Detail": "RefusalDetail"}
 
 // doc is the part of OpenAPI that the contract uses.
 type doc struct {
