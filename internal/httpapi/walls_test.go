@@ -42,6 +42,7 @@ func (h *house) bodies() map[string]any {
 		"changeHookSource":      `{"name":"mine"}`,
 		"changeBusinessUnit":    `{"weight":2}`,
 		"createWebhookEndpoint": `{"url":"https://eve.example/hook"}`, "changeWebhookEndpoint": `{"description":"mine"}`,
+		"createUser": `{"user_name":"eve@example.org"}`, "createGroup": `{"name":"Mine"}`,
 		"addHookSecret": `{"overlap_seconds":3600}`,
 	}
 }
@@ -111,6 +112,10 @@ func furnish(s *stack) *house {
 			h.ids["clients"] = c.ID
 		}
 	}
+	h.ids["users"] = s.user("dana@" + secretWord + ".example").ID
+	var group Group
+	s.admin.post("/v1/groups", map[string]any{"name": secretWord, "members": []string{h.ids["users"]}}).want(201).into(&group)
+	h.ids["groups"] = group.ID
 	s.sequence()
 	var events EventPage
 	s.admin.get("/v1/events?limit=200&document_id=" + d.ID).want(200).into(&events)
