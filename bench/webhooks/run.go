@@ -83,9 +83,17 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 		return out, err
 	}
 	defer r.Close()
-	if err := t.subscribe(ctx, srv, admin, r); err != nil {
+	made, err := t.subscribe(ctx, srv, admin, r)
+	if err != nil {
 		return out, err
 	}
+	defer func() { // on a store that is measured again, they would hear of the next events too
+		for _, id := range made {
+			if _, derr := srv.Service.DeleteEndpoint(context.WithoutCancel(ctx), service.Call{Actor: admin}, id); err == nil {
+				err = derr
+			}
+		}
+	}()
 	g := generator{trial: t, address: strings.TrimPrefix(srv.URL(), "http://"), token: token}
 	if err := g.run(time.Second); err != nil { // warm
 		return out, err
@@ -119,11 +127,11 @@ func (r *receiver) settle(want int) {
 }
 
 // subscribe makes the endpoints, in groups of fan: a condition lets each event go to one group.
-func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) error {
+func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) (ids []string, err error) {
 	call := service.Call{Actor: admin}
 	dead, err := hang()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range t.endpoints {
 		address := fmt.Sprintf("http://%s/hook/%d", r.Addr(), i)
@@ -131,11 +139,13 @@ func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.A
 			address = fmt.Sprintf("http://%s/hook/%d", dead.Addr(), i)
 		}
 		types, wanted := []string{"document.*"}, condition(i, t.endpoints)
-		if _, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &wanted}, webhook.HMAC, ""); err != nil {
-			return err
+		made, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &wanted}, webhook.HMAC, "")
+		if err != nil {
+			return nil, err
 		}
+		ids = append(ids, made.Value.Endpoint.ID)
 	}
-	return nil
+	return ids, nil
 }
 
 // condition lets an endpoint want the events of its group.
