@@ -321,6 +321,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.goPart(ctx, "search index", work.NewSearchIndexer(s.Store, s.leaseholder(), s.log).Run)
 		s.startBus(ctx)
 		s.startRenewer(ctx)
 	}

@@ -87,6 +87,7 @@ type Reader interface {
 	hookReader
 	inboundReader
 	webhookReader
+	searchReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -111,6 +112,7 @@ type Tx interface {
 	hookWriter
 	inboundWriter
 	webhookWriter
+	searchWriter
 }
 
 type accessReader interface {
@@ -145,7 +147,7 @@ type documentReader interface {
 	DocumentTypeTerms(ctx context.Context, org, name string) (document.TypeTerms, error)
 	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
 	Document(ctx context.Context, org, id string) (document.Document, error)
-	// Documents lists by id, newest first.
+	// Documents lists in the order that is asked for: by id, newest first, where none is.
 	Documents(ctx context.Context, f DocumentFilter) ([]document.Document, error)
 	Version(ctx context.Context, org, documentID string, no int) (document.Version, error)
 	Versions(ctx context.Context, org, documentID string) ([]document.Version, error) // by number

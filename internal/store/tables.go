@@ -128,6 +128,8 @@ var Tables = []Table{
 		signatures# created_at# level protected_until# protected_by stamped_at#`, "file_name", "t.document_id"),
 	table("page", "org document_id version number", `org document_id version# number# width~ height~ turned# blank? source engine
 		confidence~ words# blob`, "text", "t.document_id", deleted),
+	// Made again from the journal, by whoever keeps the index.
+	table("search_document", "org document_id", "org document_id", "words", "t.document_id", deleted, except("1 = 0")),
 	table("blob", "id", "id org key_id size# created_at# destroyed_at#", "data_key%=NULL sha256",
 		"(SELECT b.document_id FROM document_key b WHERE b.id = t.key_id)"),
 	table("document_grant", "org id", "org id document_id from_at# until_at# created_at# revoked_at#", "principal purpose granted_by", "t.document_id"),
@@ -183,12 +185,12 @@ var Tables = []Table{
 }
 
 // computed are columns that are made of others.
-var computed = []string{"page.rid", "page.folded"}
+var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 
 // left are tables that no backup holds. What people and clients were given for a
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used.
-var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal",
+var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key",
 	"login_session", "invitation"}
 
