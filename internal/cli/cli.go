@@ -54,6 +54,7 @@ func commands() map[string]command {
 		"backup":     {"Back up database, files and keys while the server runs.", "--to FOLDER [flags]", runBackup},
 		"restore":    {"Bring a backup into an empty data folder, and prove it.", "--from FOLDER --data-dir NEW [flags]", runRestore},
 		"drill":      {"Restore the newest backup on trial: proof, recovery point, recovery time.", "--from FOLDER [flags]", runDrill},
+		"reindex":    {"Make the full-text index of documents anew.", "[flags]", runReindex},
 		"migrate":    {"Bring the database to this version.", "[flags]", runMigrate},
 		"tsa":        {"Give out time stamps (RFC 3161), in networks that reach no other authority.", "[flags]", runTSA},
 		"webhook":    {"Forward events to a port of this machine, send past ones anew, or make a link to the page of endpoints.", "listen|replay|portal [flags]", runWebhook},

@@ -19,7 +19,7 @@ func (c *Client) AddHookSecret(ctx context.Context, id string, body HookSecretRe
 }
 
 // ArchiveDocument: Archive an approved document. For documents that need no signature; signed ones are
-// archived by themselves.
+// archived by themselves. An atomic batch takes it.
 //
 // POST /v1/documents/{id}/archive; scopes: documents:write.
 func (c *Client) ArchiveDocument(ctx context.Context, id string, options ...Option) (*Operation, error) {
@@ -33,12 +33,30 @@ func (c *Client) ChangeBusinessUnit(ctx context.Context, name string, body Busin
 	return call[BusinessUnit](ctx, c, &request{method: "PATCH", path: "/v1/business-units/" + url.PathEscape(name)}, body, options)
 }
 
+// ChangeGroup: Change a group or who is in it. What is left out stays as it is. What the members may do
+// changes within seconds.
+//
+// PATCH /v1/groups/{id}; scopes: admin.
+func (c *Client) ChangeGroup(ctx context.Context, id string, body GroupPatch, options ...Option) (*Group, error) {
+	return call[Group](ctx, c, &request{method: "PATCH", path: "/v1/groups/" + url.PathEscape(id)}, body, options)
+}
+
 // ChangeHookSource: Change a source of webhooks. Members that are not sent stay. Events that came in
 // before are processed as the source is then.
 //
 // PATCH /v1/hook-sources/{id}; scopes: admin.
 func (c *Client) ChangeHookSource(ctx context.Context, id string, body HookSourceChange, options ...Option) (*HookSource, error) {
 	return call[HookSource](ctx, c, &request{method: "PATCH", path: "/v1/hook-sources/" + url.PathEscape(id)}, body, options)
+}
+
+// ChangeUser: Change, deactivate or reactivate a user. What is left out stays as it is. A user who is
+// deactivated loses every login, everything that programs were allowed in the user's name, and the
+// tokens made of it, at once; clients that speak for the address stop working until the user is active
+// again.
+//
+// PATCH /v1/users/{id}; scopes: admin.
+func (c *Client) ChangeUser(ctx context.Context, id string, body UserPatch, options ...Option) (*UserDetail, error) {
+	return call[UserDetail](ctx, c, &request{method: "PATCH", path: "/v1/users/" + url.PathEscape(id)}, body, options)
 }
 
 // ChangeWebhookEndpoint: Change, enable or disable an endpoint. What is left out stays as it is. A
@@ -50,7 +68,7 @@ func (c *Client) ChangeWebhookEndpoint(ctx context.Context, id string, body Webh
 }
 
 // CreateApproval: Hand a document in for approval. Takes the canonical approval payload, version 1.
-// Members it does not know are faults; metadata is kept byte for byte.
+// Members it does not know are faults; metadata is kept byte for byte. An atomic batch takes it.
 //
 // POST /v1/approvals; scopes: approvals:write.
 func (c *Client) CreateApproval(ctx context.Context, body ApprovalRequest, options ...Option) (*Approval, error) {
@@ -115,7 +133,7 @@ func (c *Client) CreateDocument(ctx context.Context, p CreateDocumentParams, fil
 
 // CreateDraft: Create a document without a file. Its details alone: what is to be approved stands in
 // the metadata, or the file comes later by addVersion. Without a file it can be approved, not signed or
-// archived.
+// archived. An atomic batch takes it.
 //
 // POST /v1/drafts; scopes: documents:write.
 func (c *Client) CreateDraft(ctx context.Context, body DraftRequest, options ...Option) (*Document, error) {
@@ -124,11 +142,19 @@ func (c *Client) CreateDraft(ctx context.Context, body DraftRequest, options ...
 
 // CreateEnvelope: Ask for signatures. On the current version of an approved document. With send: true
 // the first recipients are asked at once. Signatures that are complete already are looked up first:
-// nobody is asked twice.
+// nobody is asked twice. An atomic batch takes it.
 //
 // POST /v1/envelopes; scopes: envelopes:write.
 func (c *Client) CreateEnvelope(ctx context.Context, body EnvelopeRequest, options ...Option) (*Envelope, error) {
 	return call[Envelope](ctx, c, &request{method: "POST", path: "/v1/envelopes"}, body, options)
+}
+
+// CreateGroup: Make a group. Its members have its roles beside their own, in its business units beside
+// theirs.
+//
+// POST /v1/groups; scopes: admin.
+func (c *Client) CreateGroup(ctx context.Context, body GroupRequest, options ...Option) (*Group, error) {
+	return call[Group](ctx, c, &request{method: "POST", path: "/v1/groups"}, body, options)
 }
 
 // CreateHookSource: Set up a source of webhooks. With the secret that the sender shows, or without one:
@@ -145,6 +171,14 @@ func (c *Client) CreateHookSource(ctx context.Context, body HookSourceRequest, o
 // POST /v1/envelopes/{id}/recipients/{recipient_id}/links; scopes: envelopes:write.
 func (c *Client) CreateSigningLink(ctx context.Context, id string, recipientId string, options ...Option) (*SigningLink, error) {
 	return call[SigningLink](ctx, c, &request{method: "POST", path: "/v1/envelopes/" + url.PathEscape(id) + "/recipients/" + url.PathEscape(recipientId) + "/links"}, nil, options)
+}
+
+// CreateUser: Make a person known. The user can then be given roles and asked to decide. To get in, the
+// person needs an invitation, or logs in by a provider outside.
+//
+// POST /v1/users; scopes: admin.
+func (c *Client) CreateUser(ctx context.Context, body UserRequest, options ...Option) (*UserDetail, error) {
+	return call[UserDetail](ctx, c, &request{method: "POST", path: "/v1/users"}, body, options)
 }
 
 // CreateWebhookEndpoint: Make an endpoint for events. It hears of every event from its making on. The
@@ -167,11 +201,18 @@ func (c *Client) CreateWebhookPortalLink(ctx context.Context, body PortalRequest
 
 // DecideTask: Decide a task. The client's principal decides its own tasks. With the scope
 // tasks:decide_for it may decide for the assignee it names in on_behalf_of; the log says so. Answers
-// with the approval as it is now.
+// with the approval as it is now. An atomic batch takes it.
 //
 // POST /v1/tasks/{id}/decision; scopes: tasks:decide or tasks:decide_for.
 func (c *Client) DecideTask(ctx context.Context, id string, body Decision, options ...Option) (*Approval, error) {
 	return call[Approval](ctx, c, &request{method: "POST", path: "/v1/tasks/" + url.PathEscape(id) + "/decision"}, body, options)
+}
+
+// DeleteGroup: Delete a group. Its members stay users, without what the group gave them.
+//
+// DELETE /v1/groups/{id}; scopes: admin.
+func (c *Client) DeleteGroup(ctx context.Context, id string, options ...Option) (*Group, error) {
+	return call[Group](ctx, c, &request{method: "DELETE", path: "/v1/groups/" + url.PathEscape(id)}, nil, options)
 }
 
 // DeleteWebhookEndpoint: Delete an endpoint. With everything that waits for it.
@@ -345,6 +386,13 @@ func (c *Client) GetEventProof(ctx context.Context, id string, options ...Option
 	return call[EventProof](ctx, c, &request{method: "GET", path: "/v1/events/" + url.PathEscape(id) + "/proof"}, nil, options)
 }
 
+// GetGroup: Get a group. With its members.
+//
+// GET /v1/groups/{id}; scopes: admin.
+func (c *Client) GetGroup(ctx context.Context, id string, options ...Option) (*Group, error) {
+	return call[Group](ctx, c, &request{method: "GET", path: "/v1/groups/" + url.PathEscape(id)}, nil, options)
+}
+
 // GetHookSource: Get a source of webhooks. With its secrets, but not their values.
 //
 // GET /v1/hook-sources/{id}; scopes: admin.
@@ -406,6 +454,13 @@ func (c *Client) GetProtectionReport(ctx context.Context, options ...Option) (*P
 // GET /v1/tasks/{id}; scopes: tasks:read.
 func (c *Client) GetTask(ctx context.Context, id string, options ...Option) (*Task, error) {
 	return call[Task](ctx, c, &request{method: "GET", path: "/v1/tasks/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetUser: Get a user. With groups, and what the user may do by everything together.
+//
+// GET /v1/users/{id}; scopes: admin.
+func (c *Client) GetUser(ctx context.Context, id string, options ...Option) (*UserDetail, error) {
+	return call[UserDetail](ctx, c, &request{method: "GET", path: "/v1/users/" + url.PathEscape(id)}, nil, options)
 }
 
 // GetVersionContent: Download one version. The bytes, as they were stored. Takes Range and
@@ -677,6 +732,36 @@ func (c *Client) ListGrants(ctx context.Context, id string, options ...Option) (
 	return items[Grant](ctx, c, &request{method: "GET", path: "/v1/documents/" + url.PathEscape(id) + "/grants"}, options)
 }
 
+// ListGroupsParams narrows ListGroups; what is empty does not count.
+type ListGroupsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After string
+	// The group of this name alone.
+	Name string
+}
+
+func (p *ListGroupsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	setQuery(q, "name", p.Name)
+	return q
+}
+
+// ListGroups: List groups. Newest first, with their members.
+//
+// GET /v1/groups; scopes: admin.
+func (c *Client) ListGroups(ctx context.Context, p ListGroupsParams, options ...Option) (*Page[Group], error) {
+	return call[Page[Group]](ctx, c, &request{method: "GET", path: "/v1/groups", query: p.values()}, nil, options)
+}
+
+// AllGroups gives every item that ListGroups lists, and asks for pages as they are needed.
+func (c *Client) AllGroups(ctx context.Context, p ListGroupsParams, options ...Option) iter.Seq2[Group, error] {
+	return all(&p.After, func() (*Page[Group], error) { return c.ListGroups(ctx, p, options...) })
+}
+
 // ListHookPresets: List the schemes of known senders. A source names one of them, or brings a scheme of
 // its own.
 //
@@ -815,6 +900,45 @@ func (c *Client) AllTasks(ctx context.Context, p ListTasksParams, options ...Opt
 	return all(&p.After, func() (*Page[Task], error) { return c.ListTasks(ctx, p, options...) })
 }
 
+// ListUsersParams narrows ListUsers; what is empty does not count.
+type ListUsersParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After string
+	// The user of this name alone.
+	UserName string
+	// Those whom the system that made them calls so.
+	ExternalID string
+	// Members of this group.
+	Group string
+	// Those who are active, or those who are not.
+	Active string
+}
+
+func (p *ListUsersParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	setQuery(q, "user_name", p.UserName)
+	setQuery(q, "external_id", p.ExternalID)
+	setQuery(q, "group", p.Group)
+	setQuery(q, "active", p.Active)
+	return q
+}
+
+// ListUsers: List users. Newest first, those who are not active too.
+//
+// GET /v1/users; scopes: admin.
+func (c *Client) ListUsers(ctx context.Context, p ListUsersParams, options ...Option) (*Page[User], error) {
+	return call[Page[User]](ctx, c, &request{method: "GET", path: "/v1/users", query: p.values()}, nil, options)
+}
+
+// AllUsers gives every item that ListUsers lists, and asks for pages as they are needed.
+func (c *Client) AllUsers(ctx context.Context, p ListUsersParams, options ...Option) iter.Seq2[User, error] {
+	return all(&p.After, func() (*Page[User], error) { return c.ListUsers(ctx, p, options...) })
+}
+
 // ListWebhookDeliveriesParams narrows ListWebhookDeliveries; what is empty does not count.
 type ListWebhookDeliveriesParams struct {
 	// Items of a page.
@@ -908,7 +1032,7 @@ func (c *Client) ProtectDocument(ctx context.Context, id string, body ProtectReq
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/protect"}, body, options)
 }
 
-// RecallDocument: Take a document back to draft. Ends the open review.
+// RecallDocument: Take a document back to draft. Ends the open review. An atomic batch takes it.
 //
 // POST /v1/documents/{id}/recall; scopes: approvals:write.
 func (c *Client) RecallDocument(ctx context.Context, id string, body Reason, options ...Option) (*Document, error) {
@@ -939,7 +1063,7 @@ func (c *Client) RedriveWebhookDelivery(ctx context.Context, id string, event st
 }
 
 // RemindRecipient: Remind a recipient. Sends another message to a recipient whose turn it is; at most
-// one a minute.
+// one a minute. An atomic batch takes it.
 //
 // POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
 func (c *Client) RemindRecipient(ctx context.Context, id string, recipientId string, options ...Option) (*Envelope, error) {
@@ -1014,6 +1138,18 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, id string, body Secret
 	return call[NewSecret](ctx, c, &request{method: "POST", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/secrets"}, body, options)
 }
 
+// RunBatch: Run many operations in one request. At most 1,000 operations and 4 MB. Each is decided,
+// limited and answered exactly as if it were sent alone, and has a key of its own: a batch that was
+// interrupted is sent again, and what had been done answers as before. With mode atomic all operations
+// are one transaction; where one is refused the answer is 409 batch_undone, names it, and nothing was
+// done. Uploads, downloads and streams have no place in a batch; what an atomic one takes says each
+// operation's description.
+//
+// POST /v1/batch; scopes: documents:write or documents:read or documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read or webhooks:write or admin.
+func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*BatchResults, error) {
+	return call[BatchResults](ctx, c, &request{method: "POST", path: "/v1/batch"}, body, options)
+}
+
 // SaveDocumentType: Make or change a document type. Documents that exist already are not checked again.
 //
 // PUT /v1/document-types/{name}; scopes: admin.
@@ -1062,7 +1198,7 @@ func (c *Client) SearchDocuments(ctx context.Context, p SearchDocumentsParams, o
 }
 
 // SendEnvelope: Send an envelope that was made but not sent. Asks the recipients of the lowest order;
-// the others follow as those before them have signed.
+// the others follow as those before them have signed. An atomic batch takes it.
 //
 // POST /v1/envelopes/{id}/send; scopes: envelopes:write.
 func (c *Client) SendEnvelope(ctx context.Context, id string, options ...Option) (*Envelope, error) {
@@ -1071,7 +1207,7 @@ func (c *Client) SendEnvelope(ctx context.Context, id string, options ...Option)
 
 // ShareDocument: Let a person read a document for a time. The person's client may then read the
 // document, its tasks and its envelopes, whatever business units it is confined to; its token needs the
-// scopes for that all the same. The log says who let whom in, and what for.
+// scopes for that all the same. The log says who let whom in, and what for. An atomic batch takes it.
 //
 // POST /v1/documents/{id}/grants; scopes: documents:share.
 func (c *Client) ShareDocument(ctx context.Context, id string, body GrantRequest, options ...Option) (*Grant, error) {
@@ -1103,7 +1239,8 @@ func (c *Client) TestWebhookEndpoint(ctx context.Context, id string, options ...
 	return call[SentEvent](ctx, c, &request{method: "POST", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/test"}, nil, options)
 }
 
-// UnshareDocument: Take a grant back. It holds from the next request on. To repeat it does nothing.
+// UnshareDocument: Take a grant back. It holds from the next request on. To repeat it does nothing. An
+// atomic batch takes it.
 //
 // DELETE /v1/documents/{id}/grants/{grant}; scopes: documents:share.
 func (c *Client) UnshareDocument(ctx context.Context, id string, grant string, options ...Option) (*Grant, error) {
@@ -1112,20 +1249,22 @@ func (c *Client) UnshareDocument(ctx context.Context, id string, grant string, o
 
 // UpdateDocument: Change a document's details. Members that are not sent stay as they are. Title, unit
 // and metadata can be changed while the document is a draft; labels and external id until it has ended.
+// An atomic batch takes it.
 //
 // PATCH /v1/documents/{id}; scopes: documents:write.
 func (c *Client) UpdateDocument(ctx context.Context, id string, body DocumentPatch, options ...Option) (*Document, error) {
 	return call[Document](ctx, c, &request{method: "PATCH", path: "/v1/documents/" + url.PathEscape(id)}, body, options)
 }
 
-// VoidDocument: Withdraw a document. Open tasks and envelopes end with it.
+// VoidDocument: Withdraw a document. Open tasks and envelopes end with it. An atomic batch takes it.
 //
 // POST /v1/documents/{id}/void; scopes: documents:write.
 func (c *Client) VoidDocument(ctx context.Context, id string, body Reason, options ...Option) (*Document, error) {
 	return call[Document](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/void"}, body, options)
 }
 
-// VoidEnvelope: Withdraw an envelope. The document stays approved and can be sent again.
+// VoidEnvelope: Withdraw an envelope. The document stays approved and can be sent again. An atomic
+// batch takes it.
 //
 // POST /v1/envelopes/{id}/void; scopes: envelopes:write.
 func (c *Client) VoidEnvelope(ctx context.Context, id string, body Reason, options ...Option) (*Envelope, error) {

@@ -26,6 +26,25 @@ const (
 	ApprovalStateCancelled ApprovalState = "cancelled"
 )
 
+// BatchMode is a string of which these values are known; more may come.
+type BatchMode string
+
+const (
+	BatchModeIndependent BatchMode = "independent"
+	BatchModeAtomic      BatchMode = "atomic"
+)
+
+// BatchOperationMethod is a string of which these values are known; more may come.
+type BatchOperationMethod string
+
+const (
+	BatchOperationMethodGet    BatchOperationMethod = "GET"
+	BatchOperationMethodPost   BatchOperationMethod = "POST"
+	BatchOperationMethodPut    BatchOperationMethod = "PUT"
+	BatchOperationMethodPatch  BatchOperationMethod = "PATCH"
+	BatchOperationMethodDelete BatchOperationMethod = "DELETE"
+)
+
 // BusStateKind is a string of which these values are known; more may come.
 type BusStateKind string
 
@@ -504,6 +523,57 @@ type Attempt struct {
 	Status int       `json:"status,omitzero"`
 	Time   time.Time `json:"time"`
 	TookMS float64   `json:"took_ms"`
+}
+
+// Batch is part of requests.
+type Batch struct {
+	// independent: each operation is done or refused by itself, in their order. atomic: all of them in one
+	// transaction, or none.
+	Mode       BatchMode        `json:"mode,omitzero"`
+	Operations []BatchOperation `json:"operations"`
+}
+
+// BatchOperation is part of requests.
+type BatchOperation struct {
+	// The JSON body that the operation takes by itself.
+	Body json.RawMessage `json:"body,omitzero"`
+	// Your own name for it; stands in its result.
+	ID string `json:"id,omitzero"`
+	// Of this operation, as if it were sent alone. Default: made of the batch's key and the operation's
+	// place in it.
+	IdempotencyKey string `json:"idempotency_key,omitzero"`
+	// As the header If-Match.
+	IfMatch string               `json:"if_match,omitzero"`
+	Method  BatchOperationMethod `json:"method"`
+	// With the query, if it has one.
+	Path string `json:"path"`
+}
+
+// BatchResult is part of the contract.
+type BatchResult struct {
+	// Of the operation's answer. What is not JSON stands here as a string.
+	Body json.RawMessage `json:"body,omitzero"`
+	ETag string          `json:"etag,omitzero"`
+	ID   string          `json:"id,omitzero"`
+	// The key it was done under. Send the operation with it again, alone or in a batch, and the result is
+	// this one.
+	IdempotencyKey string `json:"idempotency_key,omitzero"`
+	Location       string `json:"location,omitzero"`
+	// Why it was refused.
+	Problem *Refusal `json:"problem,omitzero"`
+	// It had been done before, under this key.
+	Replayed bool `json:"replayed,omitzero"`
+	// As the operation alone would have answered.
+	Status int `json:"status"`
+}
+
+// BatchResults is part of the contract.
+type BatchResults struct {
+	Failed int `json:"failed"`
+	// One for each operation, in their order.
+	Results []BatchResult `json:"results"`
+	// Operations that answered below 400.
+	Succeeded int `json:"succeeded"`
 }
 
 // BusState is part of the contract.
@@ -985,6 +1055,62 @@ type GrantRequest struct {
 	Until time.Time `json:"until"`
 }
 
+// Group is part of the contract.
+type Group struct {
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string  `json:"business_units,omitzero"`
+	CreatedAt     time.Time `json:"created_at"`
+	ExternalID    string    `json:"external_id,omitzero"`
+	ID            string    `json:"id"`
+	Members       []Member  `json:"members"`
+	Name          string    `json:"name"`
+	Revision      int       `json:"revision"`
+	Roles         []string  `json:"roles"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// GroupEventData of the contract. Data of the events group.created, group.deleted, group.updated.
+type GroupEventData struct {
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    string   `json:"external_id,omitzero"`
+	GroupID       string   `json:"group_id"`
+	// Ids of users.
+	MembersAdded []string `json:"members_added,omitzero"`
+	// Ids of users.
+	MembersRemoved []string `json:"members_removed,omitzero"`
+	Name           string   `json:"name"`
+	Roles          []string `json:"roles,omitzero"`
+}
+
+// GroupPatch is part of requests.
+type GroupPatch struct {
+	// Ids of users who come in.
+	AddMembers []string `json:"add_members,omitzero"`
+	// Where the roles hold. ["*"]: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    *string  `json:"external_id,omitzero"`
+	// All members, by id.
+	Members []string `json:"members,omitzero"`
+	Name    *string  `json:"name,omitzero"`
+	// Ids of users who go.
+	RemoveMembers []string `json:"remove_members,omitzero"`
+	// Refuses the change where the group has been changed since this revision.
+	Revision *int     `json:"revision,omitzero"`
+	Roles    []string `json:"roles,omitzero"`
+}
+
+// GroupRequest is part of requests.
+type GroupRequest struct {
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    string   `json:"external_id,omitzero"`
+	// Ids of users.
+	Members []string `json:"members,omitzero"`
+	Name    string   `json:"name"`
+	Roles   []string `json:"roles,omitzero"`
+}
+
 // Handshake is part of requests.
 type Handshake struct {
 	Before bool   `json:"before,omitzero"`
@@ -1253,6 +1379,30 @@ type LogState struct {
 	Witnessed   int            `json:"witnessed"`
 	WitnessedAt *time.Time     `json:"witnessed_at,omitzero"`
 	Witnesses   []WitnessState `json:"witnesses"`
+}
+
+// LoginEventData of the contract. Data of the events login.failed, login.succeeded.
+type LoginEventData struct {
+	Address string `json:"address,omitzero"`
+	// By what, as RFC 8176 names it; mail for a link by e-mail, fed for a provider outside.
+	Methods []string `json:"methods"`
+	// Why it failed, for programs.
+	Reason string `json:"reason,omitzero"`
+	// Of the user, or of the access key.
+	UserID string `json:"user_id"`
+}
+
+// Member is part of the contract.
+type Member struct {
+	ID       string `json:"id"`
+	Name     string `json:"name,omitzero"`
+	UserName string `json:"user_name"`
+}
+
+// Named is part of the contract.
+type Named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // NewSecret is part of the contract.
@@ -1567,6 +1717,36 @@ type Redriven struct {
 	More bool `json:"more"`
 }
 
+// Refusal is part of the contract.
+type Refusal struct {
+	// Stable, for programs.
+	Code string `json:"code"`
+	// What is so and what to do, for people.
+	Detail string `json:"detail"`
+	// Every fault of the request, not just the first.
+	Errors []RefusalDetail `json:"errors,omitzero"`
+	// The path that was asked for.
+	Instance string `json:"instance,omitzero"`
+	// Name it when asking for help.
+	RequestID string `json:"request_id,omitzero"`
+	// The HTTP status.
+	Status int `json:"status"`
+	// What the code means; the same for every occurrence.
+	Title string `json:"title"`
+	// Where the code is explained.
+	Type string `json:"type"`
+}
+
+// RefusalDetail is part of the contract.
+type RefusalDetail struct {
+	// Stable, for programs.
+	Code string `json:"code"`
+	// What is wrong, for people.
+	Message string `json:"message"`
+	// JSON pointer into the body, or query/…, header/…, path/….
+	Pointer string `json:"pointer"`
+}
+
 // ReplayRequest is part of requests.
 type ReplayRequest struct {
 	// Only those for which this expression (CEL) is true.
@@ -1702,6 +1882,104 @@ type Uploaded struct {
 	Document  Document  `json:"document"`
 	Operation Operation `json:"operation"`
 	Version   Version   `json:"version"`
+}
+
+// User is part of the contract.
+type User struct {
+	Active bool `json:"active"`
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string   `json:"business_units,omitzero"`
+	CreatedAt     time.Time  `json:"created_at"`
+	DeactivatedAt *time.Time `json:"deactivated_at,omitzero"`
+	// What the system that made the user calls it.
+	ExternalID string `json:"external_id,omitzero"`
+	ID         string `json:"id"`
+	Locale     string `json:"locale,omitzero"`
+	Name       string `json:"name,omitzero"`
+	Revision   int    `json:"revision"`
+	// Beside those of groups.
+	Roles     []string  `json:"roles,omitzero"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// The e-mail address, in lower case: by it documents, tasks and envelopes know the person.
+	UserName string `json:"user_name"`
+}
+
+// UserDetail is part of the contract.
+type UserDetail struct {
+	Active bool `json:"active"`
+	// The business units of everything that gives a role; absent: everywhere.
+	AllBusinessUnits []string `json:"all_business_units,omitzero"`
+	// Those of the user and of all groups.
+	AllRoles []string `json:"all_roles"`
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string   `json:"business_units,omitzero"`
+	CreatedAt     time.Time  `json:"created_at"`
+	DeactivatedAt *time.Time `json:"deactivated_at,omitzero"`
+	// What the system that made the user calls it.
+	ExternalID string  `json:"external_id,omitzero"`
+	Groups     []Named `json:"groups"`
+	ID         string  `json:"id"`
+	Locale     string  `json:"locale,omitzero"`
+	Name       string  `json:"name,omitzero"`
+	Revision   int     `json:"revision"`
+	// Beside those of groups.
+	Roles []string `json:"roles,omitzero"`
+	// What the roles are worth now.
+	Scopes    []string  `json:"scopes"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// The e-mail address, in lower case: by it documents, tasks and envelopes know the person.
+	UserName string `json:"user_name"`
+}
+
+// UserEventData of the contract. Data of the events user.created, user.deactivated, user.invited,
+// user.proof_added, user.proof_removed, user.reactivated, user.updated.
+type UserEventData struct {
+	Active bool `json:"active,omitzero"`
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    string   `json:"external_id,omitzero"`
+	// passkey, totp, recovery_codes or all.
+	Kind string `json:"kind,omitzero"`
+	Name string `json:"name,omitzero"`
+	// What it came from, for programs.
+	Reason string `json:"reason,omitzero"`
+	// Beside those of groups.
+	Roles  []string `json:"roles,omitzero"`
+	UserID string   `json:"user_id"`
+	// The e-mail address by which documents know the person.
+	UserName string `json:"user_name,omitzero"`
+}
+
+// UserPatch is part of requests.
+type UserPatch struct {
+	Active *bool `json:"active,omitzero"`
+	// Where the roles hold. ["*"]: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    *string  `json:"external_id,omitzero"`
+	Locale        *string  `json:"locale,omitzero"`
+	Name          *string  `json:"name,omitzero"`
+	// Refuses the change where the user has been changed since this revision.
+	Revision *int     `json:"revision,omitzero"`
+	Roles    []string `json:"roles,omitzero"`
+	// What documents know of the person goes by the address: under a new one it is found no more.
+	UserName *string `json:"user_name,omitzero"`
+}
+
+// UserRequest is part of requests.
+type UserRequest struct {
+	// Left out: true.
+	Active bool `json:"active,omitzero"`
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ExternalID    string   `json:"external_id,omitzero"`
+	// Ids of groups that the user is to be in.
+	Groups []string `json:"groups,omitzero"`
+	Locale string   `json:"locale,omitzero"`
+	Name   string   `json:"name,omitzero"`
+	// Names of roles; GET /v1/roles lists them. What a role is worth is looked up when it is used.
+	Roles []string `json:"roles,omitzero"`
+	// The person's e-mail address.
+	UserName string `json:"user_name"`
 }
 
 // Version is part of the contract.
@@ -1955,11 +2233,16 @@ const (
 	EventEnvelopeSigned            = "envelope.signed"
 	EventEnvelopeViewed            = "envelope.viewed"
 	EventEnvelopeVoided            = "envelope.voided"
+	EventGroupCreated              = "group.created"
+	EventGroupDeleted              = "group.deleted"
+	EventGroupUpdated              = "group.updated"
 	EventInboundDiscarded          = "inbound.discarded"
 	EventInboundProcessed          = "inbound.processed"
 	EventInboundQuarantined        = "inbound.quarantined"
 	EventInboundReceived           = "inbound.received"
 	EventInboundRedriven           = "inbound.redriven"
+	EventLoginFailed               = "login.failed"
+	EventLoginSucceeded            = "login.succeeded"
 	EventOperationFailed           = "operation.failed"
 	EventOperationRetried          = "operation.retried"
 	EventOperationStarted          = "operation.started"
@@ -1970,6 +2253,13 @@ const (
 	EventTokenExchanged            = "token.exchanged"
 	EventUnitChanged               = "unit.changed"
 	EventUnitCreated               = "unit.created"
+	EventUserCreated               = "user.created"
+	EventUserDeactivated           = "user.deactivated"
+	EventUserInvited               = "user.invited"
+	EventUserProofAdded            = "user.proof_added"
+	EventUserProofRemoved          = "user.proof_removed"
+	EventUserReactivated           = "user.reactivated"
+	EventUserUpdated               = "user.updated"
 	EventWebhookDeliveryDead       = "webhook.delivery_dead"
 	EventWebhookEndpointChanged    = "webhook.endpoint_changed"
 	EventWebhookEndpointCreated    = "webhook.endpoint_created"

@@ -18,7 +18,7 @@ export class Operations {
 
   /**
    * Archive an approved document. For documents that need no signature; signed ones are archived by
-   * themselves. POST /v1/documents/{id}/archive; scopes: documents:write.
+   * themselves. An atomic batch takes it. POST /v1/documents/{id}/archive; scopes: documents:write.
    */
   archiveDocument(id: string, options?: CallOptions): Promise<T.Operation> {
     return this.transport.json({ method: "POST", path: `/v1/documents/${segment(id)}/archive` }, undefined, options);
@@ -33,11 +33,29 @@ export class Operations {
   }
 
   /**
+   * Change a group or who is in it. What is left out stays as it is. What the members may do changes
+   * within seconds. PATCH /v1/groups/{id}; scopes: admin.
+   */
+  changeGroup(id: string, body: T.GroupPatch, options?: CallOptions): Promise<T.Group> {
+    return this.transport.json({ method: "PATCH", path: `/v1/groups/${segment(id)}` }, body, options);
+  }
+
+  /**
    * Change a source of webhooks. Members that are not sent stay. Events that came in before are processed
    * as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
    */
   changeHookSource(id: string, body: T.HookSourceChange, options?: CallOptions): Promise<T.HookSource> {
     return this.transport.json({ method: "PATCH", path: `/v1/hook-sources/${segment(id)}` }, body, options);
+  }
+
+  /**
+   * Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
+   * loses every login, everything that programs were allowed in the user's name, and the tokens made of
+   * it, at once; clients that speak for the address stop working until the user is active again. PATCH
+   * /v1/users/{id}; scopes: admin.
+   */
+  changeUser(id: string, body: T.UserPatch, options?: CallOptions): Promise<T.UserDetail> {
+    return this.transport.json({ method: "PATCH", path: `/v1/users/${segment(id)}` }, body, options);
   }
 
   /**
@@ -51,7 +69,8 @@ export class Operations {
 
   /**
    * Hand a document in for approval. Takes the canonical approval payload, version 1. Members it does not
-   * know are faults; metadata is kept byte for byte. POST /v1/approvals; scopes: approvals:write.
+   * know are faults; metadata is kept byte for byte. An atomic batch takes it. POST /v1/approvals;
+   * scopes: approvals:write.
    */
   createApproval(body: T.ApprovalRequest, options?: CallOptions): Promise<T.Approval> {
     return this.transport.json({ method: "POST", path: `/v1/approvals` }, body, options);
@@ -86,8 +105,8 @@ export class Operations {
 
   /**
    * Create a document without a file. Its details alone: what is to be approved stands in the metadata,
-   * or the file comes later by addVersion. Without a file it can be approved, not signed or archived.
-   * POST /v1/drafts; scopes: documents:write.
+   * or the file comes later by addVersion. Without a file it can be approved, not signed or archived. An
+   * atomic batch takes it. POST /v1/drafts; scopes: documents:write.
    */
   createDraft(body: T.DraftRequest, options?: CallOptions): Promise<T.Document> {
     return this.transport.json({ method: "POST", path: `/v1/drafts` }, body, options);
@@ -96,10 +115,18 @@ export class Operations {
   /**
    * Ask for signatures. On the current version of an approved document. With send: true the first
    * recipients are asked at once. Signatures that are complete already are looked up first: nobody is
-   * asked twice. POST /v1/envelopes; scopes: envelopes:write.
+   * asked twice. An atomic batch takes it. POST /v1/envelopes; scopes: envelopes:write.
    */
   createEnvelope(body: T.EnvelopeRequest, options?: CallOptions): Promise<T.Envelope> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes` }, body, options);
+  }
+
+  /**
+   * Make a group. Its members have its roles beside their own, in its business units beside theirs. POST
+   * /v1/groups; scopes: admin.
+   */
+  createGroup(body: T.GroupRequest, options?: CallOptions): Promise<T.Group> {
+    return this.transport.json({ method: "POST", path: `/v1/groups` }, body, options);
   }
 
   /**
@@ -118,6 +145,14 @@ export class Operations {
    */
   createSigningLink(id: string, recipientId: string, options?: CallOptions): Promise<T.SigningLink> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes/${segment(id)}/recipients/${segment(recipientId)}/links` }, undefined, options);
+  }
+
+  /**
+   * Make a person known. The user can then be given roles and asked to decide. To get in, the person
+   * needs an invitation, or logs in by a provider outside. POST /v1/users; scopes: admin.
+   */
+  createUser(body: T.UserRequest, options?: CallOptions): Promise<T.UserDetail> {
+    return this.transport.json({ method: "POST", path: `/v1/users` }, body, options);
   }
 
   /**
@@ -141,10 +176,19 @@ export class Operations {
   /**
    * Decide a task. The client's principal decides its own tasks. With the scope tasks:decide_for it may
    * decide for the assignee it names in on_behalf_of; the log says so. Answers with the approval as it is
-   * now. POST /v1/tasks/{id}/decision; scopes: tasks:decide or tasks:decide_for.
+   * now. An atomic batch takes it. POST /v1/tasks/{id}/decision; scopes: tasks:decide or
+   * tasks:decide_for.
    */
   decideTask(id: string, body: T.Decision, options?: CallOptions): Promise<T.Approval> {
     return this.transport.json({ method: "POST", path: `/v1/tasks/${segment(id)}/decision` }, body, options);
+  }
+
+  /**
+   * Delete a group. Its members stay users, without what the group gave them. DELETE /v1/groups/{id};
+   * scopes: admin.
+   */
+  deleteGroup(id: string, options?: CallOptions): Promise<T.Group> {
+    return this.transport.json({ method: "DELETE", path: `/v1/groups/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -312,6 +356,11 @@ export class Operations {
     return this.transport.json({ method: "GET", path: `/v1/events/${segment(id)}/proof` }, undefined, options);
   }
 
+  /** Get a group. With its members. GET /v1/groups/{id}; scopes: admin. */
+  getGroup(id: string, options?: CallOptions): Promise<T.Group> {
+    return this.transport.json({ method: "GET", path: `/v1/groups/${segment(id)}` }, undefined, options);
+  }
+
   /**
    * Get a source of webhooks. With its secrets, but not their values. GET /v1/hook-sources/{id}; scopes:
    * admin.
@@ -374,6 +423,14 @@ export class Operations {
   /** Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read. */
   getTask(id: string, options?: CallOptions): Promise<T.Task> {
     return this.transport.json({ method: "GET", path: `/v1/tasks/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:
+   * admin.
+   */
+  getUser(id: string, options?: CallOptions): Promise<T.UserDetail> {
+    return this.transport.json({ method: "GET", path: `/v1/users/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -520,6 +577,16 @@ export class Operations {
     return this.transport.items({ method: "GET", path: `/v1/documents/${segment(id)}/grants` }, options);
   }
 
+  /** List groups. Newest first, with their members. GET /v1/groups; scopes: admin. */
+  listGroups(params: T.ListGroupsParams = {}, options?: CallOptions): Promise<Page<T.Group>> {
+    return this.transport.json({ method: "GET", path: `/v1/groups`, query: params }, undefined, options);
+  }
+
+  /** Every item that listGroups lists; pages are asked for as they are needed. */
+  allGroups(params: T.ListGroupsParams = {}, options?: CallOptions): AsyncIterableIterator<T.Group> {
+    return all(params, (p) => this.listGroups(p, options));
+  }
+
   /**
    * List the schemes of known senders. A source names one of them, or brings a scheme of its own. GET
    * /v1/hook-presets; scopes: admin.
@@ -585,6 +652,16 @@ export class Operations {
     return all(params, (p) => this.listTasks(p, options));
   }
 
+  /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */
+  listUsers(params: T.ListUsersParams = {}, options?: CallOptions): Promise<Page<T.User>> {
+    return this.transport.json({ method: "GET", path: `/v1/users`, query: params }, undefined, options);
+  }
+
+  /** Every item that listUsers lists; pages are asked for as they are needed. */
+  allUsers(params: T.ListUsersParams = {}, options?: CallOptions): AsyncIterableIterator<T.User> {
+    return all(params, (p) => this.listUsers(p, options));
+  }
+
   /**
    * List deliveries of an endpoint. Newest event first; dead ones with state=dead. GET
    * /v1/webhook-endpoints/{id}/deliveries; scopes: webhooks:read or webhooks:write or admin.
@@ -636,8 +713,8 @@ export class Operations {
   }
 
   /**
-   * Take a document back to draft. Ends the open review. POST /v1/documents/{id}/recall; scopes:
-   * approvals:write.
+   * Take a document back to draft. Ends the open review. An atomic batch takes it. POST
+   * /v1/documents/{id}/recall; scopes: approvals:write.
    */
   recallDocument(id: string, body: T.Reason, options?: CallOptions): Promise<T.Document> {
     return this.transport.json({ method: "POST", path: `/v1/documents/${segment(id)}/recall` }, body, options);
@@ -669,8 +746,9 @@ export class Operations {
   }
 
   /**
-   * Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. POST
-   * /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
+   * Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. An
+   * atomic batch takes it. POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes:
+   * envelopes:write.
    */
   remindRecipient(id: string, recipientId: string, options?: CallOptions): Promise<T.Envelope> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes/${segment(id)}/recipients/${segment(recipientId)}/remind` }, undefined, options);
@@ -736,6 +814,21 @@ export class Operations {
   }
 
   /**
+   * Run many operations in one request. At most 1,000 operations and 4 MB. Each is decided, limited and
+   * answered exactly as if it were sent alone, and has a key of its own: a batch that was interrupted is
+   * sent again, and what had been done answers as before. With mode atomic all operations are one
+   * transaction; where one is refused the answer is 409 batch_undone, names it, and nothing was done.
+   * Uploads, downloads and streams have no place in a batch; what an atomic one takes says each
+   * operation's description. POST /v1/batch; scopes: documents:write or documents:read or
+   * documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or
+   * tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read
+   * or webhooks:write or admin.
+   */
+  runBatch(body: T.Batch, options?: CallOptions): Promise<T.BatchResults> {
+    return this.transport.json({ method: "POST", path: `/v1/batch` }, body, options);
+  }
+
+  /**
    * Make or change a document type. Documents that exist already are not checked again. PUT
    * /v1/document-types/{name}; scopes: admin.
    */
@@ -761,7 +854,8 @@ export class Operations {
 
   /**
    * Send an envelope that was made but not sent. Asks the recipients of the lowest order; the others
-   * follow as those before them have signed. POST /v1/envelopes/{id}/send; scopes: envelopes:write.
+   * follow as those before them have signed. An atomic batch takes it. POST /v1/envelopes/{id}/send;
+   * scopes: envelopes:write.
    */
   sendEnvelope(id: string, options?: CallOptions): Promise<T.Envelope> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes/${segment(id)}/send` }, undefined, options);
@@ -770,8 +864,8 @@ export class Operations {
   /**
    * Let a person read a document for a time. The person's client may then read the document, its tasks
    * and its envelopes, whatever business units it is confined to; its token needs the scopes for that all
-   * the same. The log says who let whom in, and what for. POST /v1/documents/{id}/grants; scopes:
-   * documents:share.
+   * the same. The log says who let whom in, and what for. An atomic batch takes it. POST
+   * /v1/documents/{id}/grants; scopes: documents:share.
    */
   shareDocument(id: string, body: T.GrantRequest, options?: CallOptions): Promise<T.Grant> {
     return this.transport.json({ method: "POST", path: `/v1/documents/${segment(id)}/grants` }, body, options);
@@ -803,8 +897,8 @@ export class Operations {
   }
 
   /**
-   * Take a grant back. It holds from the next request on. To repeat it does nothing. DELETE
-   * /v1/documents/{id}/grants/{grant}; scopes: documents:share.
+   * Take a grant back. It holds from the next request on. To repeat it does nothing. An atomic batch
+   * takes it. DELETE /v1/documents/{id}/grants/{grant}; scopes: documents:share.
    */
   unshareDocument(id: string, grant: string, options?: CallOptions): Promise<T.Grant> {
     return this.transport.json({ method: "DELETE", path: `/v1/documents/${segment(id)}/grants/${segment(grant)}` }, undefined, options);
@@ -812,24 +906,24 @@ export class Operations {
 
   /**
    * Change a document's details. Members that are not sent stay as they are. Title, unit and metadata can
-   * be changed while the document is a draft; labels and external id until it has ended. PATCH
-   * /v1/documents/{id}; scopes: documents:write.
+   * be changed while the document is a draft; labels and external id until it has ended. An atomic batch
+   * takes it. PATCH /v1/documents/{id}; scopes: documents:write.
    */
   updateDocument(id: string, body: T.DocumentPatch, options?: CallOptions): Promise<T.Document> {
     return this.transport.json({ method: "PATCH", path: `/v1/documents/${segment(id)}` }, body, options);
   }
 
   /**
-   * Withdraw a document. Open tasks and envelopes end with it. POST /v1/documents/{id}/void; scopes:
-   * documents:write.
+   * Withdraw a document. Open tasks and envelopes end with it. An atomic batch takes it. POST
+   * /v1/documents/{id}/void; scopes: documents:write.
    */
   voidDocument(id: string, body: T.Reason, options?: CallOptions): Promise<T.Document> {
     return this.transport.json({ method: "POST", path: `/v1/documents/${segment(id)}/void` }, body, options);
   }
 
   /**
-   * Withdraw an envelope. The document stays approved and can be sent again. POST
-   * /v1/envelopes/{id}/void; scopes: envelopes:write.
+   * Withdraw an envelope. The document stays approved and can be sent again. An atomic batch takes it.
+   * POST /v1/envelopes/{id}/void; scopes: envelopes:write.
    */
   voidEnvelope(id: string, body: T.Reason, options?: CallOptions): Promise<T.Envelope> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes/${segment(id)}/void` }, body, options);

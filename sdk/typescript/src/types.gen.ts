@@ -11,6 +11,12 @@ export type ApprovalMode = "sequential" | "parallel" | (string & {});
 export type ApprovalState = "open" | "approved" | "rejected" | "returned" | "cancelled" | (string & {});
 
 /** Of these values; more may come. */
+export type BatchMode = "independent" | "atomic" | (string & {});
+
+/** Of these values; more may come. */
+export type BatchOperationMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | (string & {});
+
+/** Of these values; more may come. */
 export type BusStateKind = "nats" | "kafka" | (string & {});
 
 /** Of these values; more may come. */
@@ -258,6 +264,59 @@ export interface Attempt {
   status?: number;
   time: string;
   took_ms: number;
+}
+
+export interface Batch {
+  /**
+   * independent: each operation is done or refused by itself, in their order. atomic: all of them in one
+   * transaction, or none.
+   */
+  mode?: BatchMode;
+  operations: BatchOperation[];
+}
+
+export interface BatchOperation {
+  /** The JSON body that the operation takes by itself. */
+  body?: Json;
+  /** Your own name for it; stands in its result. */
+  id?: string;
+  /**
+   * Of this operation, as if it were sent alone. Default: made of the batch's key and the operation's
+   * place in it.
+   */
+  idempotency_key?: string;
+  /** As the header If-Match. */
+  if_match?: string;
+  method: BatchOperationMethod;
+  /** With the query, if it has one. */
+  path: string;
+}
+
+export interface BatchResult {
+  /** Of the operation's answer. What is not JSON stands here as a string. */
+  body?: Json;
+  etag?: string;
+  id?: string;
+  /**
+   * The key it was done under. Send the operation with it again, alone or in a batch, and the result is
+   * this one.
+   */
+  idempotency_key?: string;
+  location?: string;
+  /** Why it was refused. */
+  problem?: Refusal;
+  /** It had been done before, under this key. */
+  replayed?: boolean;
+  /** As the operation alone would have answered. */
+  status: number;
+}
+
+export interface BatchResults {
+  failed: number;
+  /** One for each operation, in their order. */
+  results: BatchResult[];
+  /** Operations that answered below 400. */
+  succeeded: number;
 }
 
 export interface BusState {
@@ -726,6 +785,59 @@ export interface GrantRequest {
   until: string;
 }
 
+export interface Group {
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  created_at: string;
+  external_id?: string;
+  id: string;
+  members: Member[];
+  name: string;
+  revision: number;
+  roles: string[];
+  updated_at: string;
+}
+
+/** Data of the events group.created, group.deleted, group.updated. */
+export interface GroupEventData {
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  group_id: string;
+  /** Ids of users. */
+  members_added?: string[];
+  /** Ids of users. */
+  members_removed?: string[];
+  name: string;
+  roles?: string[];
+}
+
+export interface GroupPatch {
+  /** Ids of users who come in. */
+  add_members?: string[];
+  /** Where the roles hold. ["*"]: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  /** All members, by id. */
+  members?: string[];
+  name?: string;
+  /** Ids of users who go. */
+  remove_members?: string[];
+  /** Refuses the change where the group has been changed since this revision. */
+  revision?: number;
+  roles?: string[];
+}
+
+export interface GroupRequest {
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  /** Ids of users. */
+  members?: string[];
+  name: string;
+  roles?: string[];
+}
+
 export interface Handshake {
   before?: boolean;
   event?: boolean;
@@ -983,6 +1095,28 @@ export interface LogState {
   witnessed: number;
   witnessed_at?: string;
   witnesses: WitnessState[];
+}
+
+/** Data of the events login.failed, login.succeeded. */
+export interface LoginEventData {
+  address?: string;
+  /** By what, as RFC 8176 names it; mail for a link by e-mail, fed for a provider outside. */
+  methods: string[];
+  /** Why it failed, for programs. */
+  reason?: string;
+  /** Of the user, or of the access key. */
+  user_id: string;
+}
+
+export interface Member {
+  id: string;
+  name?: string;
+  user_name: string;
+}
+
+export interface Named {
+  id: string;
+  name: string;
 }
 
 export interface NewSecret {
@@ -1284,6 +1418,34 @@ export interface Redriven {
   more: boolean;
 }
 
+export interface Refusal {
+  /** Stable, for programs. */
+  code: string;
+  /** What is so and what to do, for people. */
+  detail: string;
+  /** Every fault of the request, not just the first. */
+  errors?: RefusalDetail[];
+  /** The path that was asked for. */
+  instance?: string;
+  /** Name it when asking for help. */
+  request_id?: string;
+  /** The HTTP status. */
+  status: number;
+  /** What the code means; the same for every occurrence. */
+  title: string;
+  /** Where the code is explained. */
+  type: string;
+}
+
+export interface RefusalDetail {
+  /** Stable, for programs. */
+  code: string;
+  /** What is wrong, for people. */
+  message: string;
+  /** JSON pointer into the body, or query/…, header/…, path/…. */
+  pointer: string;
+}
+
 export interface ReplayRequest {
   /** Only those for which this expression (CEL) is true. */
   condition?: string;
@@ -1411,6 +1573,102 @@ export interface Uploaded {
   document: Document;
   operation: Operation;
   version: Version;
+}
+
+export interface User {
+  active: boolean;
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  created_at: string;
+  deactivated_at?: string;
+  /** What the system that made the user calls it. */
+  external_id?: string;
+  id: string;
+  locale?: string;
+  name?: string;
+  revision: number;
+  /** Beside those of groups. */
+  roles?: string[];
+  updated_at: string;
+  /** The e-mail address, in lower case: by it documents, tasks and envelopes know the person. */
+  user_name: string;
+}
+
+export interface UserDetail {
+  active: boolean;
+  /** The business units of everything that gives a role; absent: everywhere. */
+  all_business_units?: string[];
+  /** Those of the user and of all groups. */
+  all_roles: string[];
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  created_at: string;
+  deactivated_at?: string;
+  /** What the system that made the user calls it. */
+  external_id?: string;
+  groups: Named[];
+  id: string;
+  locale?: string;
+  name?: string;
+  revision: number;
+  /** Beside those of groups. */
+  roles?: string[];
+  /** What the roles are worth now. */
+  scopes: string[];
+  updated_at: string;
+  /** The e-mail address, in lower case: by it documents, tasks and envelopes know the person. */
+  user_name: string;
+}
+
+/**
+ * Data of the events user.created, user.deactivated, user.invited, user.proof_added,
+ * user.proof_removed, user.reactivated, user.updated.
+ */
+export interface UserEventData {
+  active?: boolean;
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  /** passkey, totp, recovery_codes or all. */
+  kind?: string;
+  name?: string;
+  /** What it came from, for programs. */
+  reason?: string;
+  /** Beside those of groups. */
+  roles?: string[];
+  user_id: string;
+  /** The e-mail address by which documents know the person. */
+  user_name?: string;
+}
+
+export interface UserPatch {
+  active?: boolean;
+  /** Where the roles hold. ["*"]: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  locale?: string;
+  name?: string;
+  /** Refuses the change where the user has been changed since this revision. */
+  revision?: number;
+  roles?: string[];
+  /** What documents know of the person goes by the address: under a new one it is found no more. */
+  user_name?: string;
+}
+
+export interface UserRequest {
+  /** Left out: true. */
+  active?: boolean;
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  external_id?: string;
+  /** Ids of groups that the user is to be in. */
+  groups?: string[];
+  locale?: string;
+  name?: string;
+  /** Names of roles; GET /v1/roles lists them. What a role is worth is looked up when it is used. */
+  roles?: string[];
+  /** The person's e-mail address. */
+  user_name: string;
 }
 
 export interface Version {
@@ -1719,6 +1977,16 @@ export interface ListEventsParams {
   latest?: boolean;
 }
 
+/** Narrows listGroups; what is left out does not count. */
+export interface ListGroupsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
+  /** The group of this name alone. */
+  name?: string;
+}
+
 /** Narrows listInboundEvents; what is left out does not count. */
 export interface ListInboundEventsParams {
   /** Items of a page. */
@@ -1755,6 +2023,22 @@ export interface ListTasksParams {
   assignee?: string;
   state?: TaskState;
   document_id?: string;
+}
+
+/** Narrows listUsers; what is left out does not count. */
+export interface ListUsersParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
+  /** The user of this name alone. */
+  user_name?: string;
+  /** Those whom the system that made them calls so. */
+  external_id?: string;
+  /** Members of this group. */
+  group?: string;
+  /** Those who are active, or those who are not. */
+  active?: string;
 }
 
 /** Narrows listWebhookDeliveries; what is left out does not count. */
@@ -1839,11 +2123,16 @@ export interface EventData {
   "envelope.signed": EnvelopeEventData;
   "envelope.viewed": EnvelopeEventData;
   "envelope.voided": EnvelopeEventData;
+  "group.created": GroupEventData;
+  "group.deleted": GroupEventData;
+  "group.updated": GroupEventData;
   "inbound.discarded": InboundEventData;
   "inbound.processed": InboundEventData;
   "inbound.quarantined": InboundEventData;
   "inbound.received": InboundEventData;
   "inbound.redriven": InboundEventData;
+  "login.failed": LoginEventData;
+  "login.succeeded": LoginEventData;
   "operation.failed": OperationEventData;
   "operation.retried": OperationEventData;
   "operation.started": OperationEventData;
@@ -1854,6 +2143,13 @@ export interface EventData {
   "token.exchanged": TokenEventData;
   "unit.changed": UnitEventData;
   "unit.created": UnitEventData;
+  "user.created": UserEventData;
+  "user.deactivated": UserEventData;
+  "user.invited": UserEventData;
+  "user.proof_added": UserEventData;
+  "user.proof_removed": UserEventData;
+  "user.reactivated": UserEventData;
+  "user.updated": UserEventData;
   "webhook.delivery_dead": WebhookEventData;
   "webhook.endpoint_changed": WebhookEventData;
   "webhook.endpoint_created": WebhookEventData;

@@ -21,7 +21,7 @@ class Operations(Runner):
 
     def archive_document(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Archive an approved document. For documents that need no signature; signed ones are archived by
-        themselves. POST /v1/documents/{id}/archive; scopes: documents:write.
+        themselves. An atomic batch takes it. POST /v1/documents/{id}/archive; scopes: documents:write.
         """
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
 
@@ -31,11 +31,25 @@ class Operations(Runner):
         """
         return self._json(Call("PATCH", f"/v1/business-units/{segment(name)}"), body, t.BusinessUnit, options)
 
+    def change_group(self, id: str, body: t.GroupPatch, *, options: Options | None = None) -> t.Group:
+        """Change a group or who is in it. What is left out stays as it is. What the members may do changes
+        within seconds. PATCH /v1/groups/{id}; scopes: admin.
+        """
+        return self._json(Call("PATCH", f"/v1/groups/{segment(id)}"), body, t.Group, options)
+
     def change_hook_source(self, id: str, body: t.HookSourceChange, *, options: Options | None = None) -> t.HookSource:
         """Change a source of webhooks. Members that are not sent stay. Events that came in before are processed
         as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
         """
         return self._json(Call("PATCH", f"/v1/hook-sources/{segment(id)}"), body, t.HookSource, options)
+
+    def change_user(self, id: str, body: t.UserPatch, *, options: Options | None = None) -> t.UserDetail:
+        """Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
+        loses every login, everything that programs were allowed in the user's name, and the tokens made of
+        it, at once; clients that speak for the address stop working until the user is active again. PATCH
+        /v1/users/{id}; scopes: admin.
+        """
+        return self._json(Call("PATCH", f"/v1/users/{segment(id)}"), body, t.UserDetail, options)
 
     def change_webhook_endpoint(self, id: str, body: t.WebhookChange, *, options: Options | None = None) -> t.WebhookEndpoint:
         """Change, enable or disable an endpoint. What is left out stays as it is. A disabled endpoint keeps its
@@ -46,7 +60,8 @@ class Operations(Runner):
 
     def create_approval(self, body: t.ApprovalRequest, *, options: Options | None = None) -> t.Approval:
         """Hand a document in for approval. Takes the canonical approval payload, version 1. Members it does not
-        know are faults; metadata is kept byte for byte. POST /v1/approvals; scopes: approvals:write.
+        know are faults; metadata is kept byte for byte. An atomic batch takes it. POST /v1/approvals;
+        scopes: approvals:write.
         """
         return self._json(Call("POST", "/v1/approvals"), body, t.Approval, options)
 
@@ -73,17 +88,23 @@ class Operations(Runner):
 
     def create_draft(self, body: t.DraftRequest, *, options: Options | None = None) -> t.Document:
         """Create a document without a file. Its details alone: what is to be approved stands in the metadata,
-        or the file comes later by addVersion. Without a file it can be approved, not signed or archived.
-        POST /v1/drafts; scopes: documents:write.
+        or the file comes later by addVersion. Without a file it can be approved, not signed or archived. An
+        atomic batch takes it. POST /v1/drafts; scopes: documents:write.
         """
         return self._json(Call("POST", "/v1/drafts"), body, t.Document, options)
 
     def create_envelope(self, body: t.EnvelopeRequest, *, options: Options | None = None) -> t.Envelope:
         """Ask for signatures. On the current version of an approved document. With send: true the first
         recipients are asked at once. Signatures that are complete already are looked up first: nobody is
-        asked twice. POST /v1/envelopes; scopes: envelopes:write.
+        asked twice. An atomic batch takes it. POST /v1/envelopes; scopes: envelopes:write.
         """
         return self._json(Call("POST", "/v1/envelopes"), body, t.Envelope, options)
+
+    def create_group(self, body: t.GroupRequest, *, options: Options | None = None) -> t.Group:
+        """Make a group. Its members have its roles beside their own, in its business units beside theirs. POST
+        /v1/groups; scopes: admin.
+        """
+        return self._json(Call("POST", "/v1/groups"), body, t.Group, options)
 
     def create_hook_source(self, body: t.HookSourceRequest, *, options: Options | None = None) -> t.HookSourceSecret:
         """Set up a source of webhooks. With the secret that the sender shows, or without one: then it is made
@@ -98,6 +119,12 @@ class Operations(Runner):
         /v1/envelopes/{id}/recipients/{recipient_id}/links; scopes: envelopes:write.
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/links"), None, t.SigningLink, options)
+
+    def create_user(self, body: t.UserRequest, *, options: Options | None = None) -> t.UserDetail:
+        """Make a person known. The user can then be given roles and asked to decide. To get in, the person
+        needs an invitation, or logs in by a provider outside. POST /v1/users; scopes: admin.
+        """
+        return self._json(Call("POST", "/v1/users"), body, t.UserDetail, options)
 
     def create_webhook_endpoint(self, body: t.NewWebhookEndpoint, *, options: Options | None = None) -> t.NewSecret:
         """Make an endpoint for events. It hears of every event from its making on. The answer holds its secret,
@@ -116,9 +143,16 @@ class Operations(Runner):
     def decide_task(self, id: str, body: t.Decision, *, options: Options | None = None) -> t.Approval:
         """Decide a task. The client's principal decides its own tasks. With the scope tasks:decide_for it may
         decide for the assignee it names in on_behalf_of; the log says so. Answers with the approval as it is
-        now. POST /v1/tasks/{id}/decision; scopes: tasks:decide or tasks:decide_for.
+        now. An atomic batch takes it. POST /v1/tasks/{id}/decision; scopes: tasks:decide or
+        tasks:decide_for.
         """
         return self._json(Call("POST", f"/v1/tasks/{segment(id)}/decision"), body, t.Approval, options)
+
+    def delete_group(self, id: str, *, options: Options | None = None) -> t.Group:
+        """Delete a group. Its members stay users, without what the group gave them. DELETE /v1/groups/{id};
+        scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/groups/{segment(id)}"), None, t.Group, options)
 
     def delete_webhook_endpoint(self, id: str, *, options: Options | None = None) -> t.WebhookEndpoint:
         """Delete an endpoint. With everything that waits for it. DELETE /v1/webhook-endpoints/{id}; scopes:
@@ -246,6 +280,10 @@ class Operations(Runner):
         """
         return self._json(Call("GET", f"/v1/events/{segment(id)}/proof"), None, t.EventProof, options)
 
+    def get_group(self, id: str, *, options: Options | None = None) -> t.Group:
+        """Get a group. With its members. GET /v1/groups/{id}; scopes: admin."""
+        return self._json(Call("GET", f"/v1/groups/{segment(id)}"), None, t.Group, options)
+
     def get_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Get a source of webhooks. With its secrets, but not their values. GET /v1/hook-sources/{id}; scopes:
         admin.
@@ -294,6 +332,12 @@ class Operations(Runner):
     def get_task(self, id: str, *, options: Options | None = None) -> t.Task:
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
+
+    def get_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
+        """Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:
+        admin.
+        """
+        return self._json(Call("GET", f"/v1/users/{segment(id)}"), None, t.UserDetail, options)
 
     def get_version_content(self, id: str, number: int, to: Sink, *, options: Options | None = None) -> Download:
         """Download one version. The bytes, as they were stored. Takes Range and If-None-Match; the ETag is
@@ -406,6 +450,14 @@ class Operations(Runner):
         """
         return self._items(Call("GET", f"/v1/documents/{segment(id)}/grants"), t.Grant, options)
 
+    def list_groups(self, *, limit: int | None = None, after: str | None = None, name: str | None = None, options: Options | None = None) -> Page[t.Group]:
+        """List groups. Newest first, with their members. GET /v1/groups; scopes: admin."""
+        return self._page(Call("GET", "/v1/groups", query={"limit": limit, "after": after, "name": name}), t.Group, options)
+
+    def all_groups(self, *, limit: int | None = None, after: str | None = None, name: str | None = None, options: Options | None = None) -> Iterator[t.Group]:
+        """Every item that list_groups lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/groups", query={"limit": limit, "after": after, "name": name}), t.Group, options)
+
     def list_hook_presets(self, *, options: Options | None = None) -> list[t.HookPreset]:
         """List the schemes of known senders. A source names one of them, or brings a scheme of its own. GET
         /v1/hook-presets; scopes: admin.
@@ -456,6 +508,14 @@ class Operations(Runner):
         """Every item that list_tasks lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/tasks", query={"limit": limit, "after": after, "assignee": assignee, "state": state, "document_id": document_id}), t.Task, options)
 
+    def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
+        """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""
+        return self._page(Call("GET", "/v1/users", query={"limit": limit, "after": after, "user_name": user_name, "external_id": external_id, "group": group, "active": active}), t.User, options)
+
+    def all_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Iterator[t.User]:
+        """Every item that list_users lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/users", query={"limit": limit, "after": after, "user_name": user_name, "external_id": external_id, "group": group, "active": active}), t.User, options)
+
     def list_webhook_deliveries(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.DeliveryState | None = None, options: Options | None = None) -> Page[t.Delivery]:
         """List deliveries of an endpoint. Newest event first; dead ones with state=dead. GET
         /v1/webhook-endpoints/{id}/deliveries; scopes: webhooks:read or webhooks:write or admin.
@@ -496,8 +556,8 @@ class Operations(Runner):
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/protect"), body, t.Operation, options)
 
     def recall_document(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Document:
-        """Take a document back to draft. Ends the open review. POST /v1/documents/{id}/recall; scopes:
-        approvals:write.
+        """Take a document back to draft. Ends the open review. An atomic batch takes it. POST
+        /v1/documents/{id}/recall; scopes: approvals:write.
         """
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/recall"), body, t.Document, options)
 
@@ -521,8 +581,9 @@ class Operations(Runner):
         return self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/deliveries/{segment(event)}/redrive"), None, t.Delivery, options)
 
     def remind_recipient(self, id: str, recipient_id: str, *, options: Options | None = None) -> t.Envelope:
-        """Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. POST
-        /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
+        """Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. An
+        atomic batch takes it. POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes:
+        envelopes:write.
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
 
@@ -571,6 +632,19 @@ class Operations(Runner):
         """
         return self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/secrets"), body, t.NewSecret, options)
 
+    def run_batch(self, body: t.Batch, *, options: Options | None = None) -> t.BatchResults:
+        """Run many operations in one request. At most 1,000 operations and 4 MB. Each is decided, limited and
+        answered exactly as if it were sent alone, and has a key of its own: a batch that was interrupted is
+        sent again, and what had been done answers as before. With mode atomic all operations are one
+        transaction; where one is refused the answer is 409 batch_undone, names it, and nothing was done.
+        Uploads, downloads and streams have no place in a batch; what an atomic one takes says each
+        operation's description. POST /v1/batch; scopes: documents:write or documents:read or
+        documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or
+        tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read
+        or webhooks:write or admin.
+        """
+        return self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
     def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT
         /v1/document-types/{name}; scopes: admin.
@@ -591,15 +665,16 @@ class Operations(Runner):
 
     def send_envelope(self, id: str, *, options: Options | None = None) -> t.Envelope:
         """Send an envelope that was made but not sent. Asks the recipients of the lowest order; the others
-        follow as those before them have signed. POST /v1/envelopes/{id}/send; scopes: envelopes:write.
+        follow as those before them have signed. An atomic batch takes it. POST /v1/envelopes/{id}/send;
+        scopes: envelopes:write.
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/send"), None, t.Envelope, options)
 
     def share_document(self, id: str, body: t.GrantRequest, *, options: Options | None = None) -> t.Grant:
         """Let a person read a document for a time. The person's client may then read the document, its tasks
         and its envelopes, whatever business units it is confined to; its token needs the scopes for that all
-        the same. The log says who let whom in, and what for. POST /v1/documents/{id}/grants; scopes:
-        documents:share.
+        the same. The log says who let whom in, and what for. An atomic batch takes it. POST
+        /v1/documents/{id}/grants; scopes: documents:share.
         """
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/grants"), body, t.Grant, options)
 
@@ -623,27 +698,27 @@ class Operations(Runner):
         return self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/test"), None, t.SentEvent, options)
 
     def unshare_document(self, id: str, grant: str, *, options: Options | None = None) -> t.Grant:
-        """Take a grant back. It holds from the next request on. To repeat it does nothing. DELETE
-        /v1/documents/{id}/grants/{grant}; scopes: documents:share.
+        """Take a grant back. It holds from the next request on. To repeat it does nothing. An atomic batch
+        takes it. DELETE /v1/documents/{id}/grants/{grant}; scopes: documents:share.
         """
         return self._json(Call("DELETE", f"/v1/documents/{segment(id)}/grants/{segment(grant)}"), None, t.Grant, options)
 
     def update_document(self, id: str, body: t.DocumentPatch, *, options: Options | None = None) -> t.Document:
         """Change a document's details. Members that are not sent stay as they are. Title, unit and metadata can
-        be changed while the document is a draft; labels and external id until it has ended. PATCH
-        /v1/documents/{id}; scopes: documents:write.
+        be changed while the document is a draft; labels and external id until it has ended. An atomic batch
+        takes it. PATCH /v1/documents/{id}; scopes: documents:write.
         """
         return self._json(Call("PATCH", f"/v1/documents/{segment(id)}"), body, t.Document, options)
 
     def void_document(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Document:
-        """Withdraw a document. Open tasks and envelopes end with it. POST /v1/documents/{id}/void; scopes:
-        documents:write.
+        """Withdraw a document. Open tasks and envelopes end with it. An atomic batch takes it. POST
+        /v1/documents/{id}/void; scopes: documents:write.
         """
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/void"), body, t.Document, options)
 
     def void_envelope(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Envelope:
-        """Withdraw an envelope. The document stays approved and can be sent again. POST
-        /v1/envelopes/{id}/void; scopes: envelopes:write.
+        """Withdraw an envelope. The document stays approved and can be sent again. An atomic batch takes it.
+        POST /v1/envelopes/{id}/void; scopes: envelopes:write.
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/void"), body, t.Envelope, options)
 
@@ -660,7 +735,7 @@ class AsyncOperations(AsyncRunner):
 
     async def archive_document(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Archive an approved document. For documents that need no signature; signed ones are archived by
-        themselves. POST /v1/documents/{id}/archive; scopes: documents:write.
+        themselves. An atomic batch takes it. POST /v1/documents/{id}/archive; scopes: documents:write.
         """
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
 
@@ -670,11 +745,25 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("PATCH", f"/v1/business-units/{segment(name)}"), body, t.BusinessUnit, options)
 
+    async def change_group(self, id: str, body: t.GroupPatch, *, options: Options | None = None) -> t.Group:
+        """Change a group or who is in it. What is left out stays as it is. What the members may do changes
+        within seconds. PATCH /v1/groups/{id}; scopes: admin.
+        """
+        return await self._json(Call("PATCH", f"/v1/groups/{segment(id)}"), body, t.Group, options)
+
     async def change_hook_source(self, id: str, body: t.HookSourceChange, *, options: Options | None = None) -> t.HookSource:
         """Change a source of webhooks. Members that are not sent stay. Events that came in before are processed
         as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
         """
         return await self._json(Call("PATCH", f"/v1/hook-sources/{segment(id)}"), body, t.HookSource, options)
+
+    async def change_user(self, id: str, body: t.UserPatch, *, options: Options | None = None) -> t.UserDetail:
+        """Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
+        loses every login, everything that programs were allowed in the user's name, and the tokens made of
+        it, at once; clients that speak for the address stop working until the user is active again. PATCH
+        /v1/users/{id}; scopes: admin.
+        """
+        return await self._json(Call("PATCH", f"/v1/users/{segment(id)}"), body, t.UserDetail, options)
 
     async def change_webhook_endpoint(self, id: str, body: t.WebhookChange, *, options: Options | None = None) -> t.WebhookEndpoint:
         """Change, enable or disable an endpoint. What is left out stays as it is. A disabled endpoint keeps its
@@ -685,7 +774,8 @@ class AsyncOperations(AsyncRunner):
 
     async def create_approval(self, body: t.ApprovalRequest, *, options: Options | None = None) -> t.Approval:
         """Hand a document in for approval. Takes the canonical approval payload, version 1. Members it does not
-        know are faults; metadata is kept byte for byte. POST /v1/approvals; scopes: approvals:write.
+        know are faults; metadata is kept byte for byte. An atomic batch takes it. POST /v1/approvals;
+        scopes: approvals:write.
         """
         return await self._json(Call("POST", "/v1/approvals"), body, t.Approval, options)
 
@@ -712,17 +802,23 @@ class AsyncOperations(AsyncRunner):
 
     async def create_draft(self, body: t.DraftRequest, *, options: Options | None = None) -> t.Document:
         """Create a document without a file. Its details alone: what is to be approved stands in the metadata,
-        or the file comes later by addVersion. Without a file it can be approved, not signed or archived.
-        POST /v1/drafts; scopes: documents:write.
+        or the file comes later by addVersion. Without a file it can be approved, not signed or archived. An
+        atomic batch takes it. POST /v1/drafts; scopes: documents:write.
         """
         return await self._json(Call("POST", "/v1/drafts"), body, t.Document, options)
 
     async def create_envelope(self, body: t.EnvelopeRequest, *, options: Options | None = None) -> t.Envelope:
         """Ask for signatures. On the current version of an approved document. With send: true the first
         recipients are asked at once. Signatures that are complete already are looked up first: nobody is
-        asked twice. POST /v1/envelopes; scopes: envelopes:write.
+        asked twice. An atomic batch takes it. POST /v1/envelopes; scopes: envelopes:write.
         """
         return await self._json(Call("POST", "/v1/envelopes"), body, t.Envelope, options)
+
+    async def create_group(self, body: t.GroupRequest, *, options: Options | None = None) -> t.Group:
+        """Make a group. Its members have its roles beside their own, in its business units beside theirs. POST
+        /v1/groups; scopes: admin.
+        """
+        return await self._json(Call("POST", "/v1/groups"), body, t.Group, options)
 
     async def create_hook_source(self, body: t.HookSourceRequest, *, options: Options | None = None) -> t.HookSourceSecret:
         """Set up a source of webhooks. With the secret that the sender shows, or without one: then it is made
@@ -737,6 +833,12 @@ class AsyncOperations(AsyncRunner):
         /v1/envelopes/{id}/recipients/{recipient_id}/links; scopes: envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/links"), None, t.SigningLink, options)
+
+    async def create_user(self, body: t.UserRequest, *, options: Options | None = None) -> t.UserDetail:
+        """Make a person known. The user can then be given roles and asked to decide. To get in, the person
+        needs an invitation, or logs in by a provider outside. POST /v1/users; scopes: admin.
+        """
+        return await self._json(Call("POST", "/v1/users"), body, t.UserDetail, options)
 
     async def create_webhook_endpoint(self, body: t.NewWebhookEndpoint, *, options: Options | None = None) -> t.NewSecret:
         """Make an endpoint for events. It hears of every event from its making on. The answer holds its secret,
@@ -755,9 +857,16 @@ class AsyncOperations(AsyncRunner):
     async def decide_task(self, id: str, body: t.Decision, *, options: Options | None = None) -> t.Approval:
         """Decide a task. The client's principal decides its own tasks. With the scope tasks:decide_for it may
         decide for the assignee it names in on_behalf_of; the log says so. Answers with the approval as it is
-        now. POST /v1/tasks/{id}/decision; scopes: tasks:decide or tasks:decide_for.
+        now. An atomic batch takes it. POST /v1/tasks/{id}/decision; scopes: tasks:decide or
+        tasks:decide_for.
         """
         return await self._json(Call("POST", f"/v1/tasks/{segment(id)}/decision"), body, t.Approval, options)
+
+    async def delete_group(self, id: str, *, options: Options | None = None) -> t.Group:
+        """Delete a group. Its members stay users, without what the group gave them. DELETE /v1/groups/{id};
+        scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/groups/{segment(id)}"), None, t.Group, options)
 
     async def delete_webhook_endpoint(self, id: str, *, options: Options | None = None) -> t.WebhookEndpoint:
         """Delete an endpoint. With everything that waits for it. DELETE /v1/webhook-endpoints/{id}; scopes:
@@ -885,6 +994,10 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("GET", f"/v1/events/{segment(id)}/proof"), None, t.EventProof, options)
 
+    async def get_group(self, id: str, *, options: Options | None = None) -> t.Group:
+        """Get a group. With its members. GET /v1/groups/{id}; scopes: admin."""
+        return await self._json(Call("GET", f"/v1/groups/{segment(id)}"), None, t.Group, options)
+
     async def get_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Get a source of webhooks. With its secrets, but not their values. GET /v1/hook-sources/{id}; scopes:
         admin.
@@ -933,6 +1046,12 @@ class AsyncOperations(AsyncRunner):
     async def get_task(self, id: str, *, options: Options | None = None) -> t.Task:
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return await self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
+
+    async def get_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
+        """Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:
+        admin.
+        """
+        return await self._json(Call("GET", f"/v1/users/{segment(id)}"), None, t.UserDetail, options)
 
     async def get_version_content(self, id: str, number: int, to: Sink, *, options: Options | None = None) -> Download:
         """Download one version. The bytes, as they were stored. Takes Range and If-None-Match; the ETag is
@@ -1045,6 +1164,14 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._items(Call("GET", f"/v1/documents/{segment(id)}/grants"), t.Grant, options)
 
+    async def list_groups(self, *, limit: int | None = None, after: str | None = None, name: str | None = None, options: Options | None = None) -> Page[t.Group]:
+        """List groups. Newest first, with their members. GET /v1/groups; scopes: admin."""
+        return await self._page(Call("GET", "/v1/groups", query={"limit": limit, "after": after, "name": name}), t.Group, options)
+
+    def all_groups(self, *, limit: int | None = None, after: str | None = None, name: str | None = None, options: Options | None = None) -> AsyncIterator[t.Group]:
+        """Every item that list_groups lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/groups", query={"limit": limit, "after": after, "name": name}), t.Group, options)
+
     async def list_hook_presets(self, *, options: Options | None = None) -> list[t.HookPreset]:
         """List the schemes of known senders. A source names one of them, or brings a scheme of its own. GET
         /v1/hook-presets; scopes: admin.
@@ -1095,6 +1222,14 @@ class AsyncOperations(AsyncRunner):
         """Every item that list_tasks lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/tasks", query={"limit": limit, "after": after, "assignee": assignee, "state": state, "document_id": document_id}), t.Task, options)
 
+    async def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
+        """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""
+        return await self._page(Call("GET", "/v1/users", query={"limit": limit, "after": after, "user_name": user_name, "external_id": external_id, "group": group, "active": active}), t.User, options)
+
+    def all_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> AsyncIterator[t.User]:
+        """Every item that list_users lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/users", query={"limit": limit, "after": after, "user_name": user_name, "external_id": external_id, "group": group, "active": active}), t.User, options)
+
     async def list_webhook_deliveries(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.DeliveryState | None = None, options: Options | None = None) -> Page[t.Delivery]:
         """List deliveries of an endpoint. Newest event first; dead ones with state=dead. GET
         /v1/webhook-endpoints/{id}/deliveries; scopes: webhooks:read or webhooks:write or admin.
@@ -1135,8 +1270,8 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/protect"), body, t.Operation, options)
 
     async def recall_document(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Document:
-        """Take a document back to draft. Ends the open review. POST /v1/documents/{id}/recall; scopes:
-        approvals:write.
+        """Take a document back to draft. Ends the open review. An atomic batch takes it. POST
+        /v1/documents/{id}/recall; scopes: approvals:write.
         """
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/recall"), body, t.Document, options)
 
@@ -1160,8 +1295,9 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/deliveries/{segment(event)}/redrive"), None, t.Delivery, options)
 
     async def remind_recipient(self, id: str, recipient_id: str, *, options: Options | None = None) -> t.Envelope:
-        """Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. POST
-        /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
+        """Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. An
+        atomic batch takes it. POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes:
+        envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
 
@@ -1210,6 +1346,19 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/secrets"), body, t.NewSecret, options)
 
+    async def run_batch(self, body: t.Batch, *, options: Options | None = None) -> t.BatchResults:
+        """Run many operations in one request. At most 1,000 operations and 4 MB. Each is decided, limited and
+        answered exactly as if it were sent alone, and has a key of its own: a batch that was interrupted is
+        sent again, and what had been done answers as before. With mode atomic all operations are one
+        transaction; where one is refused the answer is 409 batch_undone, names it, and nothing was done.
+        Uploads, downloads and streams have no place in a batch; what an atomic one takes says each
+        operation's description. POST /v1/batch; scopes: documents:write or documents:read or
+        documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or
+        tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read
+        or webhooks:write or admin.
+        """
+        return await self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
     async def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT
         /v1/document-types/{name}; scopes: admin.
@@ -1230,15 +1379,16 @@ class AsyncOperations(AsyncRunner):
 
     async def send_envelope(self, id: str, *, options: Options | None = None) -> t.Envelope:
         """Send an envelope that was made but not sent. Asks the recipients of the lowest order; the others
-        follow as those before them have signed. POST /v1/envelopes/{id}/send; scopes: envelopes:write.
+        follow as those before them have signed. An atomic batch takes it. POST /v1/envelopes/{id}/send;
+        scopes: envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/send"), None, t.Envelope, options)
 
     async def share_document(self, id: str, body: t.GrantRequest, *, options: Options | None = None) -> t.Grant:
         """Let a person read a document for a time. The person's client may then read the document, its tasks
         and its envelopes, whatever business units it is confined to; its token needs the scopes for that all
-        the same. The log says who let whom in, and what for. POST /v1/documents/{id}/grants; scopes:
-        documents:share.
+        the same. The log says who let whom in, and what for. An atomic batch takes it. POST
+        /v1/documents/{id}/grants; scopes: documents:share.
         """
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/grants"), body, t.Grant, options)
 
@@ -1262,27 +1412,27 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/test"), None, t.SentEvent, options)
 
     async def unshare_document(self, id: str, grant: str, *, options: Options | None = None) -> t.Grant:
-        """Take a grant back. It holds from the next request on. To repeat it does nothing. DELETE
-        /v1/documents/{id}/grants/{grant}; scopes: documents:share.
+        """Take a grant back. It holds from the next request on. To repeat it does nothing. An atomic batch
+        takes it. DELETE /v1/documents/{id}/grants/{grant}; scopes: documents:share.
         """
         return await self._json(Call("DELETE", f"/v1/documents/{segment(id)}/grants/{segment(grant)}"), None, t.Grant, options)
 
     async def update_document(self, id: str, body: t.DocumentPatch, *, options: Options | None = None) -> t.Document:
         """Change a document's details. Members that are not sent stay as they are. Title, unit and metadata can
-        be changed while the document is a draft; labels and external id until it has ended. PATCH
-        /v1/documents/{id}; scopes: documents:write.
+        be changed while the document is a draft; labels and external id until it has ended. An atomic batch
+        takes it. PATCH /v1/documents/{id}; scopes: documents:write.
         """
         return await self._json(Call("PATCH", f"/v1/documents/{segment(id)}"), body, t.Document, options)
 
     async def void_document(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Document:
-        """Withdraw a document. Open tasks and envelopes end with it. POST /v1/documents/{id}/void; scopes:
-        documents:write.
+        """Withdraw a document. Open tasks and envelopes end with it. An atomic batch takes it. POST
+        /v1/documents/{id}/void; scopes: documents:write.
         """
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/void"), body, t.Document, options)
 
     async def void_envelope(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.Envelope:
-        """Withdraw an envelope. The document stays approved and can be sent again. POST
-        /v1/envelopes/{id}/void; scopes: envelopes:write.
+        """Withdraw an envelope. The document stays approved and can be sent again. An atomic batch takes it.
+        POST /v1/envelopes/{id}/void; scopes: envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/void"), body, t.Envelope, options)
 

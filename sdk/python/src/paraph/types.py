@@ -8,6 +8,8 @@ from typing import Any, Literal, Union
 
 ApprovalMode = Union[Literal["sequential", "parallel"], str]
 ApprovalState = Union[Literal["open", "approved", "rejected", "returned", "cancelled"], str]
+BatchMode = Union[Literal["independent", "atomic"], str]
+BatchOperationMethod = Union[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], str]
 BusStateKind = Union[Literal["nats", "kafka"], str]
 DecisionOutcome = Union[Literal["approve", "reject", "return"], str]
 DeliveryState = Union[Literal["pending", "delivered", "dead", "skipped"], str]
@@ -232,6 +234,68 @@ class Attempt:
     """Of the answer; absent: none came."""
     time: datetime
     took_ms: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Batch:
+    """Part of the contract."""
+
+    mode: BatchMode | None = None
+    """independent: each operation is done or refused by itself, in their order. atomic: all of them in one
+    transaction, or none.
+    """
+    operations: list[BatchOperation]
+
+
+@dataclass(kw_only=True, slots=True)
+class BatchOperation:
+    """Part of the contract."""
+
+    body: Any | None = None
+    """The JSON body that the operation takes by itself."""
+    id: str | None = None
+    """Your own name for it; stands in its result."""
+    idempotency_key: str | None = None
+    """Of this operation, as if it were sent alone. Default: made of the batch's key and the operation's
+    place in it.
+    """
+    if_match: str | None = None
+    """As the header If-Match."""
+    method: BatchOperationMethod
+    path: str
+    """With the query, if it has one."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BatchResult:
+    """Part of the contract."""
+
+    body: Any | None = None
+    """Of the operation's answer. What is not JSON stands here as a string."""
+    etag: str | None = None
+    id: str | None = None
+    idempotency_key: str | None = None
+    """The key it was done under. Send the operation with it again, alone or in a batch, and the result is
+    this one.
+    """
+    location: str | None = None
+    problem: Refusal | None = None
+    """Why it was refused."""
+    replayed: bool | None = None
+    """It had been done before, under this key."""
+    status: int
+    """As the operation alone would have answered."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BatchResults:
+    """Part of the contract."""
+
+    failed: int
+    results: list[BatchResult]
+    """One for each operation, in their order."""
+    succeeded: int
+    """Operations that answered below 400."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -775,6 +839,70 @@ class GrantRequest:
 
 
 @dataclass(kw_only=True, slots=True)
+class Group:
+    """Part of the contract."""
+
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    created_at: datetime
+    external_id: str | None = None
+    id: str
+    members: list[Member]
+    name: str
+    revision: int
+    roles: list[str]
+    updated_at: datetime
+
+
+@dataclass(kw_only=True, slots=True)
+class GroupEventData:
+    """Data of the events group.created, group.deleted, group.updated."""
+
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    external_id: str | None = None
+    group_id: str
+    members_added: list[str] | None = None
+    """Ids of users."""
+    members_removed: list[str] | None = None
+    """Ids of users."""
+    name: str
+    roles: list[str] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class GroupPatch:
+    """Part of the contract."""
+
+    add_members: list[str] | None = None
+    """Ids of users who come in."""
+    business_units: list[str] | None = None
+    """Where the roles hold. ["*"]: everywhere."""
+    external_id: str | None = None
+    members: list[str] | None = None
+    """All members, by id."""
+    name: str | None = None
+    remove_members: list[str] | None = None
+    """Ids of users who go."""
+    revision: int | None = None
+    """Refuses the change where the group has been changed since this revision."""
+    roles: list[str] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class GroupRequest:
+    """Part of the contract."""
+
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    external_id: str | None = None
+    members: list[str] | None = None
+    """Ids of users."""
+    name: str
+    roles: list[str] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Handshake:
     """Part of the contract."""
 
@@ -1086,6 +1214,36 @@ class LogState:
     """Entries under the newest checkpoint that reached the quorum: the one /log/checkpoint shows."""
     witnessed_at: datetime | None = None
     witnesses: list[WitnessState]
+
+
+@dataclass(kw_only=True, slots=True)
+class LoginEventData:
+    """Data of the events login.failed, login.succeeded."""
+
+    address: str | None = None
+    methods: list[str]
+    """By what, as RFC 8176 names it; mail for a link by e-mail, fed for a provider outside."""
+    reason: str | None = None
+    """Why it failed, for programs."""
+    user_id: str
+    """Of the user, or of the access key."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Member:
+    """Part of the contract."""
+
+    id: str
+    name: str | None = None
+    user_name: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Named:
+    """Part of the contract."""
+
+    id: str
+    name: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1446,6 +1604,40 @@ class Redriven:
 
 
 @dataclass(kw_only=True, slots=True)
+class Refusal:
+    """Part of the contract."""
+
+    code: str
+    """Stable, for programs."""
+    detail: str
+    """What is so and what to do, for people."""
+    errors: list[RefusalDetail] | None = None
+    """Every fault of the request, not just the first."""
+    instance: str | None = None
+    """The path that was asked for."""
+    request_id: str | None = None
+    """Name it when asking for help."""
+    status: int
+    """The HTTP status."""
+    title: str
+    """What the code means; the same for every occurrence."""
+    type: str
+    """Where the code is explained."""
+
+
+@dataclass(kw_only=True, slots=True)
+class RefusalDetail:
+    """Part of the contract."""
+
+    code: str
+    """Stable, for programs."""
+    message: str
+    """What is wrong, for people."""
+    pointer: str
+    """JSON pointer into the body, or query/…, header/…, path/…."""
+
+
+@dataclass(kw_only=True, slots=True)
 class ReplayRequest:
     """Part of the contract."""
 
@@ -1607,6 +1799,115 @@ class Uploaded:
     document: Document
     operation: Operation
     version: Version
+
+
+@dataclass(kw_only=True, slots=True)
+class User:
+    """Part of the contract."""
+
+    active: bool
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    created_at: datetime
+    deactivated_at: datetime | None = None
+    external_id: str | None = None
+    """What the system that made the user calls it."""
+    id: str
+    locale: str | None = None
+    name: str | None = None
+    revision: int
+    roles: list[str] | None = None
+    """Beside those of groups."""
+    updated_at: datetime
+    user_name: str
+    """The e-mail address, in lower case: by it documents, tasks and envelopes know the person."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UserDetail:
+    """Part of the contract."""
+
+    active: bool
+    all_business_units: list[str] | None = None
+    """The business units of everything that gives a role; absent: everywhere."""
+    all_roles: list[str]
+    """Those of the user and of all groups."""
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    created_at: datetime
+    deactivated_at: datetime | None = None
+    external_id: str | None = None
+    """What the system that made the user calls it."""
+    groups: list[Named]
+    id: str
+    locale: str | None = None
+    name: str | None = None
+    revision: int
+    roles: list[str] | None = None
+    """Beside those of groups."""
+    scopes: list[str]
+    """What the roles are worth now."""
+    updated_at: datetime
+    user_name: str
+    """The e-mail address, in lower case: by it documents, tasks and envelopes know the person."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UserEventData:
+    """Data of the events user.created, user.deactivated, user.invited, user.proof_added,
+    user.proof_removed, user.reactivated, user.updated.
+    """
+
+    active: bool | None = None
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    external_id: str | None = None
+    kind: str | None = None
+    """passkey, totp, recovery_codes or all."""
+    name: str | None = None
+    reason: str | None = None
+    """What it came from, for programs."""
+    roles: list[str] | None = None
+    """Beside those of groups."""
+    user_id: str
+    user_name: str | None = None
+    """The e-mail address by which documents know the person."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UserPatch:
+    """Part of the contract."""
+
+    active: bool | None = None
+    business_units: list[str] | None = None
+    """Where the roles hold. ["*"]: everywhere."""
+    external_id: str | None = None
+    locale: str | None = None
+    name: str | None = None
+    revision: int | None = None
+    """Refuses the change where the user has been changed since this revision."""
+    roles: list[str] | None = None
+    user_name: str | None = None
+    """What documents know of the person goes by the address: under a new one it is found no more."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UserRequest:
+    """Part of the contract."""
+
+    active: bool | None = None
+    """Left out: true."""
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    external_id: str | None = None
+    groups: list[str] | None = None
+    """Ids of groups that the user is to be in."""
+    locale: str | None = None
+    name: str | None = None
+    roles: list[str] | None = None
+    """Names of roles; GET /v1/roles lists them. What a role is worth is looked up when it is used."""
+    user_name: str
+    """The person's e-mail address."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1884,11 +2185,16 @@ EVENT_DATA: dict[str, type] = {
     "envelope.signed": EnvelopeEventData,
     "envelope.viewed": EnvelopeEventData,
     "envelope.voided": EnvelopeEventData,
+    "group.created": GroupEventData,
+    "group.deleted": GroupEventData,
+    "group.updated": GroupEventData,
     "inbound.discarded": InboundEventData,
     "inbound.processed": InboundEventData,
     "inbound.quarantined": InboundEventData,
     "inbound.received": InboundEventData,
     "inbound.redriven": InboundEventData,
+    "login.failed": LoginEventData,
+    "login.succeeded": LoginEventData,
     "operation.failed": OperationEventData,
     "operation.retried": OperationEventData,
     "operation.started": OperationEventData,
@@ -1899,6 +2205,13 @@ EVENT_DATA: dict[str, type] = {
     "token.exchanged": TokenEventData,
     "unit.changed": UnitEventData,
     "unit.created": UnitEventData,
+    "user.created": UserEventData,
+    "user.deactivated": UserEventData,
+    "user.invited": UserEventData,
+    "user.proof_added": UserEventData,
+    "user.proof_removed": UserEventData,
+    "user.reactivated": UserEventData,
+    "user.updated": UserEventData,
     "webhook.delivery_dead": WebhookEventData,
     "webhook.endpoint_changed": WebhookEventData,
     "webhook.endpoint_created": WebhookEventData,

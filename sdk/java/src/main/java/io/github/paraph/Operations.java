@@ -27,7 +27,7 @@ public abstract class Operations extends Transport {
 
   /**
    * Archive an approved document. For documents that need no signature; signed ones are archived by
-   * themselves. POST /v1/documents/{id}/archive; scopes: documents:write.
+   * themselves. An atomic batch takes it. POST /v1/documents/{id}/archive; scopes: documents:write.
    */
   public Operation archiveDocument(String id) {
     return archiveDocument(id, CallOptions.NONE);
@@ -52,6 +52,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Change a group or who is in it. What is left out stays as it is. What the members may do changes
+   * within seconds. PATCH /v1/groups/{id}; scopes: admin.
+   */
+  public Group changeGroup(String id, GroupPatch body) {
+    return changeGroup(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Group changeGroup(String id, GroupPatch body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/groups/" + segment(id)), body, Group.class, options);
+  }
+
+  /**
    * Change a source of webhooks. Members that are not sent stay. Events that came in before are processed
    * as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
    */
@@ -62,6 +75,21 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSource changeHookSource(String id, HookSourceChange body, CallOptions options) {
     return json(new Call("PATCH", "/v1/hook-sources/" + segment(id)), body, HookSource.class, options);
+  }
+
+  /**
+   * Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
+   * loses every login, everything that programs were allowed in the user's name, and the tokens made of
+   * it, at once; clients that speak for the address stop working until the user is active again. PATCH
+   * /v1/users/{id}; scopes: admin.
+   */
+  public UserDetail changeUser(String id, UserPatch body) {
+    return changeUser(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UserDetail changeUser(String id, UserPatch body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/users/" + segment(id)), body, UserDetail.class, options);
   }
 
   /**
@@ -80,7 +108,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Hand a document in for approval. Takes the canonical approval payload, version 1. Members it does not
-   * know are faults; metadata is kept byte for byte. POST /v1/approvals; scopes: approvals:write.
+   * know are faults; metadata is kept byte for byte. An atomic batch takes it. POST /v1/approvals;
+   * scopes: approvals:write.
    */
   public Approval createApproval(ApprovalRequest body) {
     return createApproval(body, CallOptions.NONE);
@@ -142,8 +171,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Create a document without a file. Its details alone: what is to be approved stands in the metadata,
-   * or the file comes later by addVersion. Without a file it can be approved, not signed or archived.
-   * POST /v1/drafts; scopes: documents:write.
+   * or the file comes later by addVersion. Without a file it can be approved, not signed or archived. An
+   * atomic batch takes it. POST /v1/drafts; scopes: documents:write.
    */
   public Document createDraft(DraftRequest body) {
     return createDraft(body, CallOptions.NONE);
@@ -157,7 +186,7 @@ public abstract class Operations extends Transport {
   /**
    * Ask for signatures. On the current version of an approved document. With send: true the first
    * recipients are asked at once. Signatures that are complete already are looked up first: nobody is
-   * asked twice. POST /v1/envelopes; scopes: envelopes:write.
+   * asked twice. An atomic batch takes it. POST /v1/envelopes; scopes: envelopes:write.
    */
   public Envelope createEnvelope(EnvelopeRequest body) {
     return createEnvelope(body, CallOptions.NONE);
@@ -166,6 +195,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Envelope createEnvelope(EnvelopeRequest body, CallOptions options) {
     return json(new Call("POST", "/v1/envelopes"), body, Envelope.class, options);
+  }
+
+  /**
+   * Make a group. Its members have its roles beside their own, in its business units beside theirs. POST
+   * /v1/groups; scopes: admin.
+   */
+  public Group createGroup(GroupRequest body) {
+    return createGroup(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Group createGroup(GroupRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/groups"), body, Group.class, options);
   }
 
   /**
@@ -194,6 +236,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public SigningLink createSigningLink(String id, String recipientId, CallOptions options) {
     return json(new Call("POST", "/v1/envelopes/" + segment(id) + "/recipients/" + segment(recipientId) + "/links"), null, SigningLink.class, options);
+  }
+
+  /**
+   * Make a person known. The user can then be given roles and asked to decide. To get in, the person
+   * needs an invitation, or logs in by a provider outside. POST /v1/users; scopes: admin.
+   */
+  public UserDetail createUser(UserRequest body) {
+    return createUser(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UserDetail createUser(UserRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/users"), body, UserDetail.class, options);
   }
 
   /**
@@ -227,7 +282,8 @@ public abstract class Operations extends Transport {
   /**
    * Decide a task. The client's principal decides its own tasks. With the scope tasks:decide_for it may
    * decide for the assignee it names in on_behalf_of; the log says so. Answers with the approval as it is
-   * now. POST /v1/tasks/{id}/decision; scopes: tasks:decide or tasks:decide_for.
+   * now. An atomic batch takes it. POST /v1/tasks/{id}/decision; scopes: tasks:decide or
+   * tasks:decide_for.
    */
   public Approval decideTask(String id, Decision body) {
     return decideTask(id, body, CallOptions.NONE);
@@ -236,6 +292,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Approval decideTask(String id, Decision body, CallOptions options) {
     return json(new Call("POST", "/v1/tasks/" + segment(id) + "/decision"), body, Approval.class, options);
+  }
+
+  /**
+   * Delete a group. Its members stay users, without what the group gave them. DELETE /v1/groups/{id};
+   * scopes: admin.
+   */
+  public Group deleteGroup(String id) {
+    return deleteGroup(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Group deleteGroup(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/groups/" + segment(id)), null, Group.class, options);
   }
 
   /**
@@ -504,6 +573,16 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/events/" + segment(id) + "/proof"), null, EventProof.class, options);
   }
 
+  /** Get a group. With its members. GET /v1/groups/{id}; scopes: admin. */
+  public Group getGroup(String id) {
+    return getGroup(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Group getGroup(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/groups/" + segment(id)), null, Group.class, options);
+  }
+
   /**
    * Get a source of webhooks. With its secrets, but not their values. GET /v1/hook-sources/{id}; scopes:
    * admin.
@@ -606,6 +685,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Task getTask(String id, CallOptions options) {
     return json(new Call("GET", "/v1/tasks/" + segment(id)), null, Task.class, options);
+  }
+
+  /**
+   * Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:
+   * admin.
+   */
+  public UserDetail getUser(String id) {
+    return getUser(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UserDetail getUser(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/users/" + segment(id)), null, UserDetail.class, options);
   }
 
   /**
@@ -890,6 +982,27 @@ public abstract class Operations extends Transport {
     return items(new Call("GET", "/v1/documents/" + segment(id) + "/grants"), Grant.class, options);
   }
 
+  /** List groups. Newest first, with their members. GET /v1/groups; scopes: admin. */
+  public Page<Group> listGroups(ListGroupsParams params) {
+    return listGroups(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<Group> listGroups(ListGroupsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/groups")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("name", params.name()), Group.class, options);
+  }
+
+  /** Every item that listGroups lists; pages are asked for as they are needed. */
+  public Iterable<Group> allGroups(ListGroupsParams params) {
+    return all(() -> new Call("GET", "/v1/groups")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("name", params.name()), Group.class);
+  }
+
   /**
    * List the schemes of known senders. A source names one of them, or brings a scheme of its own. GET
    * /v1/hook-presets; scopes: admin.
@@ -1024,6 +1137,33 @@ public abstract class Operations extends Transport {
         .query("document_id", params.documentId()), Task.class);
   }
 
+  /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */
+  public Page<User> listUsers(ListUsersParams params) {
+    return listUsers(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<User> listUsers(ListUsersParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/users")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("user_name", params.userName())
+        .query("external_id", params.externalId())
+        .query("group", params.group())
+        .query("active", params.active()), User.class, options);
+  }
+
+  /** Every item that listUsers lists; pages are asked for as they are needed. */
+  public Iterable<User> allUsers(ListUsersParams params) {
+    return all(() -> new Call("GET", "/v1/users")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("user_name", params.userName())
+        .query("external_id", params.externalId())
+        .query("group", params.group())
+        .query("active", params.active()), User.class);
+  }
+
   /**
    * List deliveries of an endpoint. Newest event first; dead ones with state=dead. GET
    * /v1/webhook-endpoints/{id}/deliveries; scopes: webhooks:read or webhooks:write or admin.
@@ -1109,8 +1249,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Take a document back to draft. Ends the open review. POST /v1/documents/{id}/recall; scopes:
-   * approvals:write.
+   * Take a document back to draft. Ends the open review. An atomic batch takes it. POST
+   * /v1/documents/{id}/recall; scopes: approvals:write.
    */
   public Document recallDocument(String id, Reason body) {
     return recallDocument(id, body, CallOptions.NONE);
@@ -1162,8 +1302,9 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. POST
-   * /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
+   * Remind a recipient. Sends another message to a recipient whose turn it is; at most one a minute. An
+   * atomic batch takes it. POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes:
+   * envelopes:write.
    */
   public Envelope remindRecipient(String id, String recipientId) {
     return remindRecipient(id, recipientId, CallOptions.NONE);
@@ -1270,6 +1411,26 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Run many operations in one request. At most 1,000 operations and 4 MB. Each is decided, limited and
+   * answered exactly as if it were sent alone, and has a key of its own: a batch that was interrupted is
+   * sent again, and what had been done answers as before. With mode atomic all operations are one
+   * transaction; where one is refused the answer is 409 batch_undone, names it, and nothing was done.
+   * Uploads, downloads and streams have no place in a batch; what an atomic one takes says each
+   * operation's description. POST /v1/batch; scopes: documents:write or documents:read or
+   * documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or
+   * tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read
+   * or webhooks:write or admin.
+   */
+  public BatchResults runBatch(Batch body) {
+    return runBatch(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BatchResults runBatch(Batch body, CallOptions options) {
+    return json(new Call("POST", "/v1/batch"), body, BatchResults.class, options);
+  }
+
+  /**
    * Make or change a document type. Documents that exist already are not checked again. PUT
    * /v1/document-types/{name}; scopes: admin.
    */
@@ -1312,7 +1473,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Send an envelope that was made but not sent. Asks the recipients of the lowest order; the others
-   * follow as those before them have signed. POST /v1/envelopes/{id}/send; scopes: envelopes:write.
+   * follow as those before them have signed. An atomic batch takes it. POST /v1/envelopes/{id}/send;
+   * scopes: envelopes:write.
    */
   public Envelope sendEnvelope(String id) {
     return sendEnvelope(id, CallOptions.NONE);
@@ -1326,8 +1488,8 @@ public abstract class Operations extends Transport {
   /**
    * Let a person read a document for a time. The person's client may then read the document, its tasks
    * and its envelopes, whatever business units it is confined to; its token needs the scopes for that all
-   * the same. The log says who let whom in, and what for. POST /v1/documents/{id}/grants; scopes:
-   * documents:share.
+   * the same. The log says who let whom in, and what for. An atomic batch takes it. POST
+   * /v1/documents/{id}/grants; scopes: documents:share.
    */
   public Grant shareDocument(String id, GrantRequest body) {
     return shareDocument(id, body, CallOptions.NONE);
@@ -1379,8 +1541,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Take a grant back. It holds from the next request on. To repeat it does nothing. DELETE
-   * /v1/documents/{id}/grants/{grant}; scopes: documents:share.
+   * Take a grant back. It holds from the next request on. To repeat it does nothing. An atomic batch
+   * takes it. DELETE /v1/documents/{id}/grants/{grant}; scopes: documents:share.
    */
   public Grant unshareDocument(String id, String grant) {
     return unshareDocument(id, grant, CallOptions.NONE);
@@ -1393,8 +1555,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Change a document's details. Members that are not sent stay as they are. Title, unit and metadata can
-   * be changed while the document is a draft; labels and external id until it has ended. PATCH
-   * /v1/documents/{id}; scopes: documents:write.
+   * be changed while the document is a draft; labels and external id until it has ended. An atomic batch
+   * takes it. PATCH /v1/documents/{id}; scopes: documents:write.
    */
   public Document updateDocument(String id, DocumentPatch body) {
     return updateDocument(id, body, CallOptions.NONE);
@@ -1406,8 +1568,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Withdraw a document. Open tasks and envelopes end with it. POST /v1/documents/{id}/void; scopes:
-   * documents:write.
+   * Withdraw a document. Open tasks and envelopes end with it. An atomic batch takes it. POST
+   * /v1/documents/{id}/void; scopes: documents:write.
    */
   public Document voidDocument(String id, Reason body) {
     return voidDocument(id, body, CallOptions.NONE);
@@ -1419,8 +1581,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Withdraw an envelope. The document stays approved and can be sent again. POST
-   * /v1/envelopes/{id}/void; scopes: envelopes:write.
+   * Withdraw an envelope. The document stays approved and can be sent again. An atomic batch takes it.
+   * POST /v1/envelopes/{id}/void; scopes: envelopes:write.
    */
   public Envelope voidEnvelope(String id, Reason body) {
     return voidEnvelope(id, body, CallOptions.NONE);

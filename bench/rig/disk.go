@@ -1,4 +1,6 @@
-package main
+// Package rig is what measurements stand on: a disk, a database of their own, and the
+// program as it is shipped.
+package rig
 
 import (
 	"fmt"
@@ -12,9 +14,9 @@ const (
 	ramfsMagic = 0x858458f6
 )
 
-// onDisk makes the folder and refuses one that rests in memory: what syncs
+// OnDisk makes the folder and refuses one that rests in memory: what syncs
 // nothing measures nothing.
-func onDisk(dir string) error {
+func OnDisk(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"context"
@@ -19,16 +19,17 @@ import (
 // PostgreSQL refuses.
 const nobody = 65534
 
-// postgres is a database server of the bench's own, in its folder, with
+// Postgres is a database server of the bench's own, in its folder, with
 // PostgreSQL's settings as they come: it syncs every commit.
-type postgres struct {
+type Postgres struct {
 	dir  string
 	port int
 	cmd  *exec.Cmd
 }
 
-func startPostgres(ctx context.Context, dir string) (*postgres, error) {
-	p := &postgres{dir: filepath.Join(dir, "pg")}
+// StartPostgres starts one in a new folder there.
+func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
+	p := &Postgres{dir: filepath.Join(dir, "pg")}
 	who := &syscall.SysProcAttr{}
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		return nil, err
@@ -69,36 +70,42 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 		return nil, err
 	}
 	for range 300 {
-		if c, err := pgx.Connect(ctx, p.url("postgres")); err == nil {
-			defer c.Close(ctx)
-			for _, name := range []string{"paraph", "floor"} {
-				if _, err := c.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-					return nil, err
-				}
-			}
-			return p, nil
+		if c, err := pgx.Connect(ctx, p.URL("postgres")); err == nil {
+			return p, c.Close(ctx)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	p.stop()
+	p.Stop()
 	return nil, fmt.Errorf("the database does not start")
 }
 
-// url is the address of a database, over the server's socket.
-func (p *postgres) url(name string) string {
+// Create makes an empty database and gives its address.
+func (p *Postgres) Create(ctx context.Context, name string) (string, error) {
+	c, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer c.Close(ctx)
+	_, err = c.Exec(ctx, "CREATE DATABASE "+name)
+	return p.URL(name), err
+}
+
+// URL is the address of a database, over the server's socket.
+func (p *Postgres) URL(name string) string {
 	q := url.Values{"host": {"/tmp"}, "port": {strconv.Itoa(p.port)}, "user": {"paraph"}, "sslmode": {"disable"}}
 	return "postgres:///" + name + "?" + q.Encode()
 }
 
-// cpu gives the CPU time of the server's processes; 0 where there is none.
-func (p *postgres) cpu() time.Duration {
+// CPU gives the CPU time of the server's processes; 0 where there is none.
+func (p *Postgres) CPU() time.Duration {
 	if p == nil {
 		return 0
 	}
-	return cpuOf(p.cmd.Process.Pid)
+	return CPUOf(p.cmd.Process.Pid)
 }
 
-func (p *postgres) stop() {
+// Stop ends it.
+func (p *Postgres) Stop() {
 	p.cmd.Process.Signal(syscall.SIGINT)
 	p.cmd.Wait()
 }
