@@ -298,6 +298,9 @@ func (r *reader) input(t typ, patch bool) {
 // method can serve.
 func skipped(method string, o *docOperation) bool {
 	_, tus := o.RequestBody.Content["application/offset+octet-stream"]
+	for _, p := range o.Parameters {
+		tus = tus || p.Name == "Tus-Resumable"
+	}
 	if tus || method == "head" || method == "options" || o.ID == "" {
 		return true
 	}
