@@ -73,6 +73,8 @@ const (
 	WebhooksRead     Scope = "webhooks:read"
 	WebhooksWrite    Scope = "webhooks:write"
 	Admin            Scope = "admin" // types, units, clients
+	// Installation is for whoever runs the installation: only who has it can give it.
+	Installation Scope = "installation"
 )
 
 // Scopes lists every scope with a sentence for the consent page and the docs.
@@ -92,7 +94,8 @@ func Scopes() map[Scope]string {
 		ArchiveRead:      "Read archive records and their packages.",
 		WebhooksRead:     "Read endpoints for events, their deliveries and attempts.",
 		WebhooksWrite:    "Make and change endpoints for events, and send events anew. Whoever has it can have every event of its units sent to it.",
-		Admin:            "Manage document types, business units and clients.",
+		Admin:            "Manage document types, business units, roles and clients.",
+		Installation:     "Make organisations, and raise what the installation limits. It reads nothing of what is in them.",
 	}
 }
 
@@ -117,6 +120,8 @@ const (
 	ReadSettings    Action = "settings.read"
 	ManageSettings  Action = "settings.manage"
 	SignAsRecipient Action = "envelope.sign"
+	// ManageInstallation is about organisations, not about what is in them.
+	ManageInstallation Action = "installation.manage"
 )
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay

@@ -24,8 +24,9 @@ var rules = map[Action]rule{
 	ReadWebhook:     {scopes: []Scope{WebhooksRead, WebhooksWrite, Admin}},
 	WriteWebhook:    {scopes: []Scope{WebhooksWrite, Admin}},
 	// Any client of the organisation may look at its document types and units.
-	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
-	ManageSettings: {scopes: []Scope{Admin}},
+	ReadSettings:       {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
+	ManageSettings:     {scopes: []Scope{Admin}},
+	ManageInstallation: {scopes: []Scope{Installation}},
 }
 
 // Actions lists every action a client can be allowed.

@@ -67,6 +67,8 @@ type Config struct {
 	Idle      time.Duration // an upload or download that stands still this long is cut off
 	Timeout   time.Duration // of requests that neither stream nor wait
 	Rate      Rate          // per client
+	// TokenKeys replaces the keys that sign tokens.
+	TokenKeys TokenKeyring
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
@@ -103,6 +105,7 @@ func New(c Config) http.Handler {
 	a := build(c)
 	a.mountLog()
 	a.mountHooks()
+	a.mountSetup()
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
@@ -130,6 +133,11 @@ func build(c Config) *api {
 	a.webhooks()
 	a.archive()
 	a.settings()
+	a.units()
+	a.clients()
+	a.roles()
+	a.organisations()
+	a.tokenKeys()
 	a.access()
 	a.hooks()
 	a.inbound()

@@ -107,9 +107,12 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 // table, the probe, the processes, the search index, and the hashes of the tree;
 // and links to pages, which run out within days.
 var Tables = []Table{
-	table("organisation", "id", "id name created_at#", "", ""),
-	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
-	table("unit", "org name", "org name title created_at# weight#", "", ""),
+	table("organisation", "id", "id name created_at# closed_at# revision#", "", ""),
+	table("client", "id", `id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}
+		revision# old_secret_hash% old_secret_until#`, "", ""),
+	table("unit", "org name", "org name title created_at# weight# closed_at# limits={} revision#", "", ""),
+	table("unit_use", "org unit what", "org unit what used# told#", "", ""),
+	table("org_role", "org name", "org name title scopes revision# created_at# updated_at#", "", ""),
 	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running# four_eyes?", "", ""),
 	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
 	table("document_key", "id", "id org document_id key_id wrapped% created_at# destroyed_at#", "", "", secret),
@@ -181,7 +184,7 @@ var computed = []string{"page.rid", "page.folded"}
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal",
-	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key"}
+	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {
