@@ -23,7 +23,7 @@ demo: ## the whole way of a scanned page, from upload to archive, told step by s
 run: ## start the server and keep it up; prints its address, a first credential and three curl lines
 	@scripts/setup run
 	@$(MAKE) --no-print-directory build
-	@./bin/paraph serve $(ARGS)
+	@./bin/paraph serve --first-start credential $(ARGS)
 
 build: ## build bin/paraph
 	@mkdir -p bin

@@ -47,6 +47,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"serve":      {"Run the server with the roles it is given; all by default.", "[flags]", runServe},
 		"demo":       {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
+		"admin":      {"Administer a server: organisations, units, roles, clients, keys; make and use set-up links.", "setup-link|setup|organisation|unit|role|client|key …", runAdmin},
 		"verify":     {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":      {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness":    {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
