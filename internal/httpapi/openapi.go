@@ -62,6 +62,7 @@ const about = `Paraph takes a document in, reads it, routes it for approval and 
 
 var tags = []*huma.Tag{
 	{Name: "documents", Description: "Documents, their details and their versions."},
+	{Name: "uploads", Description: "Files that come in pieces, by the tus protocol."},
 	{Name: "pages", Description: "What was read on the pages."},
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
@@ -126,6 +127,7 @@ func finishSpec(o *huma.OpenAPI) {
 	describeUploads(o)
 	describeStreams(o)
 	describeHooks(o)
+	describeTus(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")

@@ -87,6 +87,7 @@ type Reader interface {
 	inboundReader
 	webhookReader
 	searchReader
+	uploadReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -111,6 +112,7 @@ type Tx interface {
 	inboundWriter
 	webhookWriter
 	searchWriter
+	uploadWriter
 }
 
 type accessReader interface {
