@@ -156,6 +156,7 @@ var catalogue = map[string]codeInfo{
 	"document_unsigned":         {kind: fault.Conflict, title: "The document carries no PDF signature"},
 	"timestamp_requested":       {kind: fault.TooMany, title: "A time stamp was asked for a moment ago"},
 
+	"precondition_failed": {http: http.StatusPreconditionFailed, title: "It was changed since it was read"},
 	"stale":               {kind: fault.Conflict, title: "Somebody else was faster"},
 	"metadata_unchecked":  {kind: fault.Conflict, title: "The document type was changed a moment ago"},
 	"internal":            {kind: fault.Internal, title: "Something went wrong on our side"},
