@@ -20,6 +20,7 @@ document.write  | documents:write                             |
 envelope.read   | envelopes:read                              | creator approver recipient guest
 envelope.write  | envelopes:write                             |
 event.read      | events:read                                 |
+people.provision| people:provision                            |
 settings.manage | admin                                       |
 settings.read   | admin documents:read documents:write        |
 webhook.read    | webhooks:read webhooks:write admin          |

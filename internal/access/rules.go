@@ -28,6 +28,7 @@ var rules = map[Action]rule{
 	ManageSettings: {scopes: []Scope{Admin}},
 	RunBatch: {scopes: []Scope{DocumentsWrite, DocumentsRead, DocumentsDispose, DocumentsShare, ApprovalsWrite, TasksRead, TasksDecide, TasksDecideFor,
 		EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead, WebhooksRead, WebhooksWrite, Admin}},
+	ProvisionPeople: {scopes: []Scope{PeopleProvision}},
 }
 
 // Actions lists every action a client can be allowed.

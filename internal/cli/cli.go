@@ -61,6 +61,15 @@ func commands() map[string]command {
 		"doctor":     {"Look for what is wrong, and say the command that mends it.", "[flags]", runDoctor},
 		"protection": {"List signed files whose protection runs out, or lacks something.", "[--within 2160h] [flags]", runProtection},
 		"config":     {"Show every setting as it is in force, and where it comes from.", "[flags]", runConfig},
+		"login":      {"Log in as a person, by a code that is typed in a browser.", "--client-id ID [flags]", runLogin},
+		"logout":     {"End the login, here and at the server.", "[flags]", runLogout},
+		"doc":        {"Upload, list, show and download documents.", "upload|list|show|download [flags] …", runDoc},
+		"approve":    {"Say yes to a task, or to the one that is open on a document.", "[flags] TASK|DOCUMENT", runApprove},
+		"reject":     {"Say no to a task, or to the one that is open on a document.", "[flags] TASK|DOCUMENT", runReject},
+		"send":       {"Ask people to sign an approved document.", "--to 'NAME <ADDRESS>'… [flags] DOCUMENT", runSend},
+		"remind":     {"Remind the people whose turn it is to sign.", "[flags] ENVELOPE|DOCUMENT", runRemind},
+		"events":     {"Show events as they happen.", "tail [flags]", runEvents},
+		"completion": {"Write what a shell needs to complete commands and flags.", "bash|zsh|fish", runCompletion},
 		"version":    {"Say which version this is.", "[--json]", runVersion},
 	}
 }

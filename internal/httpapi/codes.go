@@ -76,6 +76,10 @@ var catalogue = map[string]codeInfo{
 	"invalid_unit":          {kind: fault.Invalid, title: "The business unit has faults"},
 	"exists":                {kind: fault.Conflict, title: "There is one of this name already"},
 	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
+	"invalid_user":          {kind: fault.Invalid, title: "The user has faults"},
+	"invalid_group":         {kind: fault.Invalid, title: "The group has faults"},
+	"whole_organisation":    {kind: fault.Forbidden, title: "People belong to the whole organisation"},
+	"revision_changed":      {kind: fault.Conflict, title: "It was changed since it was read"},
 	"invalid_client_request": {kind: fault.Invalid,
 		title: "The client has faults"},
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -48,7 +49,7 @@ type Observer interface {
 // request id, source, access log, metrics and trace.
 type Mount struct {
 	Pattern string // as of http.ServeMux
-	Handler http.Handler
+	Room    entrance.Room
 }
 
 // Config is what the API is made of. Zero limits mean the defaults.
@@ -97,14 +98,27 @@ const (
 type api struct {
 	Config
 	huma    huma.API
-	mux     *http.ServeMux
+	mux     *entrance.Mux
 	limiter *limiter
+	does    access.Action    // of the operation that is being registered
 	routes  map[string]route // by pattern
 	counter
 }
 
+// registry is where huma registers an operation's route: by a token with the right
+// to the operation's action, which admit asks for.
+type registry struct{ *api }
+
+// HandleFunc implements humago.Mux.
+func (r registry) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	r.mux.To(entrance.Token, entrance.PerClient).For(r.does).HandleFunc(pattern, h)
+}
+
+// ServeHTTP implements humago.Mux.
+func (r registry) ServeHTTP(w http.ResponseWriter, rq *http.Request) { r.mux.ServeHTTP(w, rq) }
+
 // New makes the handler of the whole API with its mounts.
-func New(c Config) http.Handler {
+func New(c Config) entrance.Room {
 	a := build(c)
 	a.mountLog()
 	a.mountHooks()
@@ -112,14 +126,14 @@ func New(c Config) http.Handler {
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
-	return a.reception(a.mux)
+	return entrance.Behind(a.reception(a.mux), a.mux)
 }
 
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
-	a := &api{Config: c.withDefaults(), mux: http.NewServeMux(), routes: map[string]route{}}
+	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
 	a.limiter = newLimiter(a.Rate)
-	a.huma = humago.New(a.mux, humaConfig())
+	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()
 	a.versions()
@@ -137,6 +151,8 @@ func build(c Config) *api {
 	a.archive()
 	a.settings()
 	a.access()
+	a.users()
+	a.groups()
 	a.hooks()
 	a.inbound()
 	a.bus()
@@ -198,6 +214,7 @@ const (
 
 // handle registers one operation with its handler.
 func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)) {
+	a.does = rt.does
 	if rt.method != http.MethodGet {
 		fn = acknowledged(a, fn)
 	}
@@ -220,14 +237,15 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 func (a *api) mountRest() {
 	root := false
 	for _, m := range a.Mounts {
-		a.mux.Handle(m.Pattern, a.inTime(m.Handler))
+		a.mux.Mount(m.Pattern, a.inTime(m.Room), m.Room.Entrances())
 		root = root || m.Pattern == "/"
 	}
+	rest := a.mux.To(entrance.Nothing, entrance.Uncounted)
 	for _, p := range []string{"/v1/", "/log/"} {
-		a.mux.HandleFunc(p, a.nowhere)
+		rest.HandleFunc(p, a.nowhere)
 	}
 	if !root {
-		a.mux.HandleFunc("/", a.nowhere)
+		rest.HandleFunc("/", a.nowhere)
 	}
 }
 

@@ -83,6 +83,7 @@ type Reader interface {
 	keptReader
 	queueReader
 	delegationReader
+	peopleReader
 	hookReader
 	inboundReader
 	webhookReader
@@ -108,6 +109,7 @@ type Tx interface {
 	backlogWriter
 	keptWriter
 	delegationWriter
+	peopleWriter
 	hookWriter
 	inboundWriter
 	webhookWriter
