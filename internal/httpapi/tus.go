@@ -49,8 +49,7 @@ type Upload struct {
 // mountTus adds the upload's addresses. They are tus's own in status, headers and
 // bodies, and so no operations like the others.
 func (a *api) mountTus() {
-	anybody, senders := a.mux.To(entrance.Nothing, entrance.Uncounted), a.mux.To(entrance.Token, entrance.PerClient).For(access.WriteDocument)
-	anybody.HandleFunc("OPTIONS "+tusPath, func(w http.ResponseWriter, _ *http.Request) {
+	a.open().HandleFunc("OPTIONS "+tusPath, a.public(func(w http.ResponseWriter, _ *http.Request) error {
 		h := w.Header()
 		h.Set("Tus-Resumable", tusVersion)
 		h.Set("Tus-Version", tusVersion)
@@ -58,12 +57,13 @@ func (a *api) mountTus() {
 		h.Set("Tus-Checksum-Algorithm", tusChecksums)
 		h.Set("Tus-Max-Size", strconv.FormatInt(a.MaxResumable, 10))
 		w.WriteHeader(http.StatusNoContent)
-	})
+		return nil
+	}))
 	for pattern, fn := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST " + tusPath: a.tusCreate, "HEAD " + tusPath + "/{id}": a.tusHead, "PATCH " + tusPath + "/{id}": a.tusPatch,
 		"DELETE " + tusPath + "/{id}": a.tusDelete, "GET " + tusPath + "/{id}": a.tusGet,
 	} {
-		senders.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		a.mux.To(entrance.Token, entrance.PerClient).For(access.WriteDocument).HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := a.tusAdmit(w, r); err != nil {
 				writeProblem(w, r, err)
 			} else if err := fn(w, r); err != nil {

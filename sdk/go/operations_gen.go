@@ -249,6 +249,13 @@ func (c *Client) EndHookSecret(ctx context.Context, id string, secretId string, 
 	return call[HookSecret](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id) + "/secrets/" + url.PathEscape(secretId)}, nil, options)
 }
 
+// EndUpload: End an upload. Its bytes are deleted. A document that was made of it stays.
+//
+// DELETE /v1/uploads/{id}; scopes: documents:write.
+func (c *Client) EndUpload(ctx context.Context, id string, options ...Option) (*string, error) {
+	return call[string](ctx, c, &request{method: "DELETE", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
+}
+
 // ExplainAccessParams narrows ExplainAccess; what is empty does not count.
 type ExplainAccessParams struct {
 	// Id of the client.
@@ -454,6 +461,13 @@ func (c *Client) GetProtectionReport(ctx context.Context, options ...Option) (*P
 // GET /v1/tasks/{id}; scopes: tasks:read.
 func (c *Client) GetTask(ctx context.Context, id string, options ...Option) (*Task, error) {
 	return call[Task](ctx, c, &request{method: "GET", path: "/v1/tasks/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetUpload: Get an upload. How far it has come, and what became of it.
+//
+// GET /v1/uploads/{id}; scopes: documents:write.
+func (c *Client) GetUpload(ctx context.Context, id string, options ...Option) (*Upload, error) {
+	return call[Upload](ctx, c, &request{method: "GET", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
 }
 
 // GetUser: Get a user. With groups, and what the user may do by everything together.

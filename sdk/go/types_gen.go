@@ -564,7 +564,6 @@ type BatchOperation struct {
 type BatchResult struct {
 	// Of the operation's answer. What is not JSON stands here as a string.
 	Body json.RawMessage `json:"body,omitzero"`
-	ETag string          `json:"etag,omitzero"`
 	ID   string          `json:"id,omitzero"`
 	// The key it was done under. Send the operation with it again, alone or in a batch, and the result is
 	// this one.
@@ -1936,6 +1935,26 @@ type UnitEventData struct {
 	BusinessUnit string `json:"business_unit"`
 	// Its share of the work beside other units.
 	Weight int `json:"weight,omitzero"`
+}
+
+// Upload is part of the contract.
+type Upload struct {
+	// Why no document could be made of the file.
+	Code      string    `json:"code,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	// Made of the file, once it is whole.
+	DocumentID string `json:"document_id,omitzero"`
+	// Moves on with each piece.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	// Bytes of the whole file.
+	Length int `json:"length"`
+	// Bytes that are kept.
+	Offset int `json:"offset"`
+	// Reads the file.
+	OperationID string `json:"operation_id,omitzero"`
+	// The same for people.
+	Reason string `json:"reason,omitzero"`
 }
 
 // Uploaded is part of the contract.

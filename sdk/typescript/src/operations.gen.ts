@@ -228,6 +228,14 @@ export class Operations {
   }
 
   /**
+   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
+   * scopes: documents:write.
+   */
+  endUpload(id: string, options?: CallOptions): Promise<string> {
+    return this.transport.json({ method: "DELETE", path: `/v1/uploads/${segment(id)}` }, undefined, options);
+  }
+
+  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
@@ -423,6 +431,14 @@ export class Operations {
   /** Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read. */
   getTask(id: string, options?: CallOptions): Promise<T.Task> {
     return this.transport.json({ method: "GET", path: `/v1/tasks/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
+   * documents:write.
+   */
+  getUpload(id: string, options?: CallOptions): Promise<T.Upload> {
+    return this.transport.json({ method: "GET", path: `/v1/uploads/${segment(id)}` }, undefined, options);
   }
 
   /**

@@ -298,7 +298,6 @@ export interface BatchOperation {
 export interface BatchResult {
   /** Of the operation's answer. What is not JSON stands here as a string. */
   body?: Json;
-  etag?: string;
   id?: string;
   /**
    * The key it was done under. Send the operation with it again, alone or in a batch, and the result is
@@ -1619,6 +1618,25 @@ export interface UnitEventData {
   business_unit: string;
   /** Its share of the work beside other units. */
   weight?: number;
+}
+
+export interface Upload {
+  /** Why no document could be made of the file. */
+  code?: string;
+  created_at: string;
+  /** Made of the file, once it is whole. */
+  document_id?: string;
+  /** Moves on with each piece. */
+  expires_at: string;
+  id: string;
+  /** Bytes of the whole file. */
+  length: number;
+  /** Bytes that are kept. */
+  offset: number;
+  /** Reads the file. */
+  operation_id?: string;
+  /** The same for people. */
+  reason?: string;
 }
 
 export interface Uploaded {

@@ -182,6 +182,12 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
+    def end_upload(self, id: str, *, options: Options | None = None) -> t.:
+        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
+        scopes: documents:write.
+        """
+        return self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
+
     def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
@@ -332,6 +338,12 @@ class Operations(Runner):
     def get_task(self, id: str, *, options: Options | None = None) -> t.Task:
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
+
+    def get_upload(self, id: str, *, options: Options | None = None) -> t.Upload:
+        """Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
+        documents:write.
+        """
+        return self._json(Call("GET", f"/v1/uploads/{segment(id)}"), None, t.Upload, options)
 
     def get_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
         """Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:
@@ -899,6 +911,12 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
+    async def end_upload(self, id: str, *, options: Options | None = None) -> t.:
+        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
+        scopes: documents:write.
+        """
+        return await self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
+
     async def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
@@ -1049,6 +1067,12 @@ class AsyncOperations(AsyncRunner):
     async def get_task(self, id: str, *, options: Options | None = None) -> t.Task:
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return await self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
+
+    async def get_upload(self, id: str, *, options: Options | None = None) -> t.Upload:
+        """Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
+        documents:write.
+        """
+        return await self._json(Call("GET", f"/v1/uploads/{segment(id)}"), None, t.Upload, options)
 
     async def get_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
         """Get a user. With groups, and what the user may do by everything together. GET /v1/users/{id}; scopes:

@@ -273,7 +273,6 @@ class BatchResult:
 
     body: Any | None = None
     """Of the operation's answer. What is not JSON stands here as a string."""
-    etag: str | None = None
     id: str | None = None
     idempotency_key: str | None = None
     """The key it was done under. Send the operation with it again, alone or in a batch, and the result is
@@ -1848,6 +1847,28 @@ class UnitEventData:
     business_unit: str
     weight: int | None = None
     """Its share of the work beside other units."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Upload:
+    """Part of the contract."""
+
+    code: str | None = None
+    """Why no document could be made of the file."""
+    created_at: datetime
+    document_id: str | None = None
+    """Made of the file, once it is whole."""
+    expires_at: datetime
+    """Moves on with each piece."""
+    id: str
+    length: int
+    """Bytes of the whole file."""
+    offset: int
+    """Bytes that are kept."""
+    operation_id: str | None = None
+    """Reads the file."""
+    reason: str | None = None
+    """The same for people."""
 
 
 @dataclass(kw_only=True, slots=True)
