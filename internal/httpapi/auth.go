@@ -25,7 +25,15 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	if err == nil {
 		rq.actor = actor
 		rq.actor.Source = rq.source
-		err = a.limiter.allow(w.Header(), "client "+actor.ID, a.Clock.Now())
+		class, _ := op.Metadata[metaClass].(access.Class)
+		if class == access.Reads && waitOf(r) > 0 {
+			class = access.Waits
+		}
+		var leave func()
+		leave, err = a.Limiter.Enter(w.Header(), actor.ID, actor.Limits, class, a.Clock.Now())
+		defer leave()
+	} else if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, a.Clock.Now()); limited != nil {
+		err = limited // tokens are tried
 	}
 	if err == nil {
 		err = access.Allowed(actor, do)

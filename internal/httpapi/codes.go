@@ -55,6 +55,8 @@ var catalogue = map[string]codeInfo{
 	"four_eyes":            {kind: fault.Forbidden, title: "Somebody else has to decide"},
 	"not_your_task":        {kind: fault.Forbidden, title: "The task is assigned to somebody else"},
 	"not_found":            {kind: fault.NotFound, title: "There is nothing here, or it is not yours"},
+	"too_many_at_once":     {kind: fault.TooMany, title: "Too many requests at once"},
+	"above_installation":   {kind: fault.Forbidden, title: "The installation allows less"},
 	"rate_limited":         {kind: fault.TooMany, title: "Too many requests"},
 
 	"invalid_document":      {kind: fault.Invalid, title: "The document's details have faults"},

@@ -66,7 +66,8 @@ type Config struct {
 	MaxHook   int64         // bytes of one webhook; default DefaultMaxHook
 	Idle      time.Duration // an upload or download that stands still this long is cut off
 	Timeout   time.Duration // of requests that neither stream nor wait
-	Rate      Rate          // per client
+	Limiter   *Limiter      // nil: nobody is limited
+	Spared    []string      // paths at which clients prove themselves otherwise, and are counted there
 	// TokenKeys replaces the keys that sign tokens.
 	TokenKeys TokenKeyring
 
@@ -94,9 +95,8 @@ const (
 // api is the contract with what its handlers need.
 type api struct {
 	Config
-	huma    huma.API
-	mux     *http.ServeMux
-	limiter *limiter
+	huma huma.API
+	mux  *http.ServeMux
 	counter
 }
 
@@ -115,7 +115,6 @@ func New(c Config) http.Handler {
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
 	a := &api{Config: c.withDefaults(), mux: http.NewServeMux()}
-	a.limiter = newLimiter(a.Rate)
 	a.huma = humago.New(a.mux, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()
@@ -159,8 +158,8 @@ func (c Config) withDefaults() Config {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
-	if c.Rate == (Rate{}) {
-		c.Rate = DefaultRate
+	if c.Limiter == nil {
+		c.Limiter = NewLimiter(nil, access.RequestLimit{})
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
@@ -183,6 +182,20 @@ type route struct {
 	status  int      // of success; 0: 200
 	codes   []string // fault codes beside those that every operation has
 	stream  bool     // reads or writes a stream: no time limit, no body limit of its own
+	class   access.Class
+}
+
+// limited gives the class of requests that a route's count in.
+func (rt *route) limited() access.Class {
+	switch {
+	case rt.class != "":
+		return rt.class
+	case rt.method == http.MethodGet:
+		return access.Reads
+	case rt.stream:
+		return access.Uploads
+	}
+	return access.Writes
 }
 
 // metadata keys of a huma.Operation.
@@ -190,6 +203,7 @@ const (
 	metaAction = "action"
 	metaStream = "stream"
 	metaWait   = "wait"
+	metaClass  = "class"
 )
 
 // handle registers one operation with its handler.
@@ -204,7 +218,7 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 		RejectUnknownQueryParameters: true,
 		Security:                     security(rt.does),
 		Responses:                    problems(rt),
-		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream},
+		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
 	}, fn)
 }
 

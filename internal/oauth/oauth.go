@@ -90,6 +90,13 @@ type Replays interface {
 	OnceSince() time.Time
 }
 
+// Limiter counts the requests of clients that have proved themselves. Implemented by
+// internal/httpapi.
+type Limiter interface {
+	// Enter takes a place for a request; leave gives it back. Fault TooMany.
+	Enter(h http.Header, client string, own access.RequestLimits, class access.Class, now time.Time) (leave func(), err error)
+}
+
 // Config is what the server and the verifier are made of. Service, Keys, Sealer,
 // Replays and Issuer are needed.
 type Config struct {
@@ -106,6 +113,7 @@ type Config struct {
 	// server, at which clients show their certificates; "": there is none.
 	Issuer, MTLSURL string
 	Lifetime        time.Duration // of an access token; 0: DefaultLifetime
+	Limiter         Limiter       // nil: none
 	// FreeProofs takes DPoP proofs without a nonce of this server.
 	FreeProofs bool
 	// Certificates gives the certificates that a request's sender has proved to hold,
@@ -152,6 +160,12 @@ const (
 	OpenIDPath     = "/.well-known/openid-configuration"
 	markPath       = "/oauth/mark.svg"
 )
+
+// MachinePaths are those to which programs post, and prove themselves: what they send
+// counts for the client, and what is wrong for the address.
+func MachinePaths() []string {
+	return []string{TokenPath, StartPath, PushPath, RevokePath, IntrospectPath}
+}
 
 // Patterns lists the patterns to mount a Server at.
 func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} }

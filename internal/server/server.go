@@ -242,6 +242,10 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if len(mistakes) > 0 {
 		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
 	}
+	limits, err := requestLimits(c)
+	if err != nil {
+		return err
+	}
 	conditions, err := newConditions()
 	if err != nil {
 		return err
@@ -260,7 +264,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
 		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
-		Protection: protectionPlan(c),
+		Protection: protectionPlan(c), RequestLimits: limits, FirstName: c.Organisation,
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,

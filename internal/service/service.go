@@ -154,6 +154,9 @@ type Config struct {
 	// Protection is what is wanted for signed files.
 	Protection document.Plan
 	PublicURL  string // without a slash at the end; signing links start with it
+	// RequestLimits are those of every client, which its own may go below.
+	RequestLimits access.RequestLimits
+	FirstName     string // name of the first organisation, where whoever sets up gives none
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
