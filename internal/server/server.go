@@ -379,6 +379,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		s.log.Warn("the PDF engine could not be prepared; each child prepares it by itself, more slowly", "error", err)
 	}
 	debug.FreeOSMemory() // what only the start needed
+	if err := s.Service.CountUse(ctx, s.opts.Version); err != nil && ctx.Err() == nil {
+		s.log.Warn("what business units use could not be counted; it is tried again at the next start", "error", err)
+	}
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {
