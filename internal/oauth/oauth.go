@@ -53,6 +53,8 @@ type Service interface {
 	RevokeAccessToken(ctx context.Context, call service.Call, jti string, until time.Time) error
 	Revocations(ctx context.Context) ([]string, error)
 	NoteExchange(ctx context.Context, call service.Call, subject, from, resource string) error
+	// NoteFailedLogin notes wrong credentials, for the log.
+	NoteFailedLogin(way, clientID, address string)
 }
 
 // Login tells who is logged in in a browser. Implemented by the room that logs

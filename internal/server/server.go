@@ -337,6 +337,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.admin != nil {
 		s.goPart(ctx, "admin", func(context.Context) error { return s.admin.serve() })
 	}
+	if s.Config.Has(config.RoleAPI) {
+		s.goPart(ctx, "wrong credentials", s.failedLogins)
+	}
 	if s.tokenKeys != nil {
 		s.goPart(ctx, "token keys", s.keepTokenKeys)
 	}

@@ -160,11 +160,13 @@ type Config struct {
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
-// holds no state of its own beside a cache of compiled schemas and what it has looked through.
+// holds no state of its own beside a cache of compiled schemas, what it has looked through, and the
+// wrong credentials of the last minute.
 type Service struct {
 	Config
 	schemas  schemaCache
 	resealed resealedBy
+	failed   failures
 }
 
 // New makes a Service.
