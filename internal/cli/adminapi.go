@@ -164,7 +164,7 @@ func showAdmin(env *Env, noun string, raw json.RawMessage, asJSON bool) int {
 		for _, item := range items {
 			row := make([]string, len(columns))
 			for i, name := range columns {
-				row[i] = plain(item.(map[string]any)[name])
+				row[i] = inLine(item.(map[string]any)[name])
 			}
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
@@ -187,29 +187,29 @@ func showMembers(w io.Writer, indent string, v map[string]any) {
 			showMembers(w, indent+"  ", inner)
 			continue
 		}
-		fmt.Fprintf(w, "%s%s:\t%s\n", indent, name, plain(v[name]))
+		fmt.Fprintf(w, "%s%s:\t%s\n", indent, name, inLine(v[name]))
 	}
 }
 
-// plain writes a value of JSON for people, on one line.
-func plain(v any) string {
+// inLine writes a value of JSON for people, on one line.
+func inLine(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "–"
 	case string:
-		return v
+		return plain(v)
 	case float64:
 		return fmt.Sprintf("%.0f", v)
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {
-			parts[i] = plain(v[i])
+			parts[i] = inLine(v[i])
 		}
 		return strings.Join(parts, ",")
 	case map[string]any:
 		var parts []string
 		for _, name := range sortedNames(v) {
-			parts = append(parts, name+"="+plain(v[name]))
+			parts = append(parts, name+"="+inLine(v[name]))
 		}
 		if parts == nil {
 			return "–"

@@ -47,8 +47,8 @@ const (
 	WayKey    = "login"  // a person at the login page
 )
 
-// LoginFailed is the data of wrong credentials from one address within a minute.
-type LoginFailed struct {
+// CredentialsFailed is the data of wrong credentials from one address within a minute.
+type CredentialsFailed struct {
 	ClientID string     `json:"client_id,omitempty" doc:"Whose they were to be; absent where there is no such client, or for what is counted together."`
 	Address  string     `json:"address,omitempty" doc:"Absent where many addresses are counted together."`
 	Way      string     `json:"way,omitempty" doc:"client or login."`

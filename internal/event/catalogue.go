@@ -109,10 +109,23 @@ var catalogue = map[journal.Kind]line{
 	journal.WebhookReplayEnded:   {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "succeeded", Made: 12, Reason: "The endpoint was deleted."}},
 
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
-	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
-	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3, Bytes: 50 << 30, Documents: 10_000, FileBytes: 100 << 20, Pages: 500, Closed: true}},
-	journal.UnitLimitNeared:   {"unit", UnitLimit{Name: "purchasing", What: "bytes", Used: 40 << 30, Limit: 50 << 30}},
-	journal.UnitLimitReached:  {"unit", UnitLimit{Name: "purchasing", What: "documents_per_month", Month: "2026-03", Used: 10_000, Limit: 10_000}},
+	journal.UserCreated:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits, ExternalID: "4711"}),
+	journal.UserUpdated:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits, ExternalID: "4711"}),
+	journal.UserDeactivated:   user(User{Roles: sampleRoles, Units: sampleUnits}),
+	journal.UserReactivated:   user(User{Active: true, Roles: sampleRoles, Units: sampleUnits}),
+	journal.UserInvited:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits}),
+	journal.GroupCreated:      group(Group{Roles: sampleRoles, Units: sampleUnits, Added: []string{sampleID("usr")}}),
+	journal.GroupUpdated:      group(Group{Roles: sampleRoles, Units: sampleUnits, Removed: []string{sampleID("usr")}}),
+	journal.GroupDeleted:      group(Group{}),
+	journal.UserProofAdded:    {"user", Proof{UserID: sampleID("usr"), Kind: "passkey", Name: "Telephone"}},
+	journal.UserProofRemoved:  {"user", Proof{UserID: sampleID("usr"), Kind: "totp"}},
+	journal.LoginSucceeded:    {"user", Login{UserID: sampleID("usr"), Methods: []string{"hwk", "user"}, Address: "192.0.2.7"}},
+	journal.LoginFailed:       {"user", Login{UserID: sampleID("usr"), Methods: []string{"otp"}, Address: "192.0.2.7", Reason: "wrong_code"}},
+
+	journal.UnitCreated:      {"unit", Unit{Name: "purchasing", Weight: 1}},
+	journal.UnitChanged:      {"unit", Unit{Name: "purchasing", Weight: 3, Bytes: 50 << 30, Documents: 10_000, FileBytes: 100 << 20, Pages: 500, Closed: true}},
+	journal.UnitLimitNeared:  {"unit", UnitLimit{Name: "purchasing", What: "bytes", Used: 40 << 30, Limit: 50 << 30}},
+	journal.UnitLimitReached: {"unit", UnitLimit{Name: "purchasing", What: "documents_per_month", Month: "2026-03", Used: 10_000, Limit: 10_000}},
 
 	journal.OrganisationCreated: {"organisation", Organisation{OrganisationID: sampleID("org"), Name: "Northern Works"}},
 	journal.OrganisationChanged: {"organisation", Organisation{OrganisationID: sampleID("org"), Name: "Northern Works", Closed: true}},
@@ -123,7 +136,7 @@ var catalogue = map[journal.Kind]line{
 	journal.ClientSecretRotated: client(&sampleExpires),
 	journal.ClientRevoked:       client(nil),
 	journal.SetupCompleted:      client(nil),
-	journal.LoginFailed: {"client", LoginFailed{
+	journal.CredentialsFailed: {"client", CredentialsFailed{
 		ClientID: sampleID("cli"), Address: "192.0.2.7", Way: WaySecret, Count: 12, Since: &sampleDue, Until: &sampleDue,
 	}},
 	journal.TokenKeyAdded:   {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},

@@ -20,23 +20,11 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	op := hctx.Operation()
 	rq := requestOf(r.Context())
 	do, _ := op.Metadata[metaAction].(access.Action)
-	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
-	actor, err := a.Verifier.Verify(r, w.Header())
+	class, _ := op.Metadata[metaClass].(access.Class)
+	leave, err := a.sender(rq, r, w, class)
+	defer leave()
 	if err == nil {
-		rq.actor = actor
-		rq.actor.Source = rq.source
-		class, _ := op.Metadata[metaClass].(access.Class)
-		if class == access.Reads && waitOf(r) > 0 {
-			class = access.Waits
-		}
-		var leave func()
-		leave, err = a.Limiter.Enter(w.Header(), actor.ID, actor.Limits, class, a.Clock.Now())
-		defer leave()
-	} else if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, a.Clock.Now()); limited != nil {
-		err = limited // tokens are tried
-	}
-	if err == nil {
-		err = access.Allowed(actor, do)
+		err = access.Allowed(rq.actor, do)
 	}
 	if err != nil {
 		writeProblem(w, r, err)
@@ -53,6 +41,27 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	ctx, cancel := context.WithTimeout(hctx.Context(), a.Timeout+waitOf(r))
 	defer cancel()
 	next(huma.WithContext(hctx, ctx))
+}
+
+// sender finds out who sent a request, and takes a place for it among those of its
+// class, which leave gives back. The sender of a batch's operations is the batch's.
+func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter, class access.Class) (leave func(), err error) {
+	if rq.batched {
+		return func() {}, nil
+	}
+	now := a.Clock.Now()
+	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
+	if rq.actor, err = a.Verifier.Verify(r, w.Header()); err != nil {
+		if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, now); limited != nil && r.Header.Get("Authorization") != "" {
+			err = limited // tokens are tried
+		}
+		return func() {}, err
+	}
+	rq.actor.Source = rq.source
+	if class == access.Reads && waitOf(r) > 0 {
+		class = access.Waits
+	}
+	return a.Limiter.Enter(w.Header(), rq.actor.ID, rq.actor.Limits, class, now)
 }
 
 // waitOf gives how long the caller asked to wait, in the header or the query.

@@ -26,23 +26,8 @@ type Client struct {
 }
 
 func clientOf(c *access.OAuthClient) Client {
-	return Client{ID: c.ID, Name: c.Name, Principal: c.Principal, Scopes: append([]string{}, texts(c.Scopes)...), Roles: texts(c.Roles), BusinessUnits: c.Units,
+	return Client{ID: c.ID, Name: c.Name, Principal: c.Principal, Scopes: texts(c.Scopes), Roles: texts(c.Roles), BusinessUnits: c.Units,
 		CreatedAt: c.CreatedAt, RevokedAt: at(c.RevokedAt), OldUntil: at(c.OldUntil), Revision: c.Revision, ClientProfile: profileOf(&c.Profile)}
-}
-
-// texts and named turn lists of names into lists of texts, and back; nil stays nil.
-func texts[T ~string](list []T) (out []string) {
-	for _, v := range list {
-		out = append(out, string(v))
-	}
-	return out
-}
-
-func named[T ~string](list []string) (out []T) {
-	for _, v := range list {
-		out = append(out, T(v))
-	}
-	return out
 }
 
 func (a *api) clients() {

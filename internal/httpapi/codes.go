@@ -94,6 +94,10 @@ var catalogue = map[string]codeInfo{
 	"organisation_closed":   {kind: fault.Conflict, title: "The organisation is closed"},
 	"setup_link_gone":       {kind: fault.Gone, title: "The set-up link does not work, or not any more"},
 	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
+	"invalid_user":          {kind: fault.Invalid, title: "The user has faults"},
+	"invalid_group":         {kind: fault.Invalid, title: "The group has faults"},
+	"whole_organisation":    {kind: fault.Forbidden, title: "People belong to the whole organisation"},
+	"revision_changed":      {kind: fault.Conflict, title: "It was changed since it was read"},
 	"invalid_client_request": {kind: fault.Invalid,
 		title: "The client has faults"},
 
@@ -118,6 +122,10 @@ var catalogue = map[string]codeInfo{
 	"invalid_signature":    {kind: fault.Invalid, title: "The signature is not complete"},
 	"invalid_reason":       {kind: fault.Invalid, title: "The reason has faults"},
 	"not_sealed_yet":       {kind: fault.NotFound, title: "The sealed PDF is not there yet"},
+
+	"invalid_batch": {kind: fault.Invalid, title: "The batch has faults"},
+	"batch_undone":  {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
+	"not_begun":     {kind: fault.Unavailable, title: "The operation was not begun"},
 
 	"operation_not_failed":    {kind: fault.Conflict, title: "The operation has not failed"},
 	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},

@@ -40,6 +40,25 @@ func (l *Limiter) Enter(h http.Header, client string, own access.RequestLimits, 
 	return l.clients.enter(h, client, string(class), own.Over(l.limits, class), now)
 }
 
+// Charge counts n more requests of a client, which may leave it in debt: a batch that
+// was let in is carried out, and its sender then waits the longer.
+func (l *Limiter) Charge(client string, own access.RequestLimits, class access.Class, n int, now time.Time) {
+	limit := own.Over(l.limits, class)
+	if limit.PerSecond <= 0 {
+		return
+	}
+	l.clients.mu.Lock()
+	defer l.clients.mu.Unlock()
+	one := l.clients.of(string(class)+" "+client, limit, now)
+	for n > 0 {
+		piece := min(n, limit.Burst)
+		if piece < 1 || !one.bucket.ReserveN(now, piece).OK() {
+			return
+		}
+		n -= piece
+	}
+}
+
 // FromAddress takes a place for a request from an address; IPv6 addresses count by
 // their /64, of which everybody has one. Fault TooMany "rate_limited".
 func (l *Limiter) FromAddress(h http.Header, address string, now time.Time) error {

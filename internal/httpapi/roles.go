@@ -23,7 +23,7 @@ type Role struct {
 }
 
 func roleOf(r *access.OwnRole) Role {
-	return Role{Name: string(r.Name), Title: r.Title, Scopes: append([]string{}, texts(r.Scopes)...), Own: true, CreatedAt: at(r.CreatedAt), UpdatedAt: at(r.UpdatedAt), Revision: r.Revision}
+	return Role{Name: string(r.Name), Title: r.Title, Scopes: texts(r.Scopes), Own: true, CreatedAt: at(r.CreatedAt), UpdatedAt: at(r.UpdatedAt), Revision: r.Revision}
 }
 
 func (a *api) roles() {
@@ -46,7 +46,7 @@ func (a *api) listRoles(ctx context.Context, _ *struct{}) (*struct{ Body Items[R
 		all[string(own[i].Name)] = roleOf(&own[i])
 	}
 	for name, scopes := range a.Service.Roles {
-		all[string(name)] = Role{Name: string(name), Scopes: append([]string{}, texts(scopes)...)}
+		all[string(name)] = Role{Name: string(name), Scopes: texts(scopes)}
 	}
 	return itemsOf(slices.Sorted(maps.Keys(all)), func(name *string) Role { return all[*name] }), nil
 }

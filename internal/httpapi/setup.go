@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -24,7 +25,9 @@ type SetupRequest struct {
 
 // mountSetup adds the address at which a set-up link is used. It needs no token and no
 // idempotency key: the link is both.
-func (a *api) mountSetup() { a.mux.HandleFunc("POST "+setupPath, a.setUp) }
+func (a *api) mountSetup() {
+	a.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+setupPath, a.setUp)
+}
 
 func (a *api) setUp(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -127,7 +127,7 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 		LogKey:  signer.VerifierKey(), CAPEM: []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
 	}
 	for _, p := range oauth.Patterns() {
-		conf.Mounts = append(conf.Mounts, Mount{Pattern: p, Handler: authServer})
+		conf.Mounts = append(conf.Mounts, Mount{Pattern: p, Room: authServer})
 	}
 	for _, c := range change {
 		c(&conf)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 )
@@ -48,7 +49,7 @@ type KeyLogin struct {
 	KeyLoginConfig
 	wrong *guesses
 	guard *http.CrossOriginProtection
-	mux   *http.ServeMux
+	mux   entrance.Mux
 	https bool
 }
 
@@ -71,15 +72,19 @@ func NewKeyLogin(c KeyLoginConfig) *KeyLogin {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &KeyLogin{KeyLoginConfig: c, wrong: newGuesses(guessBurst, guessInterval), guard: http.NewCrossOriginProtection(), mux: http.NewServeMux(), https: strings.HasPrefix(c.Issuer, "https:")}
-	l.mux.HandleFunc("GET "+LoginPath, guarded(l.guard, l.Log, l.form))
-	l.mux.HandleFunc("POST "+LoginPath, guarded(l.guard, l.Log, l.login))
-	l.mux.HandleFunc("POST "+LogoutPath, guarded(l.guard, l.Log, l.logout))
+	l := &KeyLogin{KeyLoginConfig: c, wrong: newGuesses(guessBurst, guessInterval), guard: http.NewCrossOriginProtection(), https: strings.HasPrefix(c.Issuer, "https:")}
+	forms := l.mux.To(entrance.Form, entrance.Guesses)
+	forms.HandleFunc("GET "+LoginPath, guarded(l.guard, l.Log, l.form))
+	forms.HandleFunc("POST "+LoginPath, guarded(l.guard, l.Log, l.login))
+	forms.HandleFunc("POST "+LogoutPath, guarded(l.guard, l.Log, l.logout))
 	return l
 }
 
 // ServeHTTP implements http.Handler.
 func (l *KeyLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.mux.ServeHTTP(w, r) }
+
+// Entrances implements entrance.Room.
+func (l *KeyLogin) Entrances() []entrance.Entrance { return l.mux.Entrances() }
 
 // URL implements Login.
 func (l *KeyLogin) URL(next string, fresh bool) string {

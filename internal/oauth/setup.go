@@ -9,6 +9,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/brand"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -26,20 +27,23 @@ type SetupPage struct {
 	service  SetupService
 	log      *slog.Logger
 	sourceOf func(context.Context) access.Source
-	mux      *http.ServeMux
+	mux      entrance.Mux
 }
 
 // NewSetupPage makes a SetupPage.
 func NewSetupPage(s SetupService, log *slog.Logger, sourceOf func(context.Context) access.Source) *SetupPage {
-	p := &SetupPage{service: s, log: log, sourceOf: sourceOf, mux: http.NewServeMux()}
+	p := &SetupPage{service: s, log: log, sourceOf: sourceOf}
 	guard := http.NewCrossOriginProtection()
-	p.mux.HandleFunc("GET "+service.SetupPath, guarded(guard, log, p.form))
-	p.mux.HandleFunc("POST "+service.SetupPath, guarded(guard, log, p.use))
+	p.mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc("GET "+service.SetupPath, guarded(guard, log, p.form))
+	p.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+service.SetupPath, guarded(guard, log, p.use))
 	return p
 }
 
 // ServeHTTP implements http.Handler.
 func (p *SetupPage) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// Entrances implements entrance.Room.
+func (p *SetupPage) Entrances() []entrance.Entrance { return p.mux.Entrances() }
 
 // setupForm is what the page shows.
 type setupForm struct{ Action, Token, Organisation, Principal, Fault string }

@@ -25,6 +25,7 @@ import (
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/mapping"
@@ -97,10 +98,11 @@ type Server struct {
 	http      *http.Server
 	tokenKeys *oauth.Keyring // nil: this process serves no requests
 	unwake    func()         // ends what wakes the verifier of tokens
-	admin     *adminServer   // nil: none
-	draining  chan struct{}  // closed when the server is about to stop, and still serves
-	closing   chan struct{}  // closed when streams have to end
-	failed    chan error     // the first part that stopped by itself
+	entrances []entrance.Entrance
+	admin     *adminServer  // nil: none
+	draining  chan struct{} // closed when the server is about to stop, and still serves
+	closing   chan struct{} // closed when streams have to end
+	failed    chan error    // the first part that stopped by itself
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	stopOnce  sync.Once
@@ -319,6 +321,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.goPart(ctx, "search index", work.NewSearchIndexer(s.Store, s.leaseholder(), s.log).Run)
 		s.startBus(ctx)
 		s.startRenewer(ctx)
 	}

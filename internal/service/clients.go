@@ -214,8 +214,12 @@ func managed(ctx context.Context, tx Reader, a access.Actor, clientID string) (a
 // rotation overlaps, the one before is right too.
 // Fault Unauthorized "invalid_client", the same for every reason.
 func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
+	left := false
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		if cl, err = tx.Client(ctx, clientID); err != nil {
+			return err
+		}
+		if left, err = speaksForLeaver(ctx, tx, &cl); err != nil {
 			return err
 		}
 		cl.Scopes, err = s.scopesOf(ctx, tx, &cl)
@@ -228,7 +232,7 @@ func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl
 	given := hashText(secret)
 	right := subtle.ConstantTimeCompare(given, padded(cl.SecretHash))
 	before := subtle.ConstantTimeCompare(given, padded(cl.OldHash))
-	if right != 1 && (before != 1 || !s.Clock.Now().Before(cl.OldUntil)) || !cl.Stands() {
+	if right != 1 && (before != 1 || !s.Clock.Now().Before(cl.OldUntil)) || !cl.Stands() || left {
 		return access.OAuthClient{}, wrongSecret()
 	}
 	return cl, nil
@@ -247,14 +251,18 @@ func padded(hash []byte) []byte {
 // ActiveClient gives a client whose token is being used, so that a revocation
 // holds before the token runs out. Fault Unauthorized "invalid_token".
 func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.OAuthClient, err error) {
+	left := false
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		if cl, err = tx.Client(ctx, clientID); err != nil {
+			return err
+		}
+		if left, err = speaksForLeaver(ctx, tx, &cl); err != nil {
 			return err
 		}
 		cl.Scopes, err = s.scopesOf(ctx, tx, &cl)
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound || (err == nil && !cl.Stands()) {
+	if fault.KindOf(err) == fault.NotFound || (err == nil && (left || !cl.Stands())) {
 		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
 	}
 	return cl, err

@@ -27,7 +27,7 @@ type change struct {
 	docID   string // the document it changes, "" for none
 	spent   map[spent]int64
 	units   map[string]document.Unit // as far as they were read
-	held    bool // limits of units are held
+	held    bool                     // limits of units are held
 }
 
 // Result is a command's typed result.

@@ -144,6 +144,6 @@ func (s *Service) writeFailed(ctx context.Context, org string, list map[failure]
 
 func (c *change) logFailed(org string, f failure, tries failedTries) error {
 	c.actor.Source = access.Source{Peer: f.address}
-	return c.log(org, "", note{kind: journal.LoginFailed, subject: "client", id: cmp.Or(f.client, "unknown"),
-		data: event.LoginFailed{ClientID: f.client, Address: f.address, Way: f.way, Count: tries.count, Since: &tries.since, Until: &tries.until}})
+	return c.log(org, "", note{kind: journal.CredentialsFailed, subject: "client", id: cmp.Or(f.client, "unknown"),
+		data: event.CredentialsFailed{ClientID: f.client, Address: f.address, Way: f.way, Count: tries.count, Since: &tries.since, Until: &tries.until}})
 }

@@ -29,6 +29,11 @@ type Store interface {
 	// reads what it has written itself, fn runs once more, as in Write: so how a
 	// write within fn has ended is certain only once Propose has returned.
 	Propose(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	// Together runs fn in one transaction, as Write does, and makes every Write,
+	// Propose and Read with the context that fn gets a part of it: of the commands
+	// that fn calls either all take effect, or, where fn returns an error, none. A
+	// part that fails is undone alone.
+	Together(ctx context.Context, fn func(ctx context.Context) error) error
 	// Read runs fn on one consistent snapshot.
 	Read(ctx context.Context, fn func(ctx context.Context, tx Reader) error) error
 	// Subscribe gives a channel that receives (coalesced, never blocking the
@@ -78,9 +83,11 @@ type Reader interface {
 	keptReader
 	queueReader
 	delegationReader
+	peopleReader
 	hookReader
 	inboundReader
 	webhookReader
+	searchReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -101,9 +108,11 @@ type Tx interface {
 	backlogWriter
 	keptWriter
 	delegationWriter
+	peopleWriter
 	hookWriter
 	inboundWriter
 	webhookWriter
+	searchWriter
 }
 
 type accessReader interface {
@@ -154,7 +163,7 @@ type documentReader interface {
 	DocumentTypeTerms(ctx context.Context, org, name string) (document.TypeTerms, error)
 	DocumentTypes(ctx context.Context, org string) ([]document.Type, error)
 	Document(ctx context.Context, org, id string) (document.Document, error)
-	// Documents lists by id, newest first.
+	// Documents lists in the order that is asked for: by id, newest first, where none is.
 	Documents(ctx context.Context, f DocumentFilter) ([]document.Document, error)
 	Version(ctx context.Context, org, documentID string, no int) (document.Version, error)
 	Versions(ctx context.Context, org, documentID string) ([]document.Version, error) // by number
