@@ -133,6 +133,7 @@ func build(c Config) *api {
 	a.access()
 	a.users()
 	a.groups()
+	a.invitations()
 	a.hooks()
 	a.inbound()
 	a.bus()

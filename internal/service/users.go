@@ -216,6 +216,9 @@ func revisionChanged() error {
 
 // logOut ends every session of a user, and what clients may do in the user's name.
 func (c *change) logOut(ctx context.Context, u *people.User, reason string) error {
+	if err := c.DropLoginSessions(ctx, u.ID); err != nil {
+		return err
+	}
 	given, err := c.Delegations(ctx, DelegationFilter{Org: u.Org, UserID: u.ID, InForce: c.Now()})
 	if err != nil {
 		return err
