@@ -9,6 +9,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/httpapi"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
 	"github.com/paraph/paraph/internal/signpage"
@@ -43,8 +44,8 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	for _, pattern := range oauth.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.server})
 	}
-	for _, path := range []string{oauth.LoginPath, oauth.LogoutPath} {
-		mounts = append(mounts, httpapi.Mount{Pattern: path, Handler: tokens.login})
+	for _, pattern := range login.Patterns() {
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.login})
 	}
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/paraph/paraph/internal/httpapi"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/oauth"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -16,7 +17,7 @@ import (
 // authority is the authorization server with what stands around it.
 type authority struct {
 	server   *oauth.Server
-	login    *oauth.KeyLogin
+	login    *login.Login
 	verifier *oauth.Verifier
 }
 
@@ -36,7 +37,10 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 	if err != nil {
 		return a, err
 	}
-	a.login = oauth.NewKeyLogin(oauth.KeyLoginConfig{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	if err != nil {
+		return a, err
+	}
 	c := oauth.Config{
 		Service: s.Service, Login: a.login, Users: s.Service, Keys: s.tokenKeys, Sealer: s.Keys.Box, Replays: s.Store, Issuer: s.URL(), MTLSURL: s.Config.MTLSURL,
 		Lifetime: s.Config.TokenLifetime, Roots: roots, Certificates: oauth.ForwardedCertificates(s.Config.ClientCertificateHeader, proxies),
