@@ -134,6 +134,7 @@ func build(c Config) *api {
 	a.users()
 	a.groups()
 	a.invitations()
+	a.loginProviders()
 	a.hooks()
 	a.inbound()
 	a.bus()

@@ -60,6 +60,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 
+		s.clock.Advance(1e6)
 		other := s.user("ben@example.com")
 		s.admin.json("PATCH", path, `{"user_name":"ben@example.com"}`).problem(409, "exists")
 		s.admin.json("PATCH", path, `{"active":false,"revision":7}`).problem(409, "revision_changed")

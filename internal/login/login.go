@@ -86,6 +86,10 @@ type Service interface {
 	AskLoginLink(ctx context.Context, name string, browser []byte, src access.Source) error
 	InvitationByLink(ctx context.Context, secret string) (people.Invitation, people.User, error)
 	Join(ctx context.Context, secret string, in service.Browser) (service.Login, error)
+	OfferedProviders(ctx context.Context) ([]people.Provider, error)
+	ProviderFor(ctx context.Context, address string) (people.Provider, error)
+	ProviderInUse(ctx context.Context, providerID string) (p people.Provider, secret string, err error)
+	LogInByProvider(ctx context.Context, providerID string, who service.Outsider, once [32]byte, until time.Time, in service.Browser) (service.Login, error)
 	LogInByCode(ctx context.Context, link string, browser []byte, typed string, in service.Browser) (service.Login, error)
 }
 
@@ -96,8 +100,10 @@ type Config struct {
 	Issuer  string // the server's public address
 	// Mails tells whether letters leave the house: without, nobody logs in by one.
 	Mails bool
-	Clock clock.Clock
-	Log   *slog.Logger
+	// Outbound reaches providers; it decides which addresses may be.
+	Outbound *http.Client
+	Clock    clock.Clock
+	Log      *slog.Logger
 	// SourceOf tells where a request came from; nil: the socket's other end.
 	SourceOf func(context.Context) access.Source
 }
@@ -109,6 +115,7 @@ type Login struct {
 	wrong *webform.Guesses // by address
 	asked *webform.Guesses // links by e-mail, by address
 	keys  *webauthn.WebAuthn
+	found discovered
 	mux   *http.ServeMux
 	https bool
 }
@@ -135,13 +142,13 @@ func New(c Config) (*Login, error) {
 	if c.SourceOf == nil {
 		c.SourceOf = func(context.Context) access.Source { return access.Source{} }
 	}
-	l := &Login{Config: c, wrong: webform.NewGuesses(guessBurst, guessInterval), asked: webform.NewGuesses(mailBurst, mailInterval), mux: http.NewServeMux(), https: strings.HasPrefix(c.Issuer, "https:")}
+	l := &Login{Config: c, wrong: webform.NewGuesses(guessBurst, guessInterval), asked: webform.NewGuesses(mailBurst, mailInterval), found: discovered{known: map[string]discovery{}}, mux: http.NewServeMux(), https: strings.HasPrefix(c.Issuer, "https:")}
 	var err error
 	if l.keys, err = passkeysAt(c.Issuer); err != nil {
 		return nil, err
 	}
 	for pattern, answer := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET " + Path: l.form, "POST " + Path: l.byKey, "POST " + Path + "/passkey": l.byPasskey, "POST " + Path + "/mail": l.byMail, "POST " + LogoutPath: l.logout,
+		"GET " + Path: l.form, "POST " + Path: l.byKey, "POST " + Path + "/passkey": l.byPasskey, "POST " + Path + "/mail": l.byMail, "POST " + Path + "/provider/{provider}": l.startProvider, "GET " + CallbackPath + "{provider}": l.callback, "POST " + LogoutPath: l.logout,
 		"GET " + service.JoinPath + "{secret}": l.followLink, "POST " + service.JoinPath + "{secret}": l.answerLink,
 		"GET " + AccountPath: l.account, "POST " + AccountPath + "/passkeys": l.changePasskeys, "GET " + AccountPath + "/codes": l.codes, "POST " + AccountPath + "/codes": l.changeCodes,
 		"POST " + AccountPath + "/recovery": l.drawRecovery, "POST " + AccountPath + "/logins": l.endLogin,

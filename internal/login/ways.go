@@ -35,6 +35,7 @@ type offered struct{ ID, Name string }
 type waiting struct {
 	Next      string                `json:"n,omitempty"`
 	Browser   string                `json:"b"`
+	Fresh     bool                  `json:"f,omitempty"` // a login is wanted that is made now
 	Session   string                `json:"s,omitempty"` // in which it was shown
 	Until     time.Time             `json:"t"`
 	Challenge *webauthn.SessionData `json:"c,omitempty"`
@@ -59,7 +60,7 @@ func (l *Login) form(w http.ResponseWriter, r *http.Request) error {
 
 // ask shows the login page with what is said on it.
 func (l *Login) ask(w http.ResponseWriter, r *http.Request, status int, f loginForm, next string) error {
-	wait := waiting{Next: next, Browser: l.browser(w, r), Until: l.Clock.Now().Add(formLife)}
+	wait := waiting{Next: next, Browser: l.browser(w, r), Fresh: r.URL.Query().Has("fresh"), Until: l.Clock.Now().Add(formLife)}
 	f.Base, f.Mails = Path, l.Mails
 	if l.keys != nil {
 		asked, session, err := l.keys.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
@@ -73,7 +74,13 @@ func (l *Login) ask(w http.ResponseWriter, r *http.Request, status int, f loginF
 		session.Expires = time.Time{} // the form's own end counts, by the clock of the server
 		wait.Challenge, f.Options = session, string(options)
 	}
-	var err error
+	providers, err := l.Service.OfferedProviders(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
+		f.Providers = append(f.Providers, offered{p.ID, p.Name})
+	}
 	if f.Form, err = webform.Seal(l.Sealer, "login", wait); err != nil {
 		return err
 	}
@@ -242,6 +249,11 @@ func (l *Login) byMail(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !ok || !l.Mails {
 		return l.stale(w, r, wait)
+	}
+	if p, err := l.Service.ProviderFor(r.Context(), r.PostForm.Get("user")); err == nil {
+		return l.toProvider(w, r, p.ID, wait)
+	} else if fault.KindOf(err) != fault.NotFound {
+		return err
 	}
 	now, address := l.Clock.Now(), webform.AddressOf(l.SourceOf, r)
 	if pause := l.asked.Wait(now, address); pause > 0 {

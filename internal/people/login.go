@@ -51,8 +51,13 @@ func (s *Session) Touch(now time.Time) bool {
 	return true
 }
 
-// Fresh tells whether the login is recent enough to change proofs.
-func (s *Session) Fresh(now time.Time) bool { return now.Sub(s.CreatedAt) <= FreshProof }
+// Fresh tells whether the person has proved who they are recently enough to change
+// proofs. A provider outside may let in whom it asked long ago: that counts only where
+// it has asked anew, which the method "user" says.
+func (s *Session) Fresh(now time.Time) bool {
+	asked := !slices.Contains(s.Methods, "fed") || slices.Contains(s.Methods, "user")
+	return asked && now.Sub(s.CreatedAt) <= FreshProof
+}
 
 // Passkey is what is kept of a passkey: its public half.
 type Passkey struct {

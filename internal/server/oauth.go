@@ -11,6 +11,7 @@ import (
 	"github.com/paraph/paraph/internal/httpapi"
 	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/safehttp"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -37,7 +38,12 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 	if err != nil {
 		return a, err
 	}
-	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	reach, err := s.outboundOptions()
+	if err != nil {
+		return a, err
+	}
+	reach.PlainHTTP = true // of providers on this machine alone: login demands https of all others
+	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", Outbound: safehttp.New(reach), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
 	if err != nil {
 		return a, err
 	}
