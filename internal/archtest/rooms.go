@@ -35,6 +35,7 @@ var rooms = []room{
 	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform"}, below...)},
 	// Logging in is a room of its own, which the authorization server knows as an interface.
 	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp"}, below...)},
+	{name: "scim", folders: []string{"internal/scim"}, may: below},
 	{name: "webform", folders: []string{"internal/webform"}, may: append([]string{"brand"}, domain...)},
 	{name: "signpage", folders: []string{"internal/signpage"}, may: edge},
 	{name: "work", folders: []string{"internal/work"}, may: edge},
@@ -74,7 +75,7 @@ var rooms = []room{
 	{name: "backup", folders: []string{"internal/backup"}, may: append([]string{"store", "blob", "crypt"}, below...)},
 
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
-		"httpapi", "oauth", "login", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
+		"httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},

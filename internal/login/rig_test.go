@@ -66,7 +66,7 @@ func newRig(t *testing.T, open storetest.Open, change ...func(*Config)) *rig {
 	admin, _, err := r.svc.Bootstrap(t.Context(), "Test Works")
 	r.must(err)
 	r.admin = access.Actor{Kind: access.Client, Org: admin.Client.Org, ID: admin.Client.ID, Principal: admin.Client.Principal, Scopes: []access.Scope{access.Admin}}
-	c := Config{Service: r.svc, Sealer: box, Issuer: issuer, Mails: true, Clock: r.clock}
+	c := Config{Service: r.svc, Sealer: box, Issuer: issuer, Mails: true, Clock: r.clock, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
 	for _, f := range change {
 		f(&c)
 	}

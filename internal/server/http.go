@@ -12,6 +12,7 @@ import (
 	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/scim"
 	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/webui"
 	"github.com/paraph/paraph/internal/work"
@@ -47,6 +48,7 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	for _, pattern := range login.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.login})
 	}
+	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Handler: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
 		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),

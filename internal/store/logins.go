@@ -109,8 +109,7 @@ func (r *Reader) LoginProvider(ctx context.Context, id string) (people.Provider,
 
 // LoginProviders implements service.Reader.
 func (r *Reader) LoginProviders(ctx context.Context, org string) ([]people.Provider, error) {
-	var w where
-	w.is("p.org", org)
+	w := where{conditions: []string{"(p.org = ? OR ? = '')"}, args: []any{org, org}}
 	return list(ctx, r.c, scanProvider, selectProvider+w.clause("p.name, p.id", 0), w.args...)
 }
 

@@ -109,7 +109,7 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
 	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
-	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# revision#", "", ""),
+	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# deleted_at# revision#", "", ""),
 	table("people_group", "id", "id org name external_id roles units created_at# updated_at# revision#", "", ""),
 	table("group_member", "group_id user_id", "group_id user_id", "", ""),
 	table("passkey", "id", "id% user_id name credential created_at# used_at# revision#", "", ""),
