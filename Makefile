@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: ## the whole way of a scanned page, from upload to archive, told step by s
 run: ## start the server and keep it up; prints its address, a first credential and three curl lines
 	@scripts/setup run
 	@$(MAKE) --no-print-directory build
-	@./bin/paraph serve $(ARGS)
+	@./bin/paraph serve --first-start credential $(ARGS)
 
 build: ## build bin/paraph
 	@mkdir -p bin
@@ -102,3 +102,6 @@ fmt: ## format the Go code
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
 	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update
+
+sdk: ## write the types and operations of the four SDKs anew from the contract
+	$(GO) run ./sdk/gen

@@ -24,9 +24,12 @@ var rules = map[Action]rule{
 	ReadWebhook:     {scopes: []Scope{WebhooksRead, WebhooksWrite, Admin}},
 	WriteWebhook:    {scopes: []Scope{WebhooksWrite, Admin}},
 	// Any client of the organisation may look at its document types and units.
-	ReadSettings:    {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
-	ManageSettings:  {scopes: []Scope{Admin}},
-	ProvisionPeople: {scopes: []Scope{PeopleProvision}},
+	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
+	ManageSettings: {scopes: []Scope{Admin}},
+	RunBatch: {scopes: []Scope{DocumentsWrite, DocumentsRead, DocumentsDispose, DocumentsShare, ApprovalsWrite, TasksRead, TasksDecide, TasksDecideFor,
+		EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead, WebhooksRead, WebhooksWrite, Admin}},
+	ProvisionPeople:    {scopes: []Scope{PeopleProvision}},
+	ManageInstallation: {scopes: []Scope{Installation}},
 }
 
 // Actions lists every action a client can be allowed.

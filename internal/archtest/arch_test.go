@@ -156,6 +156,29 @@ func TestNoSleepsInTests(t *testing.T) {
 	}
 }
 
+// TestRoutesHaveEntrances: a route that is registered past internal/entrance would be
+// missing from the table of who may come in. Witnesses and time stamping authorities
+// are programs of their own, for everybody.
+func TestRoutesHaveEntrances(t *testing.T) {
+	t.Parallel()
+	root := testneed.Root(t)
+	past := regexp.MustCompile(`http\.(NewServeMux\(|ServeMux\b|HandleFunc\(|Handle\()`)
+	for _, s := range sources(t) {
+		if s.test || !strings.HasPrefix(s.pkg, "internal/") || s.pkg == "internal/entrance" || s.pkg == "internal/witness" || s.pkg == "internal/tsa" || strings.HasSuffix(s.pkg, "test") {
+			continue
+		}
+		raw, err := os.ReadFile(filepath.Join(root, s.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			if code, _, _ := strings.Cut(line, "//"); past.MatchString(code) {
+				t.Errorf("%s registers a route past the table of entrances: %s", s.path, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
 // tracked lists the files git knows.
 func tracked(t *testing.T, root string) []string {
 	t.Helper()

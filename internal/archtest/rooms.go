@@ -31,13 +31,14 @@ var rooms = []room{
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks"}, domain...)},
 
-	{name: "httpapi", folders: []string{"internal/httpapi"}, may: below},
-	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform"}, below...)},
+	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance"}, below...)},
+	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform", "entrance"}, below...)},
 	// Logging in is a room of its own, which the authorization server knows as an interface.
-	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp"}, below...)},
-	{name: "scim", folders: []string{"internal/scim"}, may: below},
+	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp", "entrance"}, below...)},
+	{name: "scim", folders: []string{"internal/scim"}, may: append([]string{"entrance"}, below...)},
 	{name: "webform", folders: []string{"internal/webform"}, may: append([]string{"brand"}, domain...)},
-	{name: "signpage", folders: []string{"internal/signpage"}, may: edge},
+	{name: "signpage", folders: []string{"internal/signpage"}, may: append([]string{"entrance"}, edge...)},
 	{name: "work", folders: []string{"internal/work"}, may: edge},
 	{name: "connector", folders: []string{"internal/connector"}, may: edge},
 
@@ -75,11 +76,11 @@ var rooms = []room{
 	{name: "backup", folders: []string{"internal/backup"}, may: append([]string{"store", "blob", "crypt"}, below...)},
 
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
-		"httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
+		"entrance", "httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},
-	{name: "webui", folders: []string{"internal/webui"}, may: append([]string{"brand"}, below...)},
+	{name: "webui", folders: []string{"internal/webui"}, may: append([]string{"brand", "entrance"}, below...)},
 	{name: "cli", folders: []string{"internal/cli"}, may: []string{
 		"server", "backup", "witness", "tsa", "config", "telemetry", "leaf", "domain", "pades", "anchor", "verdict", "pdf", "sandbox", "safehttp", "crypt", "demodata", "sdk", "brand",
 	}},
@@ -87,7 +88,7 @@ var rooms = []room{
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
 	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
-	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
+	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges", "sdk/gen", "sdk/conformance"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
 }
 

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
@@ -29,12 +27,6 @@ func grantOf(g *access.Grant) Grant {
 		From: g.From, Until: g.Until, CreatedAt: g.CreatedAt, RevokedAt: at(g.RevokedAt)}
 }
 
-// Role is a name for scopes that go together.
-type Role struct {
-	Name   string   `json:"name" example:"viewer"`
-	Scopes []string `json:"scopes"`
-}
-
 // AccessDecision is what a client may do with a document, and why.
 type AccessDecision struct {
 	Action  string `json:"action" example:"document.read"`
@@ -49,18 +41,16 @@ func decisionOf(e *service.Explanation) AccessDecision {
 
 func (a *api) access() {
 	const tag = "access"
-	handle(a, route{id: "shareDocument", method: http.MethodPost, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument, status: http.StatusCreated,
+	handle(a, route{id: "shareDocument", atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument, status: http.StatusCreated,
 		summary: "Let a person read a document for a time", about: "The person's client may then read the document, its tasks and its envelopes, whatever business units it is confined to; its token needs the scopes for that all the same. The log says who let whom in, and what for.",
 		codes: []string{"not_found", "invalid_grant_request", "document_disposed"}}, a.shareDocument)
 	handle(a, route{id: "listGrants", method: http.MethodGet, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument,
 		summary: "List whom a document was shared with", about: "Newest first, with what has ended.", codes: []string{"not_found"}}, a.listGrants)
-	handle(a, route{id: "unshareDocument", method: http.MethodDelete, path: "/v1/documents/{id}/grants/{grant}", tag: tag, does: access.ShareDocument,
+	handle(a, route{id: "unshareDocument", atomic: true, method: http.MethodDelete, path: "/v1/documents/{id}/grants/{grant}", tag: tag, does: access.ShareDocument,
 		summary: "Take a grant back", about: "It holds from the next request on. To repeat it does nothing.", codes: []string{"not_found"}}, a.unshareDocument)
 	handle(a, route{id: "explainAccess", method: http.MethodGet, path: "/v1/documents/{id}/access", tag: tag, does: access.ManageSettings,
 		summary: "Explain what a client may do with a document", about: "For each action, what the rules decide and which of them does. Nothing is done, and the same function answers that decides in earnest.",
 		codes: []string{"not_found"}}, a.explainAccess)
-	handle(a, route{id: "listRoles", method: http.MethodGet, path: "/v1/roles", tag: tag, does: access.ReadSettings,
-		summary: "List roles", about: "Those that are always there, and those of this installation's settings; by name."}, a.listRoles)
 }
 
 // GrantRequest says whom to let in, and for how long.
@@ -127,15 +117,4 @@ func (a *api) explainAccess(ctx context.Context, in *explainInput) (*struct{ Bod
 		return nil, err
 	}
 	return itemsOf(rows, decisionOf), nil
-}
-
-func (a *api) listRoles(context.Context, *struct{}) (*struct{ Body Items[Role] }, error) {
-	names := slices.Sorted(maps.Keys(a.Service.Roles))
-	return itemsOf(names, func(name *access.Role) Role {
-		r := Role{Name: string(*name), Scopes: []string{}}
-		for _, s := range a.Service.Roles[*name] {
-			r.Scopes = append(r.Scopes, string(s))
-		}
-		return r
-	}), nil
 }

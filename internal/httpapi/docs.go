@@ -29,16 +29,17 @@ func (a *api) mountDocs() {
 	if err != nil {
 		panic("httpapi: the contract cannot be written: " + err.Error())
 	}
-	a.mux.HandleFunc("GET /openapi.json", a.public(described("application/openapi+json", spec)))
-	a.mux.HandleFunc("GET /openapi.yaml", a.public(described("application/openapi+yaml", yaml)))
-	a.mux.HandleFunc("GET /docs", a.public(docsPage("index.html", nil)))
-	a.mux.HandleFunc("GET /docs/errors", a.public(docsPage("errors.html", errorRows())))
+	open := a.open()
+	open.HandleFunc("GET /openapi.json", a.public(described("application/openapi+json", spec)))
+	open.HandleFunc("GET /openapi.yaml", a.public(described("application/openapi+yaml", yaml)))
+	open.HandleFunc("GET /docs", a.public(docsPage("index.html", nil)))
+	open.HandleFunc("GET /docs/errors", a.public(docsPage("errors.html", errorRows())))
 	for name, media := range map[string]string{"viewer.js": "text/javascript; charset=utf-8", "viewer.css": "text/css; charset=utf-8"} {
 		body, err := docsFiles.ReadFile("docs/" + name)
 		if err != nil {
 			panic("httpapi: " + err.Error())
 		}
-		a.mux.HandleFunc("GET /docs/"+name, a.public(described(media, body)))
+		open.HandleFunc("GET /docs/"+name, a.public(described(media, body)))
 	}
 }
 

@@ -213,14 +213,15 @@ func (a *api) mountEvents() {
 	if err != nil {
 		panic("httpapi: the contract for events cannot be written: " + err.Error()) // a mistake in the code that every test meets
 	}
-	a.mux.HandleFunc("GET /asyncapi.yaml", a.public(described("application/vnd.aai.asyncapi+yaml", spec)))
-	a.mux.HandleFunc("GET /asyncapi.json", a.public(described("application/vnd.aai.asyncapi+json", c.async)))
-	a.mux.HandleFunc("GET /docs/events", a.public(docsPage("events.html", c.forms)))
+	open := a.open()
+	open.HandleFunc("GET /asyncapi.yaml", a.public(described("application/vnd.aai.asyncapi+yaml", spec)))
+	open.HandleFunc("GET /asyncapi.json", a.public(described("application/vnd.aai.asyncapi+json", c.async)))
+	open.HandleFunc("GET /docs/events", a.public(docsPage("events.html", c.forms)))
 	schemas := map[string][]byte{}
 	for _, f := range c.forms {
 		schemas[string(f.Kind)+".json"] = f.Schema
 	}
-	a.mux.HandleFunc("GET "+event.SchemaPath+"{file}", a.public(func(w http.ResponseWriter, r *http.Request) error {
+	open.HandleFunc("GET "+event.SchemaPath+"{file}", a.public(func(w http.ResponseWriter, r *http.Request) error {
 		schema := schemas[r.PathValue("file")]
 		if schema == nil {
 			return fault.New(fault.NotFound, "not_found", "There is no event of this type. The types are listed at /docs/events.")

@@ -333,11 +333,14 @@ func TestScopes(t *testing.T) {
 	onBoth(t, func(s *stack) {
 		tokens := map[access.Action]*caller{}
 		for path, item := range build(Config{}).huma.OpenAPI().Paths {
-			if path == hookPath {
+			if path == hookPath || path == setupPath {
 				continue // who calls it proves itself otherwise
 			}
 			for _, op := range operationsOf(item) {
 				do := op.Metadata[metaAction].(access.Action)
+				if do == access.RunBatch {
+					continue // open with any scope: TestBatchIsNoWayAround
+				}
 				if tokens[do] == nil {
 					var rest []string
 					for sc := range access.Scopes() {

@@ -10,6 +10,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -47,7 +49,7 @@ type Observer interface {
 // request id, source, access log, metrics and trace.
 type Mount struct {
 	Pattern string // as of http.ServeMux
-	Handler http.Handler
+	Room    entrance.Room
 }
 
 // Config is what the API is made of. Zero limits mean the defaults.
@@ -67,6 +69,8 @@ type Config struct {
 	Idle      time.Duration // an upload or download that stands still this long is cut off
 	Timeout   time.Duration // of requests that neither stream nor wait
 	Rate      Rate          // per client
+	// TokenKeys replaces the keys that sign tokens.
+	TokenKeys TokenKeyring
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
@@ -93,27 +97,42 @@ const (
 type api struct {
 	Config
 	huma    huma.API
-	mux     *http.ServeMux
+	mux     *entrance.Mux
 	limiter *limiter
+	does    access.Action    // of the operation that is being registered
+	routes  map[string]route // by pattern
 	counter
 }
 
+// registry is where huma registers an operation's route: by a token with the right
+// to the operation's action, which admit asks for.
+type registry struct{ *api }
+
+// HandleFunc implements humago.Mux.
+func (r registry) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	r.mux.To(entrance.Token, entrance.PerClient).For(r.does).HandleFunc(pattern, h)
+}
+
+// ServeHTTP implements humago.Mux.
+func (r registry) ServeHTTP(w http.ResponseWriter, rq *http.Request) { r.mux.ServeHTTP(w, rq) }
+
 // New makes the handler of the whole API with its mounts.
-func New(c Config) http.Handler {
+func New(c Config) entrance.Room {
 	a := build(c)
 	a.mountLog()
 	a.mountHooks()
+	a.mountSetup()
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
-	return a.reception(a.mux)
+	return entrance.Behind(a.reception(a.mux), a.mux)
 }
 
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
-	a := &api{Config: c.withDefaults(), mux: http.NewServeMux()}
+	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
 	a.limiter = newLimiter(a.Rate)
-	a.huma = humago.New(a.mux, humaConfig())
+	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()
 	a.versions()
@@ -130,6 +149,11 @@ func build(c Config) *api {
 	a.webhooks()
 	a.archive()
 	a.settings()
+	a.units()
+	a.clients()
+	a.roles()
+	a.organisations()
+	a.tokenKeys()
 	a.access()
 	a.users()
 	a.groups()
@@ -138,6 +162,7 @@ func build(c Config) *api {
 	a.hooks()
 	a.inbound()
 	a.bus()
+	a.batch()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }
@@ -179,6 +204,8 @@ type route struct {
 	status  int      // of success; 0: 200
 	codes   []string // fault codes beside those that every operation has
 	stream  bool     // reads or writes a stream: no time limit, no body limit of its own
+	atomic  bool     // can be part of an atomic batch: it does nothing but commands and queries
+	maxBody int64    // bytes of its JSON body; 0: maxBody
 }
 
 // metadata keys of a huma.Operation.
@@ -190,13 +217,18 @@ const (
 
 // handle registers one operation with its handler.
 func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)) {
+	a.does = rt.does
 	if rt.method != http.MethodGet {
 		fn = acknowledged(a, fn)
 	}
+	if rt.atomic {
+		rt.about += " An atomic batch takes it."
+	}
+	a.routes[rt.method+" "+rt.path] = rt
 	huma.Register(a.huma, huma.Operation{
 		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
 		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,
-		MaxBodyBytes: maxBody, BodyReadTimeout: a.Timeout,
+		MaxBodyBytes: cmp.Or(rt.maxBody, maxBody), BodyReadTimeout: a.Timeout,
 		RejectUnknownQueryParameters: true,
 		Security:                     security(rt.does),
 		Responses:                    problems(rt),
@@ -208,14 +240,15 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 func (a *api) mountRest() {
 	root := false
 	for _, m := range a.Mounts {
-		a.mux.Handle(m.Pattern, a.inTime(m.Handler))
+		a.mux.Mount(m.Pattern, a.inTime(m.Room), m.Room.Entrances())
 		root = root || m.Pattern == "/"
 	}
+	rest := a.mux.To(entrance.Nothing, entrance.Uncounted)
 	for _, p := range []string{"/v1/", "/log/"} {
-		a.mux.HandleFunc(p, a.nowhere)
+		rest.HandleFunc(p, a.nowhere)
 	}
 	if !root {
-		a.mux.HandleFunc("/", a.nowhere)
+		rest.HandleFunc("/", a.nowhere)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 )
 
@@ -11,17 +12,18 @@ import (
 // tlog-tiles, and the keys to check them with. It needs no token: leaves hold
 // salted commitments, and whoever wants to watch the log shall be able to.
 func (a *api) mountLog() {
-	a.mux.HandleFunc("GET /log/checkpoint", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, false) }))
-	a.mux.HandleFunc("GET /log/checkpoint/latest", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, true) }))
-	a.mux.HandleFunc("GET /log/tile/{path...}", a.public(a.tile))
-	a.mux.HandleFunc("GET /.well-known/paraph/log.vkey", a.public(func(w http.ResponseWriter, r *http.Request) error {
+	open := a.open()
+	open.HandleFunc("GET /log/checkpoint", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, false) }))
+	open.HandleFunc("GET /log/checkpoint/latest", a.public(func(w http.ResponseWriter, r *http.Request) error { return a.checkpoint(w, r, true) }))
+	open.HandleFunc("GET /log/tile/{path...}", a.public(a.tile))
+	open.HandleFunc("GET /.well-known/paraph/log.vkey", a.public(func(w http.ResponseWriter, r *http.Request) error {
 		return constant(w, "text/plain; charset=utf-8", []byte(strings.TrimSpace(a.LogKey)+"\n"))
 	}))
-	a.mux.HandleFunc("GET /.well-known/paraph/ca.pem", a.public(func(w http.ResponseWriter, r *http.Request) error {
+	open.HandleFunc("GET /.well-known/paraph/ca.pem", a.public(func(w http.ResponseWriter, r *http.Request) error {
 		return constant(w, "application/pem-certificate-chain", a.CAPEM)
 	}))
 	if a.RevocationList != nil {
-		a.mux.HandleFunc("GET /.well-known/paraph/ca.crl", a.public(func(w http.ResponseWriter, r *http.Request) error {
+		open.HandleFunc("GET /.well-known/paraph/ca.crl", a.public(func(w http.ResponseWriter, r *http.Request) error {
 			list, err := a.RevocationList()
 			if err != nil {
 				return err
@@ -30,6 +32,9 @@ func (a *api) mountLog() {
 		}))
 	}
 }
+
+// open takes the handlers that public makes.
+func (a *api) open() entrance.Gate { return a.mux.To(entrance.Nothing, entrance.PerAddress) }
 
 // public is a handler without a token, held to a rate by its caller's address.
 func (a *api) public(fn func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {

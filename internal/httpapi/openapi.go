@@ -66,13 +66,15 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
+	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
 	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},
 	{Name: "archive", Description: "The compliance archive."},
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
-	{Name: "settings", Description: "Document types, business units and clients."},
+	{Name: "settings", Description: "Document types, business units, roles and clients."},
+	{Name: "installation", Description: "Organisations, and the keys that sign tokens."},
 }
 
 func scopeTexts() map[string]string {
@@ -125,6 +127,7 @@ func finishSpec(o *huma.OpenAPI) {
 	describeUploads(o)
 	describeStreams(o)
 	describeHooks(o)
+	describeSetup(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")

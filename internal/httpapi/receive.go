@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/hook"
 )
@@ -32,8 +33,9 @@ const (
 // idempotency key: a source proves itself, and names its events.
 func (a *api) mountHooks() {
 	receive := func(w http.ResponseWriter, r *http.Request) { a.receiveHook(w, r) }
-	a.mux.HandleFunc("POST "+hookPath, receive)
-	a.mux.HandleFunc("GET "+hookPath, receive)
+	senders := a.mux.To(entrance.Signature, entrance.PerSource)
+	senders.HandleFunc("POST "+hookPath, receive)
+	senders.HandleFunc("GET "+hookPath, receive)
 }
 
 func (a *api) receiveHook(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/store/storetest"
 )
 
@@ -58,7 +59,7 @@ func TestPanicsAreCaught(t *testing.T) {
 		}
 		s.admin.get("/v1/documents").want(200)
 	}, func(c *Config) {
-		c.Mounts = append(c.Mounts, Mount{Pattern: "/boom", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })})
+		c.Mounts = append(c.Mounts, Mount{Pattern: "/boom", Room: entrance.Behind(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") }), &entrance.Mux{})})
 	})
 }
 

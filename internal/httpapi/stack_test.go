@@ -122,12 +122,12 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	authServer, err := oauth.New(oc)
 	must(err)
 	conf := Config{
-		Service: s.svc, Verifier: verifier, Clock: s.clock, Log: log, Observer: s.seen, PublicURL: "https://paraph.example", Closing: s.closing,
+		Service: s.svc, Verifier: verifier, TokenKeys: oc.Keys, Clock: s.clock, Log: log, Observer: s.seen, PublicURL: "https://paraph.example", Closing: s.closing,
 		Sources: Sources{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 		LogKey:  signer.VerifierKey(), CAPEM: []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
 	}
 	for _, p := range oauth.Patterns() {
-		conf.Mounts = append(conf.Mounts, Mount{Pattern: p, Handler: authServer})
+		conf.Mounts = append(conf.Mounts, Mount{Pattern: p, Room: authServer})
 	}
 	for _, c := range change {
 		c(&conf)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/paraph/paraph/internal/entrance"
 )
 
 // TestATricklingFormIsCutOff: anybody may post to the token endpoint and to a
@@ -15,10 +17,10 @@ import (
 func TestATricklingFormIsCutOff(t *testing.T) {
 	t.Parallel()
 	read := make(chan error, 1)
-	server := httptest.NewServer(New(Config{Idle: 20 * time.Millisecond, Mounts: []Mount{{Pattern: "/form", Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(New(Config{Idle: 20 * time.Millisecond, Mounts: []Mount{{Pattern: "/form", Room: entrance.Behind(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
 		read <- err
-	})}}}))
+	}), &entrance.Mux{})}}}))
 	t.Cleanup(server.Close)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {

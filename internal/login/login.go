@@ -26,6 +26,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/brand"
 	"github.com/paraph/paraph/internal/clock"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/people"
 	"github.com/paraph/paraph/internal/service"
@@ -116,7 +117,7 @@ type Login struct {
 	asked *webform.Guesses // links by e-mail, by address
 	keys  *webauthn.WebAuthn
 	found discovered
-	mux   *http.ServeMux
+	mux   entrance.Mux
 	https bool
 }
 
@@ -142,20 +143,29 @@ func New(c Config) (*Login, error) {
 	if c.SourceOf == nil {
 		c.SourceOf = func(context.Context) access.Source { return access.Source{} }
 	}
-	l := &Login{Config: c, wrong: webform.NewGuesses(guessBurst, guessInterval), asked: webform.NewGuesses(mailBurst, mailInterval), found: discovered{known: map[string]discovery{}}, mux: http.NewServeMux(), https: strings.HasPrefix(c.Issuer, "https:")}
+	l := &Login{Config: c, wrong: webform.NewGuesses(guessBurst, guessInterval), asked: webform.NewGuesses(mailBurst, mailInterval), found: discovered{known: map[string]discovery{}}, https: strings.HasPrefix(c.Issuer, "https:")}
 	var err error
 	if l.keys, err = passkeysAt(c.Issuer); err != nil {
 		return nil, err
 	}
-	for pattern, answer := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET " + Path: l.form, "POST " + Path: l.byKey, "POST " + Path + "/passkey": l.byPasskey, "POST " + Path + "/mail": l.byMail, "POST " + Path + "/provider/{provider}": l.startProvider, "GET " + CallbackPath + "{provider}": l.callback, "POST " + LogoutPath: l.logout,
-		"GET " + service.JoinPath + "{secret}": l.followLink, "POST " + service.JoinPath + "{secret}": l.answerLink,
+	l.mount(entrance.Form, entrance.Guesses, map[string]answer{
+		"GET " + Path: l.form, "POST " + Path: l.byKey, "POST " + Path + "/passkey": l.byPasskey, "POST " + Path + "/mail": l.byMail, "POST " + LogoutPath: l.logout,
+		"POST " + Path + "/provider/{provider}": l.startProvider, "GET " + CallbackPath + "{provider}": l.callback,
+	})
+	l.mount(entrance.Link, entrance.Guesses, map[string]answer{"GET " + service.JoinPath + "{secret}": l.followLink, "POST " + service.JoinPath + "{secret}": l.answerLink})
+	l.mount(entrance.Login, entrance.Uncounted, map[string]answer{
 		"GET " + AccountPath: l.account, "POST " + AccountPath + "/passkeys": l.changePasskeys, "GET " + AccountPath + "/codes": l.codes, "POST " + AccountPath + "/codes": l.changeCodes,
 		"POST " + AccountPath + "/recovery": l.drawRecovery, "POST " + AccountPath + "/logins": l.endLogin,
-	} {
-		l.mux.HandleFunc(pattern, pages.Guarded(l.Log, nil, answer))
-	}
+	})
 	return l, nil
+}
+
+type answer = func(http.ResponseWriter, *http.Request) error
+
+func (l *Login) mount(by entrance.By, rate entrance.Rate, routes map[string]answer) {
+	for pattern, fn := range routes {
+		l.mux.To(by, rate).HandleFunc(pattern, pages.Guarded(l.Log, nil, fn))
+	}
 }
 
 // passkeysAt makes what checks passkeys for a server's address; nil where there can
@@ -176,6 +186,9 @@ func passkeysAt(issuer string) (*webauthn.WebAuthn, error) {
 
 // ServeHTTP implements http.Handler.
 func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.mux.ServeHTTP(w, r) }
+
+// Entrances implements entrance.Room.
+func (l *Login) Entrances() []entrance.Entrance { return l.mux.Entrances() }
 
 // URL is the path to which a browser is sent to log in, to come back to next. With
 // fresh, somebody who is logged in has to do it again.

@@ -23,6 +23,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/webform"
 )
@@ -134,7 +135,7 @@ type Server struct {
 	guesses  *webform.Guesses // of codes that people type
 	wrong    *webform.Guesses // of clients' credentials
 	begun    *webform.Guesses // what clients without credentials begin
-	mux      *http.ServeMux
+	mux      entrance.Mux
 }
 
 // Paths of the server.
@@ -172,28 +173,30 @@ func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} 
 func New(c Config) (*Server, error) {
 	c = c.withDefaults()
 	c.Wake = nil // the verifier of the API hears of it; a token that is exchanged is looked up each time
-	s := &Server{Config: c, guesses: webform.NewGuesses(codeBurst, codeInterval), wrong: webform.NewGuesses(guessBurst, guessInterval), begun: webform.NewGuesses(beginBurst, beginInterval), mux: http.NewServeMux()}
+	s := &Server{Config: c, guesses: webform.NewGuesses(codeBurst, codeInterval), wrong: webform.NewGuesses(guessBurst, guessInterval), begun: webform.NewGuesses(beginBurst, beginInterval)}
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover
-	s.mux.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
-	s.mux.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
-	s.mux.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
-	s.mux.HandleFunc("GET "+KeysPath, s.keys)
-	s.mux.HandleFunc("GET "+MetadataPath, s.metadata)
+	clients, anybody := s.mux.To(entrance.Client, entrance.Guesses), s.mux.To(entrance.Nothing, entrance.Uncounted)
+	clients.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
+	clients.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
+	clients.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
+	anybody.HandleFunc("GET "+KeysPath, s.keys)
+	anybody.HandleFunc("GET "+MetadataPath, s.metadata)
 	if !s.people() {
 		return s, nil
 	}
-	s.mux.HandleFunc("POST "+PushPath, s.endpoint(s.push))
-	s.mux.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
-	s.mux.HandleFunc("GET "+OpenIDPath, s.metadata)
-	s.mux.HandleFunc("GET "+UserInfoPath, s.userInfo)
-	s.mux.HandleFunc("POST "+UserInfoPath, s.userInfo)
-	s.mux.HandleFunc("GET "+AuthorizePath, s.page(s.authorize))
-	s.mux.HandleFunc("POST "+AuthorizePath, s.page(s.answerRequest))
-	s.mux.HandleFunc("GET "+DevicePath, s.page(s.device))
-	s.mux.HandleFunc("POST "+DevicePath, s.page(s.answerDevice))
-	s.mux.HandleFunc("GET "+webform.MarkPath, webform.Icon)
+	begin, tokens, people := s.mux.To(entrance.Client, entrance.Begun), s.mux.To(entrance.Token, entrance.Uncounted), s.mux.To(entrance.Login, entrance.Guesses)
+	begin.HandleFunc("POST "+PushPath, s.endpoint(s.push))
+	begin.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
+	anybody.HandleFunc("GET "+OpenIDPath, s.metadata)
+	tokens.HandleFunc("GET "+UserInfoPath, s.userInfo)
+	tokens.HandleFunc("POST "+UserInfoPath, s.userInfo)
+	people.HandleFunc("GET "+AuthorizePath, s.page(s.authorize))
+	people.HandleFunc("POST "+AuthorizePath, s.page(s.answerRequest))
+	people.HandleFunc("GET "+DevicePath, s.page(s.device))
+	people.HandleFunc("POST "+DevicePath, s.page(s.answerDevice))
+	anybody.HandleFunc("GET "+webform.MarkPath, webform.Icon)
 	return s, nil
 }
 
@@ -222,6 +225,9 @@ func (c Config) withDefaults() Config {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Entrances implements entrance.Room.
+func (s *Server) Entrances() []entrance.Entrance { return s.mux.Entrances() }
 
 // keys answers with the public keys as a JWK set.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) {

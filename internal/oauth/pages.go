@@ -14,7 +14,8 @@ var pagesHTML string
 //go:embed pages.css
 var pagesCSS string
 
-var pages = webform.New(pagesHTML, pagesCSS, "")
+// pages are those of the server and of set-up, which alone has the script.
+var pages = webform.New(pagesHTML, pagesCSS, setupScript)
 
 // page makes the handler of a page for people.
 func (s *Server) page(answer func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {

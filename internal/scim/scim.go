@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/people"
 	"github.com/paraph/paraph/internal/service"
@@ -64,7 +65,7 @@ type Config struct {
 type Server struct {
 	Config
 	base string
-	mux  *http.ServeMux
+	mux  entrance.Mux
 }
 
 // request is a request of a directory that may do what it asks.
@@ -81,21 +82,25 @@ type made object
 
 // New makes a Server.
 func New(c Config) *Server {
-	s := &Server{Config: c, base: strings.TrimSuffix(c.Issuer, "/") + strings.TrimSuffix(Path, "/"), mux: http.NewServeMux()}
+	s := &Server{Config: c, base: strings.TrimSuffix(c.Issuer, "/") + strings.TrimSuffix(Path, "/")}
+	gate := s.mux.To(entrance.Token, entrance.Uncounted).For(access.ProvisionPeople)
 	for pattern, answer := range map[string]func(*request) (any, error){
 		"GET Users": s.listUsers, "POST Users": s.createUser, "GET Users/{id}": s.getUser, "PUT Users/{id}": s.putUser, "PATCH Users/{id}": s.patchUser, "DELETE Users/{id}": s.deleteUser,
 		"GET Groups": s.listGroups, "POST Groups": s.createGroup, "GET Groups/{id}": s.getGroup, "PUT Groups/{id}": s.putGroup, "PATCH Groups/{id}": s.patchGroup, "DELETE Groups/{id}": s.deleteGroup,
 		"GET ServiceProviderConfig": s.config, "GET ResourceTypes": s.types, "GET ResourceTypes/{id}": s.types, "GET Schemas": s.schemas, "GET Schemas/{id}": s.schemas,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
-		s.mux.HandleFunc(method+" "+Path+path, s.endpoint(answer))
+		gate.HandleFunc(method+" "+Path+path, s.endpoint(answer))
 	}
-	s.mux.HandleFunc(Path, s.endpoint(func(*request) (any, error) { return nil, access.NotFound() }))
+	gate.HandleFunc(Path, s.endpoint(func(*request) (any, error) { return nil, access.NotFound() }))
 	return s
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Entrances implements entrance.Room.
+func (s *Server) Entrances() []entrance.Entrance { return s.mux.Entrances() }
 
 // endpoint makes a handler: whoever asks needs the scope of a directory.
 func (s *Server) endpoint(answer func(*request) (any, error)) http.HandlerFunc {

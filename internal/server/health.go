@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 )
 
 // health answers /livez and /readyz, and /metrics where it is wanted.
-func (s *Server) health(mux *http.ServeMux, metrics bool) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+func (s *Server) health(mux *entrance.Mux, metrics bool) {
+	watchers := mux.To(entrance.Nothing, entrance.Uncounted)
+	watchers.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) })
+	watchers.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		checks, err := s.check(r.Context())
 		roles := s.Config.Roles
 		if len(roles) == 0 {
@@ -31,7 +33,7 @@ func (s *Server) health(mux *http.ServeMux, metrics bool) {
 	})
 	if metrics {
 		s.Metrics.Watch(s.state, s.clock.Now, s.log)
-		mux.Handle("GET /metrics", s.Metrics.Handler())
+		watchers.Handle("GET /metrics", s.Metrics.Handler())
 	}
 }
 
@@ -144,7 +146,7 @@ func (s *Server) farewell(next http.Handler) http.Handler {
 
 // adminServer answers those who watch the process, on an address of their own.
 type adminServer struct {
-	mux      *http.ServeMux
+	mux      *entrance.Mux
 	listener net.Listener
 	http     *http.Server
 }
@@ -154,7 +156,7 @@ func listenAdmin(address string) (*adminServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
+	mux := &entrance.Mux{}
 	return &adminServer{mux: mux, listener: l, http: &http.Server{Handler: mux, ReadHeaderTimeout: readHeader, ReadTimeout: readHeader, WriteTimeout: time.Minute, IdleTimeout: time.Minute}}, nil
 }
 

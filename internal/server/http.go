@@ -8,11 +8,13 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/httpapi"
 	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
 	"github.com/paraph/paraph/internal/scim"
+	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/webui"
 	"github.com/paraph/paraph/internal/work"
@@ -39,29 +41,35 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 		return err
 	}
 	pages := s.signpage()
-	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Handler: pages}, {Pattern: "GET " + signpage.VerifyPath, Handler: pages}}
+	mounts := []httpapi.Mount{{Pattern: signpage.Prefix, Room: pages}, {Pattern: "GET " + signpage.VerifyPath, Room: pages}}
 	console := webui.New(webui.Config{Service: s.Service, SourceOf: sourceOf, Now: s.clock.Now, Secure: strings.HasPrefix(s.URL(), "https:"), Log: s.log})
-	mounts = append(mounts, httpapi.Mount{Pattern: webui.Prefix, Handler: console}, httpapi.Mount{Pattern: webui.Prefix + "/", Handler: console})
+	mounts = append(mounts, httpapi.Mount{Pattern: webui.Prefix, Room: console}, httpapi.Mount{Pattern: webui.Prefix + "/", Room: console})
 	for _, pattern := range oauth.Patterns() {
-		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.server})
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Room: tokens.server})
 	}
+	mounts = append(mounts, httpapi.Mount{Pattern: service.SetupPath, Room: oauth.NewSetupPage(s.Service, s.log, httpapi.SourceOf)})
 	for _, pattern := range login.Patterns() {
-		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Handler: tokens.login})
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Room: tokens.login})
 	}
-	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Handler: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
+	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Room: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
-	mux := http.NewServeMux()
+	mux := &entrance.Mux{}
 	s.health(mux, s.Config.Metrics && s.admin == nil)
-	mux.Handle("/", api)
+	mux.Mount("/", api, api.Entrances())
+	s.entrances = mux.Entrances()
 	s.http = &http.Server{Handler: s.farewell(mux), ReadHeaderTimeout: readHeader, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	return nil
 }
 
-func (s *Server) signpage() http.Handler {
+// Entrances lists every route that the process serves to clients and people, and by
+// what one comes in there; nil in a process without the API.
+func (s *Server) Entrances() []entrance.Entrance { return s.entrances }
+
+func (s *Server) signpage() entrance.Room {
 	return signpage.New(signpage.Config{
 		Service: s.Service, Renderer: signpage.PDFRenderer{Tools: s.Tools}, Clock: s.clock, Log: s.log,
 		SourceOf: sourceOf,

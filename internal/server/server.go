@@ -25,6 +25,7 @@ import (
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/mapping"
@@ -57,6 +58,8 @@ type Options struct {
 	PagesPerTurn int
 	// Listener is used instead of Config.Listen where it is set.
 	Listener net.Listener
+	// SetupLink makes a set-up link at a first start, instead of an administrator.
+	SetupLink bool
 }
 
 // Server is a running Paraph. Its parts may be used by whoever embeds it, such
@@ -72,6 +75,7 @@ type Server struct {
 	Metrics *telemetry.Metrics
 	// Admin is the first administrator's credential, where this start made it.
 	Admin *service.ClientSecret
+	setup *SetupLink // with the token alone as its address
 
 	opts      Options
 	log       *slog.Logger
@@ -94,10 +98,11 @@ type Server struct {
 	http      *http.Server
 	tokenKeys *oauth.Keyring // nil: this process serves no requests
 	unwake    func()         // ends what wakes the verifier of tokens
-	admin     *adminServer   // nil: none
-	draining  chan struct{}  // closed when the server is about to stop, and still serves
-	closing   chan struct{}  // closed when streams have to end
-	failed    chan error     // the first part that stopped by itself
+	entrances []entrance.Entrance
+	admin     *adminServer  // nil: none
+	draining  chan struct{} // closed when the server is about to stop, and still serves
+	closing   chan struct{} // closed when streams have to end
+	failed    chan error    // the first part that stopped by itself
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	stopOnce  sync.Once
@@ -287,14 +292,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if !c.Has(config.RoleAPI) {
 		return nil // the first credential is shown by a process that takes it
 	}
-	admin, made, err := s.Service.Bootstrap(ctx, c.Organisation)
-	if err != nil {
-		return fmt.Errorf("the first organisation: %w", err)
-	}
-	if made {
-		s.Admin = &admin
-	}
-	return nil
+	return s.firstStart(ctx)
 }
 
 // Start serves and works until Stop, or until a part fails: see Failed.
@@ -319,6 +317,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		d := work.NewDispatcher(s.Store, s.jobs, work.Rules{ReminderInterval: s.Config.ReminderInterval, NoMail: s.Config.SMTPHost == ""}, s.leaseholder(), s.log)
 		s.goPart(ctx, "dispatcher", d.Run)
+		s.goPart(ctx, "search index", work.NewSearchIndexer(s.Store, s.leaseholder(), s.log).Run)
 		s.startBus(ctx)
 		s.startRenewer(ctx)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/paraph/paraph/internal/brand"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -64,7 +65,7 @@ type site struct {
 }
 
 // New makes the handler to be mounted at Prefix and VerifyPath.
-func New(c Config) http.Handler {
+func New(c Config) entrance.Room {
 	if c.Clock == nil {
 		c.Clock = clock.System{}
 	}
@@ -76,23 +77,24 @@ func New(c Config) http.Handler {
 	}
 	s := &site{Config: c, pictures: newPictures(c.Renderer, c.CacheBytes), guard: http.NewCrossOriginProtection()}
 	s.headers = headers(c.FrameAncestors)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /sign/mark.svg", s.icon)
-	mux.HandleFunc("GET "+VerifyPath, s.verify)
-	mux.HandleFunc("GET /sign/{token}", s.page)
-	mux.HandleFunc("GET /sign/{token}/text", s.text)
-	mux.HandleFunc("GET /sign/{token}/state", s.state)
-	mux.HandleFunc("GET /sign/{token}/pages/{no}/image", s.image)
-	mux.HandleFunc("GET /sign/{token}/pages/{no}/words", s.words)
-	mux.HandleFunc("GET /sign/{token}/document.pdf", s.download(false))
-	mux.HandleFunc("GET /sign/{token}/sealed.pdf", s.download(true))
-	mux.HandleFunc("GET /sign/{token}/decline", s.declineForm)
-	mux.HandleFunc("POST /sign/{token}/viewed", s.step(c.Service.Viewed))
-	mux.HandleFunc("POST /sign/{token}/consented", s.step(c.Service.Consented))
-	mux.HandleFunc("POST /sign/{token}/sign", s.sign)
-	mux.HandleFunc("POST /sign/{token}/decline", s.decline)
-	mux.HandleFunc(Prefix, s.unknown)
-	return s.secure(mux)
+	mux := &entrance.Mux{}
+	anybody, links := mux.To(entrance.Nothing, entrance.Uncounted), mux.To(entrance.Link, entrance.Uncounted)
+	anybody.HandleFunc("GET /sign/mark.svg", s.icon)
+	anybody.HandleFunc("GET "+VerifyPath, s.verify)
+	links.HandleFunc("GET /sign/{token}", s.page)
+	links.HandleFunc("GET /sign/{token}/text", s.text)
+	links.HandleFunc("GET /sign/{token}/state", s.state)
+	links.HandleFunc("GET /sign/{token}/pages/{no}/image", s.image)
+	links.HandleFunc("GET /sign/{token}/pages/{no}/words", s.words)
+	links.HandleFunc("GET /sign/{token}/document.pdf", s.download(false))
+	links.HandleFunc("GET /sign/{token}/sealed.pdf", s.download(true))
+	links.HandleFunc("GET /sign/{token}/decline", s.declineForm)
+	links.HandleFunc("POST /sign/{token}/viewed", s.step(c.Service.Viewed))
+	links.HandleFunc("POST /sign/{token}/consented", s.step(c.Service.Consented))
+	links.HandleFunc("POST /sign/{token}/sign", s.sign)
+	links.HandleFunc("POST /sign/{token}/decline", s.decline)
+	anybody.HandleFunc(Prefix, s.unknown)
+	return entrance.Behind(s.secure(mux), mux)
 }
 
 // headers gives what every answer carries. The content security policy allows

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/webhook"
@@ -45,21 +46,22 @@ type site struct {
 }
 
 // New makes the handler to be mounted at Prefix and at Prefix + "/".
-func New(c Config) http.Handler {
+func New(c Config) entrance.Room {
 	s := &site{Config: c, guard: http.NewCrossOriginProtection()}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+Prefix, s.known(s.endpoints))
-	mux.HandleFunc("POST "+Prefix+"/session", s.enter)
-	mux.HandleFunc("POST "+Prefix+"/leave", s.leave)
-	mux.HandleFunc("GET "+Prefix+"/{id}", s.known(s.endpoint))
-	mux.HandleFunc("POST "+Prefix+"/{id}/test", s.known(s.test))
-	mux.HandleFunc("POST "+Prefix+"/{id}/enable", s.known(s.enable))
-	mux.HandleFunc("POST "+Prefix+"/{id}/redrive", s.known(s.redriveAll))
-	mux.HandleFunc("GET "+Prefix+"/{id}/{event}", s.known(s.delivery))
-	mux.HandleFunc("POST "+Prefix+"/{id}/{event}/redrive", s.known(s.redrive))
-	mux.HandleFunc("POST "+Prefix+"/{id}/{event}/skip", s.known(s.skip))
-	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, access.NotFound()) })
-	return s.secure(mux)
+	mux := &entrance.Mux{}
+	links, gate := mux.To(entrance.Link, entrance.Uncounted), mux.To(entrance.Cookie, entrance.Uncounted)
+	gate.HandleFunc("GET "+Prefix, s.known(s.endpoints))
+	links.HandleFunc("POST "+Prefix+"/session", s.enter)
+	mux.To(entrance.Form, entrance.Uncounted).HandleFunc("POST "+Prefix+"/leave", s.leave)
+	gate.HandleFunc("GET "+Prefix+"/{id}", s.known(s.endpoint))
+	gate.HandleFunc("POST "+Prefix+"/{id}/test", s.known(s.test))
+	gate.HandleFunc("POST "+Prefix+"/{id}/enable", s.known(s.enable))
+	gate.HandleFunc("POST "+Prefix+"/{id}/redrive", s.known(s.redriveAll))
+	gate.HandleFunc("GET "+Prefix+"/{id}/{event}", s.known(s.delivery))
+	gate.HandleFunc("POST "+Prefix+"/{id}/{event}/redrive", s.known(s.redrive))
+	gate.HandleFunc("POST "+Prefix+"/{id}/{event}/skip", s.known(s.skip))
+	mux.To(entrance.Nothing, entrance.Uncounted).HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, access.NotFound()) })
+	return entrance.Behind(s.secure(mux), mux)
 }
 
 // secure sets the headers and refuses writes that another site started.
