@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -80,12 +81,13 @@ func (l *Login) discover(ctx context.Context, issuer string) (discovery, error) 
 		Authorize   string `json:"authorization_endpoint"`
 		Token       string `json:"token_endpoint"`
 		Keys        string `json:"jwks_uri"`
+		UserInfo    string `json:"userinfo_endpoint"`
 		TellsIssuer bool   `json:"authorization_response_iss_parameter_supported"`
 	}
 	if err := p.Claims(&says); err != nil {
 		return d, providerAway(err)
 	}
-	for _, address := range []string{says.Authorize, says.Token, says.Keys} {
+	for _, address := range []string{says.Authorize, says.Token, says.Keys, cmp.Or(says.UserInfo, says.Token)} {
 		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && strings.HasPrefix(issuer, "http:")) {
 			return d, providerAway(fmt.Errorf("it names the address %q", address))
 		}
@@ -212,6 +214,18 @@ func (l *Login) redeem(ctx context.Context, p *people.Provider, d discovery, sec
 		return who, "it is of another access token", nil
 	case f.Fresh && time.Unix(loggedIn, 0).Before(f.Began.Add(-clocksApart)):
 		return who, "the person did not prove it anew", nil
+	}
+	if _, told := claims["email"]; !told && d.UserInfoEndpoint() != "" { // many tell it there alone (section 5.3)
+		info, err := d.UserInfo(ctx, oauth2.StaticTokenSource(token))
+		if err != nil {
+			return who, "", providerAway(err)
+		}
+		if info.Subject != id.Subject {
+			return who, "what it tells is of somebody else", nil
+		}
+		if err := info.Claims(&claims); err != nil {
+			return who, err.Error(), nil
+		}
 	}
 	verified := string(claims["email_verified"])
 	return service.Outsider{Subject: id.Subject, Email: claimed(claims["email"]), Verified: verified == "true" || verified == `"true"`, Name: claimed(claims["name"]), Anew: f.Fresh,

@@ -38,6 +38,7 @@ type provider struct {
 	claims map[string]any // of the next ID token, beside and in place of the usual
 	sign   *ecdsa.PrivateKey
 	says   map[string]any // of the metadata, in place of the usual
+	info   map[string]any // what it tells of the person beside the ID token
 }
 
 func newProvider(t *testing.T, now func() time.Time) *provider {
@@ -49,7 +50,7 @@ func newProvider(t *testing.T, now func() time.Time) *provider {
 	p := &provider{t: t, key: key, sign: key, now: now}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		m := map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
+		m := map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys", "userinfo_endpoint": p.URL + "/info",
 			"id_token_signing_alg_values_supported": []string{"ES256"}, "authorization_response_iss_parameter_supported": true}
 		maps.Copy(m, p.says)
 		p.answer(w, m)
@@ -58,6 +59,12 @@ func newProvider(t *testing.T, now func() time.Time) *provider {
 		p.answer(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	})
 	mux.HandleFunc("POST /token", p.token)
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer at" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		p.answer(w, p.info)
+	})
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
 	return p
@@ -174,6 +181,13 @@ func TestProvider(t *testing.T) {
 			t.Error("a login that asked nobody anew can add a passkey")
 		}
 		b.post(LogoutPath)
+		p.claims, p.info = map[string]any{"sub": "u-9", "email": nil}, map[string]any{"sub": "u-9", "email": "cleo@example.com", "email_verified": true}
+		r.is("an address that is told beside the ID token", b.get(CallbackPath+set.ID+"?"+b.goOut(p, set.ID, Path).Encode()), 303, AccountPath)
+		if who, _ := b.in(); who != "cleo@example.com" {
+			t.Errorf("%q is logged in", who)
+		}
+		p.claims = nil
+		b.post(LogoutPath)
 		// An e-mail address leads to the provider that vouches for its domain.
 		if out := b.post(Path+"/mail", "form", b.get(Path).form, "user", "Ben@Example.com"); !strings.HasPrefix(out.to, p.URL+"/authorize?") {
 			t.Errorf("%d %q %s", out.status, out.to, said.FindString(out.body))
@@ -198,6 +212,7 @@ func TestProviderAttacks(t *testing.T) {
 			claims map[string]any
 			change func(back url.Values)
 			key    *ecdsa.PrivateKey
+			info   map[string]any
 			path   string // of the login page
 			to     string // id of the provider to whose address the browser comes back
 			status int
@@ -206,6 +221,7 @@ func TestProviderAttacks(t *testing.T) {
 			"nothing said of it":            {claims: map[string]any{"email_verified": nil}, status: 403},
 			"another domain":                {claims: map[string]any{"email": "mara@evil.example"}, status: 403},
 			"no address":                    {claims: map[string]any{"email": nil}, status: 403},
+			"told of somebody else":         {claims: map[string]any{"email": nil}, info: map[string]any{"sub": "u-2", "email": "mara@example.com", "email_verified": true}, status: 403},
 			"another audience":              {claims: map[string]any{"aud": "other"}, status: 403},
 			"two audiences, no party":       {claims: map[string]any{"aud": []string{"paraph", "other"}}, status: 403},
 			"another party":                 {claims: map[string]any{"azp": "other"}, status: 403},
@@ -226,7 +242,8 @@ func TestProviderAttacks(t *testing.T) {
 			"the person said no":            {change: func(back url.Values) { back.Set("error", "access_denied") }, status: 403},
 		} {
 			b := r.browser()
-			p.claims, p.sign = c.claims, p.key
+			p.claims, p.sign, p.info = c.claims, p.key, map[string]any{"sub": "u-1"}
+			maps.Copy(p.info, c.info)
 			if c.key != nil {
 				p.sign = c.key
 			}

@@ -459,7 +459,7 @@ func TestDemandsHaveTests(t *testing.T) {
 		t.Fatalf("%d demands: %v", len(rows), err)
 	}
 	var tests []byte
-	for _, folder := range []string{"oauth", "access"} {
+	for _, folder := range []string{"oauth", "access", "login"} {
 		files, err := filepath.Glob(filepath.Join(root, "internal", folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
