@@ -67,7 +67,7 @@ func (s *Service) Bus(ctx context.Context, a access.Actor) (v BusView, err error
 		return v, fault.New(fault.NotFound, "no_bus", "No event bus is configured.")
 	}
 	v.Kind = s.BusKind
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
 		if err != nil {
 			return err

@@ -173,7 +173,7 @@ func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAu
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Clients(ctx, a.Org)
 		out = slices.DeleteFunc(out, func(cl access.OAuthClient) bool { return !manages(a, cl) })
 		return err
@@ -184,7 +184,7 @@ func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAu
 // Authenticate checks a client's secret (OAuth 2, RFC 6749 section 2.3.1).
 // Fault Unauthorized "invalid_client", the same for every reason.
 func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
 		cl, err = tx.Client(ctx, clientID)
 		return err
 	})
@@ -212,7 +212,7 @@ func padded(hash []byte) []byte {
 // ActiveClient gives a client whose token is being used, so that a revocation
 // holds before the token runs out. Fault Unauthorized "invalid_token".
 func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.OAuthClient, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
 		cl, err = tx.Client(ctx, clientID)
 		return err
 	})

@@ -41,7 +41,7 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Units(ctx, a.Org)
 		return err
 	})
@@ -51,6 +51,7 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 // Bootstrap makes the first organisation with its default unit, document type
 // and an administrator's client, where no organisation exists. made tells whether it did.
 func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSecret, made bool, err error) {
+	ctx = Across(ctx, "the first organisation")
 	var there []access.Organisation
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		there, err = tx.Organisations(ctx)
