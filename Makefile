@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,3 +102,6 @@ fmt: ## format the Go code
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
 	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update
+
+sdk: ## write the types and operations of the four SDKs anew from the contract
+	$(GO) run ./sdk/gen

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/paraph/paraph/bench/rig"
 )
 
 // pair is one measurement of the server and of the floor.
@@ -216,11 +218,11 @@ func (c *caller) steps() []func() error {
 
 // load lets the callers work for a while and measures it.
 func load(ctx context.Context, s *server, at storePlace, callers int, length time.Duration) (pair, error) {
-	token, err := s.token(ctx)
+	token, err := s.login.Token(ctx)
 	if err != nil {
 		return pair{}, err
 	}
-	address := strings.TrimPrefix(s.url, "http://")
+	address := strings.TrimPrefix(s.login.URL, "http://")
 	all := make([]*caller, callers)
 	for i := range all {
 		if all[i], err = dial(address, token, i); err != nil {
@@ -233,8 +235,8 @@ func load(ctx context.Context, s *server, at storePlace, callers int, length tim
 		return pair{}, err
 	}
 	defer watch.close()
-	server, own := s.cpu(), ownCPU()
-	database := at.cluster.cpu()
+	server, own := s.cpu(), rig.OwnCPU()
+	database := at.cluster.CPU()
 	began := time.Now()
 	end := began.Add(length)
 	work, _ := errgroup.WithContext(ctx)
@@ -268,6 +270,6 @@ func load(ctx context.Context, s *server, at storePlace, callers int, length tim
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
 	return pair{
 		rate: n / took.Seconds(), p50: ms(quantile(times, 0.5)), p95: ms(quantile(times, 0.95)), p99: ms(quantile(times, 0.99)),
-		server: per(s.cpu() - server), client: per(ownCPU() - own), database: per(at.cluster.cpu() - database), lags: watch.lags,
+		server: per(s.cpu() - server), client: per(rig.OwnCPU() - own), database: per(at.cluster.CPU() - database), lags: watch.lags,
 	}, nil
 }

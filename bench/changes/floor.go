@@ -46,7 +46,7 @@ func newFloor(ctx context.Context, name string, at storePlace) (*floor, error) {
 	f := &floor{sequencer: work.NewSequencer(signer, work.Holder{Name: "floor", Alone: true}, slog.New(slog.DiscardHandler)), lanes: 1}
 	url := at.floor
 	if name == "postgres" {
-		f.lanes, url = 4, at.cluster.url("floor")
+		f.lanes, url = 4, at.under
 	}
 	f.store, err = store.Open(ctx, store.Options{URL: url, Across: "bench", Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), BeforeCommit: func(ctx context.Context, tx service.Tx) error {
 		_, err := f.sequencer.Number(ctx, tx)

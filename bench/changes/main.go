@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/paraph/paraph/bench/rig"
 )
 
 type options struct {
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string) error {
 		o.callers = append(o.callers, n)
 	}
 	if o.bin == "" {
-		bin, err := build(ctx)
+		bin, err := rig.Build(ctx)
 		if err != nil {
 			return err
 		}
@@ -106,13 +108,13 @@ func measureStore(ctx context.Context, o options, name string, r *report) error 
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
-	if err := onDisk(dir); err != nil {
+	if err := rig.OnDisk(dir); err != nil {
 		return err
 	}
 	place := storePlace{data: filepath.Join(dir, "data"), floor: filepath.Join(dir, "floor.db")}
 	if o.data != "" {
 		place.data = o.data
-		if err := onDisk(o.data); err != nil {
+		if err := rig.OnDisk(o.data); err != nil {
 			return err
 		}
 	}
@@ -120,13 +122,17 @@ func measureStore(ctx context.Context, o options, name string, r *report) error 
 		if o.database != "" {
 			place.database = o.database
 		} else {
-			pg, err := startPostgres(ctx, dir)
+			pg, err := rig.StartPostgres(ctx, dir)
 			if err != nil {
 				return err
 			}
-			defer pg.stop()
+			defer pg.Stop()
 			place.cluster = pg
-			place.database = pg.url("paraph")
+			for name, url := range map[string]*string{"paraph": &place.database, "floor": &place.under} {
+				if *url, err = pg.Create(ctx, name); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	p, err := start(ctx, o, place)
@@ -180,9 +186,9 @@ func settle(ctx context.Context, s *server, at storePlace) error {
 		}
 	}
 	for range 60 {
-		before := s.cpu() + at.cluster.cpu()
+		before := s.cpu() + at.cluster.CPU()
 		time.Sleep(time.Second)
-		if s.cpu()+at.cluster.cpu()-before < 100*time.Millisecond {
+		if s.cpu()+at.cluster.CPU()-before < 100*time.Millisecond {
 			return nil
 		}
 	}
@@ -200,7 +206,8 @@ func start(ctx context.Context, o options, at storePlace) (*server, error) {
 type storePlace struct {
 	data, database string
 	floor          string // the floor's file on SQLite
-	cluster        *postgres
+	under          string // its database on PostgreSQL
+	cluster        *rig.Postgres
 }
 
 // report gathers what is printed.

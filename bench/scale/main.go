@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/paraph/paraph/bench/rig"
 )
 
 func main() {
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 		defer os.RemoveAll(dir)
 		o.data = dir
 	}
-	if err := onDisk(o.data); err != nil {
+	if err := rig.OnDisk(o.data); err != nil {
 		return err
 	}
 	if measure != nil {

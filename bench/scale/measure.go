@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paraph/paraph/bench/rig"
 	"github.com/paraph/paraph/internal/blob/crypt"
 	"github.com/paraph/paraph/internal/demodata"
 )
@@ -32,7 +33,7 @@ func spread[T int64 | float64 | time.Duration](all []T) (low, mid, high T) {
 
 // starts times the start of a server on a store, from exec to ready.
 func starts(ctx context.Context, o storeOptions, say io.Writer) error {
-	bin, err := build(ctx)
+	bin, err := rig.Build(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func starts(ctx context.Context, o storeOptions, say io.Writer) error {
 
 // idle tells the memory of all processes some time after one document.
 func idle(ctx context.Context, o storeOptions, say io.Writer) error {
-	bin, err := build(ctx)
+	bin, err := rig.Build(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func stream(size int64, seed byte) io.Reader {
 // uploads sends a big file in rounds, each beside hashing and encrypting the
 // same bytes alone, in memory.
 func uploads(ctx context.Context, o storeOptions, say io.Writer) error {
-	bin, err := build(ctx)
+	bin, err := rig.Build(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,20 +27,6 @@ type process struct {
 	log   bytes.Buffer
 }
 
-// build makes the program as it is shipped.
-func build(ctx context.Context) (string, error) {
-	dir, err := os.MkdirTemp("", "scale")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "paraph")
-	out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", bin, "./cmd/paraph").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return bin, nil
-}
-
 // serve starts the program on a folder and waits until it is ready: until
 // /readyz says so, asked without pause.
 func serve(ctx context.Context, bin string, o storeOptions, args ...string) (*process, error) {

@@ -6,15 +6,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite"
 
+	"github.com/paraph/paraph/bench/rig"
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/server"
@@ -30,8 +28,8 @@ type store struct {
 	name, dir string
 	srv       *server.Server
 	actor     access.Actor
-	token     string
-	endpoint  webhook.Endpoint // whose deliveries are dead; it is disabled
+	asker
+	endpoint webhook.Endpoint // whose deliveries are dead; it is disabled
 }
 
 // speeds are what is compared.
@@ -44,6 +42,11 @@ func growth(args []string) error {
 	span := fs.Duration("time", 3*time.Second, "how long events happen")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	for _, dir := range []string{*small, *big} {
+		if err := rig.OnDisk(dir); err != nil {
+			return err
+		}
 	}
 	ctx := context.Background()
 	var stores []*store
@@ -125,6 +128,7 @@ func (s *store) start(ctx context.Context) (err error) {
 	if s.token, err = login(s.srv, admin.ID, admin.Secret); err != nil {
 		return err
 	}
+	s.url = s.srv.URL()
 	return s.srv.Store.Read(ctx, func(ctx context.Context, tx service.Reader) error {
 		client, err := tx.Client(ctx, admin.ID)
 		s.actor = access.Actor{Kind: access.Client, Org: client.Org, ID: client.ID, Scopes: client.Scopes}
@@ -155,12 +159,15 @@ func (s *store) bury(ctx context.Context, n int) error {
 	return nil
 }
 
+// path names something of the endpoint whose deliveries are dead.
+func (s *store) path(rest string) string { return endpoints + "/" + s.endpoint.ID + rest }
+
 func (s *store) speeds(ctx context.Context, span time.Duration) (out speeds, err error) {
 	const pages = 100
 	after, began := "", time.Now()
 	for range pages {
 		var page struct{ Next string }
-		if err := s.ask("GET", "/deliveries?state=dead&limit=50&after="+after, "", &page); err != nil {
+		if err := s.ask(ctx, "GET", s.path("/deliveries?state=dead&limit=50&after="+after), nil, &page); err != nil {
 			return out, err
 		}
 		after = page.Next
@@ -195,15 +202,11 @@ func (s *store) redrive(ctx context.Context) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		body, err := json.Marshal(map[string]any{"which": "dead", "event_ids": ids})
-		if err != nil {
-			return 0, err
-		}
-		if err := s.ask("POST", "/replays", string(body), &r); err != nil {
+		if err := s.ask(ctx, "POST", s.path("/replays"), map[string]any{"which": "dead", "event_ids": ids}, &r); err != nil {
 			return 0, err
 		}
 		for r.State != "succeeded" {
-			if err := s.ask("GET", "/replays/"+r.ID, "", &r); err != nil {
+			if err := s.ask(ctx, "GET", s.path("/replays/"+r.ID), nil, &r); err != nil {
 				return 0, err
 			}
 		}
@@ -231,34 +234,4 @@ func (s *store) names(ctx context.Context, rows []webhook.Delivery) (ids []strin
 		return err
 	})
 	return ids, err
-}
-
-var asked int
-
-// ask sends a request about the endpoint.
-func (s *store) ask(method, path, body string, into any) error {
-	req, err := http.NewRequest(method, s.srv.URL()+"/v1/webhook-endpoints/"+s.endpoint.ID+path, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	asked++
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Prefer", "wait=30")
-	if method != http.MethodGet {
-		req.Header.Set("Idempotency-Key", fmt.Sprint("growth-", time.Now().UnixNano(), "-", asked))
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, raw)
-	}
-	return json.Unmarshal(raw, into)
 }

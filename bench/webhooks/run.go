@@ -14,9 +14,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/paraph/paraph/bench/rig"
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/server"
@@ -36,7 +36,6 @@ type trial struct {
 	hanging   int     // of them, endpoints that never answer
 	rate      float64 // events a second; 0: as fast as it goes
 	time      time.Duration
-	database  string
 	dir       string
 }
 
@@ -55,7 +54,7 @@ func (t trial) run(ctx context.Context) (out result, err error) {
 		return out, err
 	}
 	defer os.RemoveAll(c.DataDir)
-	c.Listen, c.RateLimit, c.LogLevel, c.OutboundAllow, c.Database, c.TokenLifetime = "127.0.0.1:0", 0, "error", []string{"127.0.0.0/8"}, config.Secret(t.database), time.Hour
+	c.Listen, c.RateLimit, c.LogLevel, c.OutboundAllow, c.TokenLifetime = "127.0.0.1:0", 0, "error", []string{"127.0.0.0/8"}, time.Hour
 	srv, err := server.New(ctx, &c, server.Options{Version: "bench", ChildArgv: []string{"/nowhere"}})
 	if err != nil {
 		return out, err
@@ -94,7 +93,7 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 	r.settle(int(g.accepted.Load()) * (fan - t.hanging))
 	r.taken()
 	g.accepted.Store(0)
-	began, spent := time.Now(), used()
+	began, spent := time.Now(), rig.OwnCPU()
 	if err := g.run(t.time); err != nil {
 		return out, err
 	}
@@ -102,21 +101,12 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 	out.accepted, out.delivered = float64(g.accepted.Load())/took, float64(r.count())/took
 	r.settle(int(g.accepted.Load()) * (fan - t.hanging))
 	lags := r.taken()
-	out.cpu = (used() - spent) / time.Duration(max(len(lags), 1))
+	out.cpu = (rig.OwnCPU() - spent) / time.Duration(max(len(lags), 1))
 	slices.Sort(lags)
 	if len(lags) > 0 {
 		out.p50, out.p99 = lags[len(lags)/2], lags[len(lags)*99/100]
 	}
 	return out, nil
-}
-
-// used gives the processor time of this process.
-func used() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // settle waits until so much has come, or nothing comes any more.
@@ -140,12 +130,17 @@ func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.A
 		if i < t.hanging {
 			address = fmt.Sprintf("http://%s/hook/%d", dead.Addr(), i)
 		}
-		types, condition := []string{"document.*"}, fmt.Sprintf(`event.data.title.endsWith("-%d")`, i%(t.endpoints/fan))
-		if _, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &condition}, webhook.HMAC, ""); err != nil {
+		types, wanted := []string{"document.*"}, condition(i, t.endpoints)
+		if _, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &wanted}, webhook.HMAC, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// condition lets an endpoint want the events of its group.
+func condition(i, endpoints int) string {
+	return fmt.Sprintf(`event.data.title.endsWith("-%d")`, i%(endpoints/fan))
 }
 
 func login(srv *server.Server, id, secret string) (string, error) {

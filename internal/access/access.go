@@ -72,7 +72,9 @@ const (
 	ArchiveRead      Scope = "archive:read"
 	WebhooksRead     Scope = "webhooks:read"
 	WebhooksWrite    Scope = "webhooks:write"
-	Admin            Scope = "admin" // types, units, clients
+	Admin            Scope = "admin" // types, units, clients, people
+	// PeopleProvision is for the directory that says who works here (SCIM).
+	PeopleProvision Scope = "people:provision"
 )
 
 // Scopes lists every scope with a sentence for the consent page and the docs.
@@ -92,7 +94,8 @@ func Scopes() map[Scope]string {
 		ArchiveRead:      "Read archive records and their packages.",
 		WebhooksRead:     "Read endpoints for events, their deliveries and attempts.",
 		WebhooksWrite:    "Make and change endpoints for events, and send events anew. Whoever has it can have every event of its units sent to it.",
-		Admin:            "Manage document types, business units and clients.",
+		Admin:            "Manage document types, business units, clients, users and groups.",
+		PeopleProvision:  "Make, change and deactivate users and groups, as a directory does by SCIM. Roles are not its to give.",
 	}
 }
 
@@ -116,7 +119,10 @@ const (
 	WriteWebhook    Action = "webhook.write"
 	ReadSettings    Action = "settings.read"
 	ManageSettings  Action = "settings.manage"
+	ProvisionPeople Action = "people.provision"
 	SignAsRecipient Action = "envelope.sign"
+	// RunBatch is open with any scope: each operation of a batch is decided by itself.
+	RunBatch Action = "batch.run"
 )
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay

@@ -12,6 +12,7 @@ import (
 const policy = `
 archive.read    | archive:read                                |
 document.dispose| documents:dispose                           |
+batch.run       | documents:write documents:read documents:dispose documents:share approvals:write tasks:read tasks:decide tasks:decide_for envelopes:read envelopes:write events:read archive:read webhooks:read webhooks:write admin |
 document.read   | documents:read                              | creator approver recipient guest
 document.share  | documents:share                             |
 document.submit | approvals:write                             |
@@ -19,6 +20,7 @@ document.write  | documents:write                             |
 envelope.read   | envelopes:read                              | creator approver recipient guest
 envelope.write  | envelopes:write                             |
 event.read      | events:read                                 |
+people.provision| people:provision                            |
 settings.manage | admin                                       |
 settings.read   | admin documents:read documents:write        |
 webhook.read    | webhooks:read webhooks:write admin          |
@@ -126,13 +128,13 @@ func TestNeeds(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	want := map[Role]string{
-		RoleViewer:        "document.read envelope.read settings.read task.read",
-		RoleUploader:      "document.write settings.read",
-		RoleApprover:      "document.read settings.read task.decide task.read",
-		RoleSignerManager: "document.read envelope.read envelope.write settings.read",
-		RoleAuditor:       "archive.read document.read envelope.read event.read settings.read task.read",
-		RoleIntegration:   "archive.read document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read webhook.read webhook.write",
-		RoleAdministrator: "document.dispose document.read document.share event.read settings.manage settings.read webhook.read webhook.write",
+		RoleViewer:        "batch.run document.read envelope.read settings.read task.read",
+		RoleUploader:      "batch.run document.write settings.read",
+		RoleApprover:      "batch.run document.read settings.read task.decide task.read",
+		RoleSignerManager: "batch.run document.read envelope.read envelope.write settings.read",
+		RoleAuditor:       "archive.read batch.run document.read envelope.read event.read settings.read task.read",
+		RoleIntegration:   "archive.read batch.run document.read document.submit document.write envelope.read envelope.write event.read settings.read task.read webhook.read webhook.write",
+		RoleAdministrator: "batch.run document.dispose document.read document.share event.read settings.manage settings.read webhook.read webhook.write",
 	}
 	if len(want) != len(BuiltIn()) {
 		t.Errorf("%d roles, %d in words", len(BuiltIn()), len(want))

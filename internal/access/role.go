@@ -68,9 +68,12 @@ func (r Roles) With(own map[string][]string) (all Roles, mistakes []string) {
 
 // Of gives the scopes a client has: its own and those of its roles, each once. A
 // role that is no longer configured gives nothing.
-func (r Roles) Of(c *OAuthClient) []Scope {
-	out := slices.Clone(c.Scopes)
-	for _, role := range c.Roles {
+func (r Roles) Of(c *OAuthClient) []Scope { return r.Worth(c.Scopes, c.Roles) }
+
+// Worth gives the scopes, and those of the roles, each once.
+func (r Roles) Worth(own []Scope, roles []Role) []Scope {
+	out := slices.Clone(own)
+	for _, role := range roles {
 		for _, s := range r[role] {
 			if !slices.Contains(out, s) {
 				out = append(out, s)

@@ -26,6 +26,9 @@ var rules = map[Action]rule{
 	// Any client of the organisation may look at its document types and units.
 	ReadSettings:   {scopes: []Scope{Admin, DocumentsRead, DocumentsWrite}},
 	ManageSettings: {scopes: []Scope{Admin}},
+	RunBatch: {scopes: []Scope{DocumentsWrite, DocumentsRead, DocumentsDispose, DocumentsShare, ApprovalsWrite, TasksRead, TasksDecide, TasksDecideFor,
+		EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead, WebhooksRead, WebhooksWrite, Admin}},
+	ProvisionPeople: {scopes: []Scope{PeopleProvision}},
 }
 
 // Actions lists every action a client can be allowed.

@@ -27,7 +27,7 @@ var rooms = []room{
 	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
 	{name: "domain", folders: []string{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
-		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access", "internal/delegation",
+		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access", "internal/delegation", "internal/people",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks"}, domain...)},
 
@@ -84,7 +84,7 @@ var rooms = []room{
 	{name: "cmd", folders: []string{"cmd"}, may: []string{"cli"}},
 	{name: "the program that asks hardware modules", folders: []string{"cmd/paraph-pkcs11"}, may: []string{"sealkey"}},
 
-	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges"}, free: true},
+	{name: "programs beside the product", folders: []string{"bench", "scripts", "judges", "sdk/gen", "sdk/conformance"}, free: true},
 	{name: "tests of the house", folders: []string{"internal/archtest", "internal/testneed", "internal/e2e"}},
 }
 

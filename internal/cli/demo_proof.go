@@ -32,7 +32,7 @@ func (d *demo) fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	records, err := d.sender.ArchiveRecords(ctx, id)
+	records, err := paraph.Collect(d.sender.AllArchiveRecords(ctx, paraph.ListArchiveRecordsParams{DocumentID: id}))
 	if err != nil {
 		return "", err
 	}
@@ -40,7 +40,7 @@ func (d *demo) fetch(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the archive has %d records of the sealed PDF, want 1", len(records))
 	}
 	var pack bytes.Buffer
-	got, err := d.sender.ArchivePackage(ctx, records[0].ID, &pack)
+	got, err := d.sender.GetArchivePackage(ctx, records[0].ID, &pack)
 	if err != nil {
 		return "", err
 	}
@@ -96,13 +96,13 @@ func (d *demo) unpackEvidence(pack []byte) (names []string, err error) {
 
 // proofs keeps the document's events, the proof of each, and what verifies them.
 func (d *demo) proofs(ctx context.Context) (string, error) {
-	events, err := d.sender.AllEvents(ctx, paraph.EventFilter{DocumentID: d.order.up.Document.ID})
+	events, err := paraph.Collect(d.sender.AllEvents(ctx, paraph.ListEventsParams{DocumentID: d.order.up.Document.ID, Limit: 200}))
 	if err != nil {
 		return "", err
 	}
 	for i, e := range events {
-		if e.DocumentSeq != int64(i+1) {
-			return "", fmt.Errorf("event %d of the document is numbered %d: one is missing", i+1, e.DocumentSeq)
+		if e.DocumentSequence != i+1 {
+			return "", fmt.Errorf("event %d of the document is numbered %d: one is missing", i+1, e.DocumentSequence)
 		}
 	}
 	raw, err := json.MarshalIndent(events, "", "  ")
@@ -121,17 +121,17 @@ func (d *demo) proofs(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s: %w", e.Type, err)
 		}
 		name := fmt.Sprintf("%02d-%s.tlog-proof", i+1, e.Type)
-		if err := os.WriteFile(filepath.Join(d.out, "proofs", name), proof, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(d.out, "proofs", name), []byte(proof), 0o644); err != nil {
 			return "", err
 		}
 	}
 	d.sum.Events, d.sum.Proofs = len(events), len(events)
-	for name, get := range map[string]func(context.Context) ([]byte, error){"log.vkey": d.sender.LogKey, "ca.pem": d.sender.CA} {
+	for name, get := range map[string]func(context.Context) (string, error){"log.vkey": d.sender.LogKey, "ca.pem": d.sender.CA} {
 		data, err := get(ctx)
 		if err != nil {
 			return "", err
 		}
-		if err := d.keep(name, data); err != nil {
+		if err := d.keep(name, []byte(data)); err != nil {
 			return "", err
 		}
 	}
@@ -142,14 +142,14 @@ func (d *demo) proofs(ctx context.Context) (string, error) {
 }
 
 // proof gives an event's proof, which is there as soon as a checkpoint covers it.
-func (d *demo) proof(ctx context.Context, id string) ([]byte, error) {
+func (d *demo) proof(ctx context.Context, id string) (string, error) {
 	for try := 0; ; try++ {
-		raw, err := d.sender.Proof(ctx, id)
+		raw, err := d.sender.ProofFile(ctx, id)
 		if !paraph.IsCode(err, "not_in_log_yet") || try == 60 {
 			return raw, err
 		}
 		if err := nap(ctx, 250*time.Millisecond); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (d *demo) credentials(ctx context.Context) (string, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d.client(c.Client.ID, c.Secret)
+		return d.client(c.Client.ID, c.ClientSecret)
 	}
 	var err error
 	if d.sender, err = make("Demo: purchasing", "purchasing@tidewater.example", "documents:read", "documents:write", "approvals:write",
@@ -75,7 +75,7 @@ func (d *demo) credentials(ctx context.Context) (string, error) {
 		}
 		d.deciders = append(d.deciders, c)
 	}
-	_, err = d.admin.SaveDocumentType(ctx, paraph.DocumentType{Name: "purchase_order", Title: "Purchase order", Schema: json.RawMessage(
+	_, err = d.admin.SaveDocumentType(ctx, "purchase_order", paraph.DocumentTypeRequest{Title: "Purchase order", Schema: json.RawMessage(
 		`{"type":"object","required":["amount","currency"],"properties":{"amount":{"type":"integer"},"currency":{"type":"string","pattern":"^[A-Z]{3}$"},"cost_centre":{"type":"string"}},"additionalProperties":false}`)})
 	return "and a document type whose metadata have a schema", err
 }
@@ -85,13 +85,14 @@ func (d *demo) upload(ctx context.Context) (string, error) {
 	d.photo = &demoDocument{name: photoName, bytes: demodata.DeliveryPhoto(), truth: demodata.Truth.DeliveryPhoto}
 	for _, f := range []struct {
 		*demoDocument
-		what paraph.NewDocument
+		what      paraph.CreateDocumentParams
+		mediaType string
 	}{
-		{d.order, paraph.NewDocument{Title: "Purchase order PO-2026-0417", FileName: orderName, MediaType: "application/pdf", ExternalID: "PO-2026-0417", Labels: map[string]string{"cost_centre": "4410"}}},
-		{d.photo, paraph.NewDocument{Title: "Delivery note DN-88213", FileName: photoName, MediaType: "image/jpeg"}},
+		{d.order, paraph.CreateDocumentParams{Title: "Purchase order PO-2026-0417", ExternalID: "PO-2026-0417", Label: map[string]string{"cost_centre": "4410"}}, "application/pdf"},
+		{d.photo, paraph.CreateDocumentParams{Title: "Delivery note DN-88213"}, "image/jpeg"},
 	} {
 		f.uploaded = time.Now()
-		up, err := d.sender.Upload(ctx, f.what, bytes.NewReader(f.bytes))
+		up, err := d.sender.CreateDocument(ctx, f.what, paraph.File{Content: bytes.NewReader(f.bytes), Name: f.name, MediaType: f.mediaType})
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", f.name, err)
 		}
@@ -109,7 +110,7 @@ func (d *demo) read(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		doc, err := d.sender.Document(ctx, f.up.Document.ID)
+		doc, err := d.sender.GetDocument(ctx, f.up.Document.ID)
 		if err != nil {
 			return "", err
 		}
@@ -128,7 +129,7 @@ func (d *demo) compare(ctx context.Context) (string, error) {
 	words, phrases, pages := 0, 0, 0
 	for _, f := range []*demoDocument{d.order, d.photo} {
 		for _, truth := range f.truth {
-			page, err := d.sender.Page(ctx, f.up.Document.ID, truth.Number)
+			page, err := d.sender.GetDocumentPage(ctx, f.up.Document.ID, truth.Number)
 			if err != nil {
 				return "", err
 			}
@@ -154,7 +155,7 @@ func (d *demo) compare(ctx context.Context) (string, error) {
 }
 
 // pageText joins a page's words by single blanks.
-func pageText(p *paraph.Page) string {
+func pageText(p *paraph.DocumentPage) string {
 	var b strings.Builder
 	for _, w := range p.Words {
 		b.WriteString(w.Text)
@@ -174,14 +175,14 @@ func (d *demo) search(ctx context.Context) (string, error) {
 		{d.order, "takes about forty minutes", 4},
 		{d.photo, "received in good order", 1},
 	} {
-		hits, err := d.sender.Search(ctx, q.up.Document.ID, q.text)
+		hits, err := d.sender.SearchDocument(ctx, q.up.Document.ID, paraph.SearchDocumentParams{Q: q.text})
 		if err != nil {
 			return "", err
 		}
 		if len(hits) != 1 || hits[0].Page != q.page || len(hits[0].Words) != len(strings.Fields(q.text)) {
 			return "", fmt.Errorf("%q has %d hits on %s, want one on page %d with a box for each word", q.text, len(hits), q.name, q.page)
 		}
-		page, err := d.sender.Page(ctx, q.up.Document.ID, q.page)
+		page, err := d.sender.GetDocumentPage(ctx, q.up.Document.ID, q.page)
 		if err != nil {
 			return "", err
 		}
@@ -194,7 +195,7 @@ func (d *demo) search(ctx context.Context) (string, error) {
 		}
 		lines = append(lines, fmt.Sprintf("%s, page %d: %s", q.name, q.page, strings.Join(boxes, " ")))
 	}
-	all, err := d.sender.SearchAll(ctx, "Larkfield Timber")
+	all, err := d.sender.SearchDocuments(ctx, paraph.SearchDocumentsParams{Q: "Larkfield Timber"})
 	if err == nil && len(all) < 2 {
 		err = fmt.Errorf("a search over all documents found %d places, want both documents", len(all))
 	}
@@ -204,7 +205,7 @@ func (d *demo) search(ctx context.Context) (string, error) {
 func (d *demo) searchable(ctx context.Context) (string, error) {
 	id := d.order.up.Document.ID
 	var original bytes.Buffer
-	if _, err := d.sender.Content(ctx, id, 1, &original); err != nil {
+	if _, err := d.sender.GetVersionContent(ctx, id, 1, &original); err != nil {
 		return "", err
 	}
 	if !bytes.Equal(original.Bytes(), d.order.bytes) {
@@ -221,8 +222,8 @@ func (d *demo) searchable(ctx context.Context) (string, error) {
 }
 
 // fetchVersion keeps the newest version of a kind, and gives its digest.
-func (d *demo) fetchVersion(ctx context.Context, id, kind, name string) (string, error) {
-	versions, err := d.sender.Versions(ctx, id)
+func (d *demo) fetchVersion(ctx context.Context, id string, kind paraph.VersionKind, name string) (string, error) {
+	versions, err := d.sender.ListDocumentVersions(ctx, id)
 	if err != nil {
 		return "", err
 	}
@@ -235,7 +236,7 @@ func (d *demo) fetchVersion(ctx context.Context, id, kind, name string) (string,
 		if err != nil {
 			return "", err
 		}
-		got, err := d.sender.Content(ctx, id, v.Number, f)
+		got, err := d.sender.GetVersionContent(ctx, id, v.Number, f)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return "", err
 		}
@@ -254,7 +255,7 @@ func (d *demo) keep(name string, data []byte) error {
 }
 
 func (d *demo) submit(ctx context.Context) (string, error) {
-	a, err := d.sender.Submit(ctx, paraph.ApprovalRequest{
+	a, err := d.sender.CreateApproval(ctx, paraph.ApprovalRequest{
 		DocumentID: d.order.up.Document.ID, DocumentType: "purchase_order",
 		Initiator: paraph.Initiator{UserID: "u_17", Email: "purchasing@tidewater.example"},
 		Approvers: demoApprovers,
@@ -271,20 +272,20 @@ func (d *demo) submit(ctx context.Context) (string, error) {
 
 func (d *demo) decide(ctx context.Context, who int, comment string) (string, error) {
 	c := d.deciders[who]
-	tasks, err := c.Tasks(ctx, paraph.TaskFilter{Assignee: demoApprovers[who], State: "open"})
+	tasks, err := c.ListTasks(ctx, paraph.ListTasksParams{Assignee: demoApprovers[who], State: paraph.TaskStateOpen})
 	if err != nil {
 		return "", err
 	}
-	if len(tasks) != 1 {
-		return "", fmt.Errorf("%s has %d open tasks, want 1", demoApprovers[who], len(tasks))
+	if len(tasks.Items) != 1 {
+		return "", fmt.Errorf("%s has %d open tasks, want 1", demoApprovers[who], len(tasks.Items))
 	}
-	a, err := c.Decide(ctx, tasks[0].ID, paraph.Decision{Outcome: "approve", Comment: comment})
+	a, err := c.DecideTask(ctx, tasks.Items[0].ID, paraph.Decision{Outcome: paraph.DecisionOutcomeApprove, Comment: comment})
 	if err != nil {
 		return "", err
 	}
-	want := "open"
+	want := paraph.ApprovalStateOpen
 	if who == len(demoApprovers)-1 {
-		want = "approved"
+		want = paraph.ApprovalStateApproved
 	}
 	if a.State != want {
 		return "", fmt.Errorf("the approval is %s, want %s", a.State, want)
@@ -303,7 +304,7 @@ func (d *demo) send(ctx context.Context) (string, error) {
 	if len(e.Recipients) != 2 {
 		return "", fmt.Errorf("the envelope has %d recipients, want 2", len(e.Recipients))
 	}
-	if _, err := d.sender.SigningLink(ctx, e.ID, e.Recipients[1].ID); !paraph.IsCode(err, "not_your_turn") {
+	if _, err := d.sender.CreateSigningLink(ctx, e.ID, e.Recipients[1].ID); !paraph.IsCode(err, "not_your_turn") {
 		return "", fmt.Errorf("the second signer should wait for the first; asking for the link gave: %v", err)
 	}
 	return "Mara Lind first; Jonas Vik gets no link before her", nil
@@ -311,7 +312,7 @@ func (d *demo) send(ctx context.Context) (string, error) {
 
 func (d *demo) sign(ctx context.Context, who int) (string, error) {
 	r := d.envelope.Recipients[who]
-	link, err := d.sender.SigningLink(ctx, d.envelope.ID, r.ID)
+	link, err := d.sender.CreateSigningLink(ctx, d.envelope.ID, r.ID)
 	if err != nil {
 		return "", err
 	}
@@ -322,7 +323,7 @@ func (d *demo) sign(ctx context.Context, who int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e, err := d.sender.Envelope(ctx, d.envelope.ID)
+	e, err := d.sender.GetEnvelope(ctx, d.envelope.ID)
 	if err == nil && e.Recipients[who].State != "signed" {
 		err = fmt.Errorf("the page said thank you, but the envelope says %s is %q", r.Name, e.Recipients[who].State)
 	}
@@ -339,7 +340,7 @@ func (d *demo) await(ctx context.Context) (string, error) {
 	if doc.State != "archived" {
 		return "", fmt.Errorf("the document is %s: %s (%s)", doc.State, doc.Processing.Reason, doc.Processing.Code)
 	}
-	e, err := d.sender.Envelope(ctx, d.envelope.ID)
+	e, err := d.sender.GetEnvelope(ctx, d.envelope.ID)
 	if err != nil {
 		return "", err
 	}

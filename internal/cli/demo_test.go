@@ -54,7 +54,7 @@ func TestTailKeepsTheEnd(t *testing.T) {
 
 func TestPageText(t *testing.T) {
 	t.Parallel()
-	if got := pageText(&paraph.Page{Words: []paraph.Word{{Text: "Delivery"}, {Text: "Note"}}}); got != "Delivery Note" {
+	if got := pageText(&paraph.DocumentPage{Words: []paraph.Word{{Text: "Delivery"}, {Text: "Note"}}}); got != "Delivery Note" {
 		t.Errorf("%q", got)
 	}
 }

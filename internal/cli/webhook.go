@@ -69,9 +69,9 @@ func runWebhookListen(ctx context.Context, env *Env, args []string) int {
 	if code, done := parse(fs, args); done {
 		return code
 	}
-	l := &listener{env: env, json: *asJSON, filter: paraph.EventFilter{After: *after, Latest: *after == "", Wait: listenWait}}
+	l := &listener{env: env, json: *asJSON, filter: paraph.ListEventsParams{After: *after, Latest: *after == "", Wait: int(listenWait.Seconds())}}
 	if *types != "" {
-		l.filter.Types = strings.Split(*types, ",")
+		l.filter.Type = strings.Split(*types, ",")
 	}
 	if err := l.aim(*forward, *secret); err != nil {
 		fmt.Fprintln(env.Stderr, "paraph:", err)
@@ -91,7 +91,7 @@ func runWebhookListen(ctx context.Context, env *Env, args []string) int {
 type listener struct {
 	env    *Env
 	json   bool
-	filter paraph.EventFilter
+	filter paraph.ListEventsParams
 	to     *url.URL
 	signer *webhook.Signer
 	http   *http.Client
@@ -115,7 +115,7 @@ func (l *listener) aim(forward, secret string) (err error) {
 func (l *listener) run(ctx context.Context, client *paraph.Client) error {
 	fmt.Fprintf(l.env.Stderr, "Waiting for events; they go to %s. End with Ctrl-C.\n", l.to)
 	for ctx.Err() == nil {
-		page, err := client.Events(ctx, l.filter)
+		page, err := client.ListEvents(ctx, l.filter)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (l *listener) post(ctx context.Context, e *paraph.Event) (status int, err e
 // entryOf gives an event of the API as an entry, as far as what is sent shows it.
 func entryOf(e *paraph.Event) *journal.Entry {
 	out := &journal.Entry{
-		ID: e.ID, Org: e.Organisation, Unit: e.BusinessUnit, Kind: journal.Kind(e.Type), DocumentID: e.DocumentID, DocSeq: e.DocumentSeq, At: e.Time,
+		ID: e.ID, Org: e.Organisation, Unit: e.BusinessUnit, Kind: journal.Kind(e.Type), DocumentID: e.DocumentID, DocSeq: int64(e.DocumentSequence), At: e.Time,
 		Actor:  journal.Actor{Kind: journal.ActorKind(e.ActorKind), ID: e.ActorID, Principal: e.ActorPrincipal, OnBehalfOf: e.OnBehalfOf},
 		Source: journal.Source{RequestID: e.RequestID}, Trace: e.TraceParent, Data: json.RawMessage(e.Data),
 	}
@@ -199,7 +199,7 @@ func runWebhookReplay(ctx context.Context, env *Env, args []string) int {
 	if code, done := parse(fs, args); done {
 		return code
 	}
-	req := paraph.ReplayRequest{Which: *which, Condition: *condition}
+	req := paraph.ReplayRequest{Which: paraph.ReplayRequestWhich(*which), Condition: *condition}
 	for list, into := range map[string]*[]string{*types: &req.Types, *ids: &req.EventIDs} {
 		if list != "" {
 			*into = strings.Split(list, ",")
@@ -220,10 +220,10 @@ func runWebhookReplay(ctx context.Context, env *Env, args []string) int {
 	if err != nil {
 		return fail(env, err)
 	}
-	r, err := client.StartReplay(ctx, *endpoint, req)
+	r, err := client.StartWebhookReplay(ctx, *endpoint, req)
 	for err == nil && r.State == "running" {
 		fmt.Fprintf(env.Stderr, "%d of %d places in the log, %d events. %s\n", r.Progress.Done, r.Progress.Total, r.Deliveries, r.Waiting)
-		r, err = client.Replay(ctx, *endpoint, r.ID, 5*time.Second)
+		r, err = client.GetWebhookReplay(ctx, *endpoint, r.ID, paraph.Wait(5*time.Second))
 	}
 	if err != nil {
 		return fail(env, err)
@@ -262,7 +262,7 @@ func runWebhookPortal(ctx context.Context, env *Env, args []string) int {
 	if code, done := parse(fs, args); done {
 		return code
 	}
-	req := paraph.PortalRequest{MayWrite: *write, Lifetime: lifetime.Seconds()}
+	req := paraph.PortalRequest{MayWrite: *write, LifetimeSeconds: lifetime.Seconds()}
 	if *endpoints != "" {
 		req.EndpointIDs = strings.Split(*endpoints, ",")
 	}
@@ -270,7 +270,7 @@ func runWebhookPortal(ctx context.Context, env *Env, args []string) int {
 	if err != nil {
 		return fail(env, err)
 	}
-	link, err := client.PortalLink(ctx, req)
+	link, err := client.CreateWebhookPortalLink(ctx, req)
 	if err != nil {
 		return fail(env, err)
 	}

@@ -108,8 +108,21 @@ var catalogue = map[journal.Kind]line{
 	journal.WebhookReplayEnded:   {"endpoint", Replay{EndpointID: sampleID("ep"), URL: sampleURL, ReplayID: sampleID("rpl"), Which: "dead", State: "succeeded", Made: 12, Reason: "The endpoint was deleted."}},
 
 	journal.DocumentTypeSaved: {"document_type", DocumentType{Name: "purchase_order", Revision: 2}},
-	journal.UnitCreated:       {"unit", Unit{Name: "purchasing", Weight: 1}},
-	journal.UnitChanged:       {"unit", Unit{Name: "purchasing", Weight: 3}},
+	journal.UserCreated:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits, ExternalID: "4711"}),
+	journal.UserUpdated:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits, ExternalID: "4711"}),
+	journal.UserDeactivated:   user(User{Roles: sampleRoles, Units: sampleUnits}),
+	journal.UserReactivated:   user(User{Active: true, Roles: sampleRoles, Units: sampleUnits}),
+	journal.UserInvited:       user(User{Active: true, Roles: sampleRoles, Units: sampleUnits}),
+	journal.GroupCreated:      group(Group{Roles: sampleRoles, Units: sampleUnits, Added: []string{sampleID("usr")}}),
+	journal.GroupUpdated:      group(Group{Roles: sampleRoles, Units: sampleUnits, Removed: []string{sampleID("usr")}}),
+	journal.GroupDeleted:      group(Group{}),
+	journal.UserProofAdded:    {"user", Proof{UserID: sampleID("usr"), Kind: "passkey", Name: "Telephone"}},
+	journal.UserProofRemoved:  {"user", Proof{UserID: sampleID("usr"), Kind: "totp"}},
+	journal.LoginSucceeded:    {"user", Login{UserID: sampleID("usr"), Methods: []string{"hwk", "user"}, Address: "192.0.2.7"}},
+	journal.LoginFailed:       {"user", Login{UserID: sampleID("usr"), Methods: []string{"otp"}, Address: "192.0.2.7", Reason: "wrong_code"}},
+
+	journal.UnitCreated: {"unit", Unit{Name: "purchasing", Weight: 1}},
+	journal.UnitChanged: {"unit", Unit{Name: "purchasing", Weight: 3}},
 }
 
 var (

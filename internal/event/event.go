@@ -72,7 +72,8 @@ func (t Type) Sample() (journal.Entry, error) {
 }
 
 // prefixes are those of the ids of subjects.
-var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "endpoint": "ep", "delegation": "dlg", "client": "cli"}
+var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "endpoint": "ep", "delegation": "dlg", "client": "cli",
+	"user": "usr", "group": "grp"}
 
 // names stand for subjects that have a name instead of an id.
 var names = map[string]string{"document_type": "purchase_order", "unit": "purchasing"}

@@ -49,12 +49,12 @@ func decisionOf(e *service.Explanation) AccessDecision {
 
 func (a *api) access() {
 	const tag = "access"
-	handle(a, route{id: "shareDocument", method: http.MethodPost, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument, status: http.StatusCreated,
+	handle(a, route{id: "shareDocument", atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument, status: http.StatusCreated,
 		summary: "Let a person read a document for a time", about: "The person's client may then read the document, its tasks and its envelopes, whatever business units it is confined to; its token needs the scopes for that all the same. The log says who let whom in, and what for.",
 		codes: []string{"not_found", "invalid_grant_request", "document_disposed"}}, a.shareDocument)
 	handle(a, route{id: "listGrants", method: http.MethodGet, path: "/v1/documents/{id}/grants", tag: tag, does: access.ShareDocument,
 		summary: "List whom a document was shared with", about: "Newest first, with what has ended.", codes: []string{"not_found"}}, a.listGrants)
-	handle(a, route{id: "unshareDocument", method: http.MethodDelete, path: "/v1/documents/{id}/grants/{grant}", tag: tag, does: access.ShareDocument,
+	handle(a, route{id: "unshareDocument", atomic: true, method: http.MethodDelete, path: "/v1/documents/{id}/grants/{grant}", tag: tag, does: access.ShareDocument,
 		summary: "Take a grant back", about: "It holds from the next request on. To repeat it does nothing.", codes: []string{"not_found"}}, a.unshareDocument)
 	handle(a, route{id: "explainAccess", method: http.MethodGet, path: "/v1/documents/{id}/access", tag: tag, does: access.ManageSettings,
 		summary: "Explain what a client may do with a document", about: "For each action, what the rules decide and which of them does. Nothing is done, and the same function answers that decides in earnest.",

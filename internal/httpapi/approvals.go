@@ -80,7 +80,7 @@ func approvalOf(a *approval.Approval) Approval {
 }
 
 func (a *api) approvals() {
-	handle(a, route{id: "createApproval", method: http.MethodPost, path: "/v1/approvals", tag: "approvals", does: access.SubmitDocument, status: http.StatusCreated,
+	handle(a, route{id: "createApproval", atomic: true, method: http.MethodPost, path: "/v1/approvals", tag: "approvals", does: access.SubmitDocument, status: http.StatusCreated,
 		summary: "Hand a document in for approval", about: "Takes the canonical approval payload, version 1. Members it does not know are faults; metadata is kept byte for byte.",
 		codes: []string{"not_found", "invalid_approval", "action_not_allowed", "document_processing", "document_quarantined", "document_failed"}}, a.createApproval)
 	handle(a, route{id: "getApproval", method: http.MethodGet, path: "/v1/approvals/{id}", tag: "approvals", does: access.ReadTask,

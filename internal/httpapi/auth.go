@@ -21,15 +21,9 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	op := hctx.Operation()
 	rq := requestOf(r.Context())
 	do, _ := op.Metadata[metaAction].(access.Action)
-	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
-	actor, err := a.Verifier.Verify(r, w.Header())
+	err := a.sender(rq, r, w)
 	if err == nil {
-		rq.actor = actor
-		rq.actor.Source = rq.source
-		err = a.limiter.allow(w.Header(), "client "+actor.ID, a.Clock.Now())
-	}
-	if err == nil {
-		err = access.Allowed(actor, do)
+		err = access.Allowed(rq.actor, do)
 	}
 	if err != nil {
 		writeProblem(w, r, err)
@@ -38,7 +32,7 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	rq.route, rq.key = op.Method+" "+op.Path, r.Header.Get("Idempotency-Key")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	hctx = huma.WithContext(hctx, service.Within(hctx.Context(), actor.Org))
+	hctx = huma.WithContext(hctx, service.Within(hctx.Context(), rq.actor.Org))
 	if stream, _ := op.Metadata[metaStream].(bool); stream {
 		next(hctx)
 		return
@@ -47,6 +41,20 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	ctx, cancel := context.WithTimeout(hctx.Context(), a.Timeout+waitOf(r))
 	defer cancel()
 	next(huma.WithContext(hctx, ctx))
+}
+
+// sender finds out who sent a request, and whether its rate allows it. The sender
+// of a batch's operations is the batch's.
+func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter) (err error) {
+	if rq.batched {
+		return nil
+	}
+	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
+	if rq.actor, err = a.Verifier.Verify(r, w.Header()); err != nil {
+		return err
+	}
+	rq.actor.Source = rq.source
+	return a.limiter.allow(w.Header(), "client "+rq.actor.ID, a.Clock.Now())
 }
 
 // waitOf gives how long the caller asked to wait, in the header or the query.

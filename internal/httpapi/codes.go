@@ -76,6 +76,10 @@ var catalogue = map[string]codeInfo{
 	"invalid_unit":          {kind: fault.Invalid, title: "The business unit has faults"},
 	"exists":                {kind: fault.Conflict, title: "There is one of this name already"},
 	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
+	"invalid_user":          {kind: fault.Invalid, title: "The user has faults"},
+	"invalid_group":         {kind: fault.Invalid, title: "The group has faults"},
+	"whole_organisation":    {kind: fault.Forbidden, title: "People belong to the whole organisation"},
+	"revision_changed":      {kind: fault.Conflict, title: "It was changed since it was read"},
 	"invalid_client_request": {kind: fault.Invalid,
 		title: "The client has faults"},
 
@@ -100,6 +104,10 @@ var catalogue = map[string]codeInfo{
 	"invalid_signature":    {kind: fault.Invalid, title: "The signature is not complete"},
 	"invalid_reason":       {kind: fault.Invalid, title: "The reason has faults"},
 	"not_sealed_yet":       {kind: fault.NotFound, title: "The sealed PDF is not there yet"},
+
+	"invalid_batch": {kind: fault.Invalid, title: "The batch has faults"},
+	"batch_undone":  {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
+	"not_begun":     {kind: fault.Unavailable, title: "The operation was not begun"},
 
 	"operation_not_failed":    {kind: fault.Conflict, title: "The operation has not failed"},
 	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},

@@ -77,14 +77,14 @@ func (a *api) documents() {
 	handle(a, uploadRoute("createDocument", "/v1/documents", "Upload a document",
 		"Send the file as multipart/form-data (fields or one JSON part `document`, then the part `file`, last), or as the raw body with the details in the query. The file is streamed to storage; nothing is kept of one that does not arrive whole. Its capture (reading pages and text) is an operation: poll it, or wait for it with `Prefer: wait=30`.",
 		"external_id_taken"), a.createDocument)
-	handle(a, route{id: "createDraft", method: http.MethodPost, path: "/v1/drafts", tag: "documents", does: access.WriteDocument, status: http.StatusCreated,
+	handle(a, route{id: "createDraft", atomic: true, method: http.MethodPost, path: "/v1/drafts", tag: "documents", does: access.WriteDocument, status: http.StatusCreated,
 		summary: "Create a document without a file", about: "Its details alone: what is to be approved stands in the metadata, or the file comes later by addVersion. Without a file it can be approved, not signed or archived.",
 		codes: []string{"invalid_document", "external_id_taken"}}, a.createDraft)
 	handle(a, route{id: "listDocuments", method: http.MethodGet, path: "/v1/documents", tag: "documents", does: access.ReadDocument,
 		summary: "List documents", about: "Newest first. All filters have to fit."}, a.listDocuments)
 	handle(a, route{id: "getDocument", method: http.MethodGet, path: "/v1/documents/{id}", tag: "documents", does: access.ReadDocument,
 		summary: "Get a document", about: "Its state, what the workers do with it, and the number of its current version.", codes: []string{"not_found"}}, a.getDocument)
-	handle(a, route{id: "updateDocument", method: http.MethodPatch, path: "/v1/documents/{id}", tag: "documents", does: access.WriteDocument,
+	handle(a, route{id: "updateDocument", atomic: true, method: http.MethodPatch, path: "/v1/documents/{id}", tag: "documents", does: access.WriteDocument,
 		summary: "Change a document's details", about: "Members that are not sent stay as they are. Title, unit and metadata can be changed while the document is a draft; labels and external id until it has ended.",
 		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken"}}, a.updateDocument)
 	for _, end := range []struct {
@@ -95,7 +95,7 @@ func (a *api) documents() {
 		{"voidDocument", "void", "Withdraw a document", "Open tasks and envelopes end with it.", access.WriteDocument, (*service.Service).Void},
 		{"recallDocument", "recall", "Take a document back to draft", "Ends the open review.", access.SubmitDocument, (*service.Service).Recall},
 	} {
-		handle(a, route{id: end.id, method: http.MethodPost, path: "/v1/documents/{id}/" + end.verb, tag: "documents", does: end.does,
+		handle(a, route{id: end.id, atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/" + end.verb, tag: "documents", does: end.does,
 			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void"}},
 			func(ctx context.Context, in *reasonInput) (*oneDocument, error) {
 				out, err := end.run(a.Service, ctx, callOf(ctx), in.ID, in.reason())
@@ -105,7 +105,7 @@ func (a *api) documents() {
 				return &oneDocument{Replayed: replayed(out.Replayed), Body: documentOf(&out.Value)}, nil
 			})
 	}
-	handle(a, route{id: "archiveDocument", method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
+	handle(a, route{id: "archiveDocument", atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
 		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
 	a.disposal()

@@ -67,18 +67,18 @@ func envelopeOf(e *signing.Envelope) Envelope {
 }
 
 func (a *api) envelopes() {
-	handle(a, route{id: "createEnvelope", method: http.MethodPost, path: "/v1/envelopes", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
+	handle(a, route{id: "createEnvelope", atomic: true, method: http.MethodPost, path: "/v1/envelopes", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
 		summary: "Ask for signatures", about: "On the current version of an approved document. With send: true the first recipients are asked at once. Signatures that are complete already are looked up first: nobody is asked twice.",
 		codes: []string{"not_found", "invalid_envelope", "action_not_allowed", "already_signed", "envelope_open", "document_without_file", "fields_not_possible"}}, a.createEnvelope)
 	handle(a, route{id: "listEnvelopes", method: http.MethodGet, path: "/v1/envelopes", tag: "envelopes", does: access.ReadEnvelope,
 		summary: "List envelopes", about: "Newest first."}, a.listEnvelopes)
 	handle(a, route{id: "getEnvelope", method: http.MethodGet, path: "/v1/envelopes/{id}", tag: "envelopes", does: access.ReadEnvelope,
 		summary: "Get an envelope with its recipients", about: "With what each recipient has done and when.", codes: []string{"not_found"}}, a.getEnvelope)
-	handle(a, route{id: "sendEnvelope", method: http.MethodPost, path: "/v1/envelopes/{id}/send", tag: "envelopes", does: access.WriteEnvelope,
+	handle(a, route{id: "sendEnvelope", atomic: true, method: http.MethodPost, path: "/v1/envelopes/{id}/send", tag: "envelopes", does: access.WriteEnvelope,
 		summary: "Send an envelope that was made but not sent", about: "Asks the recipients of the lowest order; the others follow as those before them have signed.", codes: []string{"not_found", "envelope_not_open"}}, a.sendEnvelope)
-	handle(a, route{id: "voidEnvelope", method: http.MethodPost, path: "/v1/envelopes/{id}/void", tag: "envelopes", does: access.WriteEnvelope,
+	handle(a, route{id: "voidEnvelope", atomic: true, method: http.MethodPost, path: "/v1/envelopes/{id}/void", tag: "envelopes", does: access.WriteEnvelope,
 		summary: "Withdraw an envelope", about: "The document stays approved and can be sent again.", codes: []string{"not_found", "envelope_not_open"}}, a.voidEnvelope)
-	handle(a, route{id: "remindRecipient", method: http.MethodPost, path: "/v1/envelopes/{id}/recipients/{recipient_id}/remind", tag: "envelopes", does: access.WriteEnvelope,
+	handle(a, route{id: "remindRecipient", atomic: true, method: http.MethodPost, path: "/v1/envelopes/{id}/recipients/{recipient_id}/remind", tag: "envelopes", does: access.WriteEnvelope,
 		summary: "Remind a recipient", about: "Sends another message to a recipient whose turn it is; at most one a minute.", codes: []string{"not_found", "not_your_turn", "already_signed", "envelope_not_open", "reminded_enough"}}, a.remindRecipient)
 	handle(a, route{id: "createSigningLink", method: http.MethodPost, path: "/v1/envelopes/{id}/recipients/{recipient_id}/links", tag: "envelopes", does: access.WriteEnvelope, status: http.StatusCreated,
 		summary: "Make a signing link", about: "For a caller that brings the person to it. The URL is a secret: who has it can sign. It is not kept, so a repeated request answers 409 result_not_repeatable.",

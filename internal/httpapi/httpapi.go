@@ -10,6 +10,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -96,7 +97,8 @@ type api struct {
 	huma    huma.API
 	mux     *entrance.Mux
 	limiter *limiter
-	does    access.Action // of the operation that is being registered
+	does    access.Action    // of the operation that is being registered
+	routes  map[string]route // by pattern
 	counter
 }
 
@@ -125,7 +127,7 @@ func New(c Config) entrance.Room {
 
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
-	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}}
+	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
 	a.limiter = newLimiter(a.Rate)
 	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
@@ -145,9 +147,12 @@ func build(c Config) *api {
 	a.archive()
 	a.settings()
 	a.access()
+	a.users()
+	a.groups()
 	a.hooks()
 	a.inbound()
 	a.bus()
+	a.batch()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }
@@ -189,6 +194,8 @@ type route struct {
 	status  int      // of success; 0: 200
 	codes   []string // fault codes beside those that every operation has
 	stream  bool     // reads or writes a stream: no time limit, no body limit of its own
+	atomic  bool     // can be part of an atomic batch: it does nothing but commands and queries
+	maxBody int64    // bytes of its JSON body; 0: maxBody
 }
 
 // metadata keys of a huma.Operation.
@@ -204,10 +211,14 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 	if rt.method != http.MethodGet {
 		fn = acknowledged(a, fn)
 	}
+	if rt.atomic {
+		rt.about += " An atomic batch takes it."
+	}
+	a.routes[rt.method+" "+rt.path] = rt
 	huma.Register(a.huma, huma.Operation{
 		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
 		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,
-		MaxBodyBytes: maxBody, BodyReadTimeout: a.Timeout,
+		MaxBodyBytes: cmp.Or(rt.maxBody, maxBody), BodyReadTimeout: a.Timeout,
 		RejectUnknownQueryParameters: true,
 		Security:                     security(rt.does),
 		Responses:                    problems(rt),

@@ -53,6 +53,22 @@ func (l *limiter) allow(h http.Header, caller string, now time.Time) error {
 	return f
 }
 
+// charge takes n more requests out of the caller's bucket, which may leave it in
+// debt: a batch that was let in is carried out, and its sender then waits the longer.
+func (l *limiter) charge(caller string, n int, now time.Time) {
+	if l.rate.PerSecond < 0 {
+		return
+	}
+	b := l.bucket(caller, now)
+	for n > 0 {
+		piece := min(n, l.rate.Burst)
+		if piece < 1 || !b.ReserveN(now, piece).OK() {
+			return
+		}
+		n -= piece
+	}
+}
+
 func (l *limiter) bucket(caller string, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -66,6 +66,7 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
+	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
 	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},

@@ -66,10 +66,10 @@ func init() {
 	// huma asks these package variables for every error it answers itself, so
 	// that a contract broken and a rule broken look the same to the caller.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		return problemOf(humaFault(status, msg, errs))
+		return problemOf(humaFault(status, msg, errs, maxBody))
 	}
 	huma.NewErrorWithContext = func(hctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
-		p := problemFor(hctx.Context(), humaFault(status, msg, errs))
+		p := problemFor(hctx.Context(), humaFault(status, msg, errs, hctx.Operation().MaxBodyBytes))
 		p.headers(hctx.SetHeader, hctx.AppendHeader)
 		return p
 	}
@@ -151,8 +151,9 @@ func httpFault(status int, code, format string, args ...any) error {
 }
 
 // humaFault makes a fault of what huma found: the fault a handler returned, or
-// the list of everything that does not fit the contract.
-func humaFault(status int, msg string, errs []error) error {
+// the list of everything that does not fit the contract. limit is how many bytes of
+// a body the operation takes.
+func humaFault(status int, msg string, errs []error, limit int64) error {
 	var l fault.List
 	keyMissing := false
 	for _, err := range errs {
@@ -171,7 +172,7 @@ func humaFault(status int, msg string, errs []error) error {
 	case msg == "cannot read request body":
 		return httpFault(http.StatusBadRequest, "body_incomplete", "The request's body ended before it was complete. Nothing was kept; send it again.")
 	case status == http.StatusRequestEntityTooLarge:
-		return fault.New(fault.TooLarge, "body_too_large", "The request's body is larger than %d bytes.", maxBody)
+		return fault.New(fault.TooLarge, "body_too_large", "The request's body is larger than %d bytes.", limit)
 	case status == http.StatusRequestTimeout:
 		return httpFault(status, "body_incomplete", "The request's body did not arrive in time.")
 	case status == http.StatusUnsupportedMediaType:

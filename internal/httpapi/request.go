@@ -35,6 +35,7 @@ type request struct {
 	writer  http.ResponseWriter
 	log     *slog.Logger
 	code    string // of the fault it was answered with
+	batched bool   // an operation of a batch, whose sender and rate were looked at already
 	// challenge gives the WWW-Authenticate headers for a code; nil before the token is looked at.
 	challenge func(code string) []string
 }
@@ -58,6 +59,7 @@ func SourceOf(ctx context.Context) access.Source {
 var (
 	tracer     = otel.Tracer("github.com/paraph/paraph/internal/httpapi")
 	propagator = propagation.TraceContext{}
+	noSpan     = trace.SpanFromContext(context.Background())
 )
 
 // reception is what every request goes through before its route and after it:

@@ -37,7 +37,7 @@ func (a *api) tasks() {
 		summary: "List tasks", about: "Newest first."}, a.listTasks)
 	handle(a, route{id: "getTask", method: http.MethodGet, path: "/v1/tasks/{id}", tag: "tasks", does: access.ReadTask,
 		summary: "Get a task", about: "One approver's part in an approval.", codes: []string{"not_found"}}, a.getTask)
-	handle(a, route{id: "decideTask", method: http.MethodPost, path: "/v1/tasks/{id}/decision", tag: "tasks", does: access.DecideTask,
+	handle(a, route{id: "decideTask", atomic: true, method: http.MethodPost, path: "/v1/tasks/{id}/decision", tag: "tasks", does: access.DecideTask,
 		summary: "Decide a task", about: "The client's principal decides its own tasks. With the scope tasks:decide_for it may decide for the assignee it names in on_behalf_of; the log says so. Answers with the approval as it is now.",
 		codes: []string{"not_found", "invalid_decision", "task_not_open", "not_your_task", "four_eyes", "action_not_allowed"}}, a.decideTask)
 }

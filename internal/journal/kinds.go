@@ -93,6 +93,24 @@ const (
 	TokenKeyAdded    Kind = "token_key.added"
 	TokenKeyChanged  Kind = "token_key.changed"
 
+	UserCreated      Kind = "user.created"
+	UserUpdated      Kind = "user.updated"
+	UserDeactivated  Kind = "user.deactivated"
+	UserReactivated  Kind = "user.reactivated"
+	UserInvited      Kind = "user.invited"
+	UserProofAdded   Kind = "user.proof_added"
+	UserProofRemoved Kind = "user.proof_removed"
+	GroupCreated     Kind = "group.created"
+	GroupUpdated     Kind = "group.updated"
+	GroupDeleted     Kind = "group.deleted"
+	LoginSucceeded   Kind = "login.succeeded"
+	LoginFailed      Kind = "login.failed"
+	// LoginLinkAsked is for the letter that it causes, and for whoever looks into it later.
+	LoginLinkAsked       Kind = "login.link_requested"
+	InvitationRevoked    Kind = "user.invitation_revoked"
+	LoginProviderSaved   Kind = "login_provider.saved"
+	LoginProviderRemoved Kind = "login_provider.removed"
+
 	LogRestored Kind = "log.restored"
 
 	KeyMasterRotated Kind = "key.master_rotated"
@@ -196,6 +214,23 @@ var Kinds = []KindInfo{
 	{TokenRevoked, false, "A client gave back an access token."},
 	{TokenKeyAdded, false, "A key that signs access tokens was made."},
 	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
+
+	{UserCreated, true, "A person was made known to the organisation."},
+	{UserUpdated, true, "What is known of a user, or what the user may do, was changed."},
+	{UserDeactivated, true, "A user may no longer get in; sessions and tokens ended with it."},
+	{UserReactivated, true, "A user may get in again."},
+	{UserInvited, true, "A user was sent a link by which to get in for the first time."},
+	{UserProofAdded, true, "A user got a passkey, a source of codes or recovery codes."},
+	{UserProofRemoved, true, "A user lost a passkey, a source of codes or recovery codes."},
+	{GroupCreated, true, "A group of users was made."},
+	{GroupUpdated, true, "A group, or who is in it, was changed."},
+	{GroupDeleted, true, "A group was deleted; its members are no longer what they were by it."},
+	{LoginSucceeded, true, "Somebody logged in."},
+	{LoginFailed, true, "Somebody tried to log in as a user and could not prove to be them."},
+	{LoginLinkAsked, false, "A link to log in by e-mail was asked for."},
+	{InvitationRevoked, false, "An invitation was taken back."},
+	{LoginProviderSaved, false, "A provider of logins outside was set up or changed."},
+	{LoginProviderRemoved, false, "A provider of logins outside was removed."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

@@ -184,15 +184,19 @@ func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAu
 // Authenticate checks a client's secret (OAuth 2, RFC 6749 section 2.3.1).
 // Fault Unauthorized "invalid_client", the same for every reason.
 func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
+	left := false
 	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
-		cl, err = tx.Client(ctx, clientID)
+		if cl, err = tx.Client(ctx, clientID); err != nil {
+			return err
+		}
+		left, err = speaksForLeaver(ctx, tx, &cl)
 		return err
 	})
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return cl, err
 	}
 	// An unknown client is compared too, against nothing that can match.
-	if subtle.ConstantTimeCompare(hashText(secret), padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() {
+	if subtle.ConstantTimeCompare(hashText(secret), padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() || left {
 		return access.OAuthClient{}, wrongSecret()
 	}
 	cl.Scopes = s.Roles.Of(&cl)
@@ -212,11 +216,15 @@ func padded(hash []byte) []byte {
 // ActiveClient gives a client whose token is being used, so that a revocation
 // holds before the token runs out. Fault Unauthorized "invalid_token".
 func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.OAuthClient, err error) {
+	left := false
 	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
-		cl, err = tx.Client(ctx, clientID)
+		if cl, err = tx.Client(ctx, clientID); err != nil {
+			return err
+		}
+		left, err = speaksForLeaver(ctx, tx, &cl)
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound || (err == nil && !cl.RevokedAt.IsZero()) {
+	if fault.KindOf(err) == fault.NotFound || (err == nil && (left || !cl.RevokedAt.IsZero())) {
 		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
 	}
 	cl.Scopes = s.Roles.Of(&cl)

@@ -29,6 +29,11 @@ type Store interface {
 	// reads what it has written itself, fn runs once more, as in Write: so how a
 	// write within fn has ended is certain only once Propose has returned.
 	Propose(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	// Together runs fn in one transaction, as Write does, and makes every Write,
+	// Propose and Read with the context that fn gets a part of it: of the commands
+	// that fn calls either all take effect, or, where fn returns an error, none. A
+	// part that fails is undone alone.
+	Together(ctx context.Context, fn func(ctx context.Context) error) error
 	// Read runs fn on one consistent snapshot.
 	Read(ctx context.Context, fn func(ctx context.Context, tx Reader) error) error
 	// Subscribe gives a channel that receives (coalesced, never blocking the
@@ -78,6 +83,7 @@ type Reader interface {
 	keptReader
 	queueReader
 	delegationReader
+	peopleReader
 	hookReader
 	inboundReader
 	webhookReader
@@ -101,6 +107,7 @@ type Tx interface {
 	backlogWriter
 	keptWriter
 	delegationWriter
+	peopleWriter
 	hookWriter
 	inboundWriter
 	webhookWriter

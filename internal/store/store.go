@@ -190,6 +190,9 @@ type writing struct{}
 // A Write inside a Write is fault Internal "internal": SQLite's one writer would
 // wait for itself for ever.
 func (s *Store) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	if shared, err := share(ctx, fn); shared {
+		return err
+	}
 	if ctx.Value(writing{}) != nil {
 		return nested()
 	}
@@ -211,6 +214,9 @@ func inside(fn func(context.Context, service.Tx) error) func(context.Context, *T
 
 // Propose implements service.Store.
 func (s *Store) Propose(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	if shared, err := share(ctx, fn); shared {
+		return err
+	}
 	if ctx.Value(writing{}) != nil {
 		return nested()
 	}
@@ -226,6 +232,9 @@ func nested() error {
 
 // Read implements service.Store.
 func (s *Store) Read(ctx context.Context, fn func(context.Context, service.Reader) error) error {
+	if shared, err := share(ctx, func(ctx context.Context, tx service.Tx) error { return fn(ctx, tx) }); shared {
+		return err
+	}
 	return mapped(s.read(ctx, func(ctx context.Context, r *Reader) error { return fn(ctx, r) }))
 }
 

@@ -109,6 +109,14 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 var Tables = []Table{
 	table("organisation", "id", "id name created_at#", "", ""),
 	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
+	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# revision#", "", ""),
+	table("people_group", "id", "id org name external_id roles units created_at# updated_at# revision#", "", ""),
+	table("group_member", "group_id user_id", "group_id user_id", "", ""),
+	table("passkey", "id", "id% user_id name credential created_at# used_at# revision#", "", ""),
+	table("totp", "user_id", "user_id sealed% created_at# confirmed_at# last_step# revision#", "", ""),
+	table("recovery_code", "user_id hash", "user_id hash% created_at# used_at#", "", ""),
+	table("login_provider", "id", "id org name settings sealed% created_at# updated_at# revision#", "", ""),
+	table("login_identity", "provider_id subject", "provider_id subject user_id created_at#", "", ""),
 	table("unit", "org name", "org name title created_at# weight#", "", ""),
 	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running# four_eyes?", "", ""),
 	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
@@ -181,7 +189,8 @@ var computed = []string{"page.rid", "page.folded"}
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal",
-	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key"}
+	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key",
+	"login_session", "invitation"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

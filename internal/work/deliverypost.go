@@ -7,15 +7,17 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	json "github.com/go-json-experiment/json/v1"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/safehttp"
@@ -32,8 +34,9 @@ const (
 	// mostHeaders and mostHeader bound what is kept of an answer's headers.
 	mostHeaders = 40
 	mostHeader  = 500
-	// idlePerHost is how many connections to one host are kept.
-	idlePerHost = 32
+	// idlePerHost is how many connections to one host are kept: many endpoints may lie
+	// on it, each with as many requests on their way as its pace lets go.
+	idlePerHost = 512
 	mostDetail  = 400
 	userAgent   = "Paraph-Webhooks/1"
 )
@@ -209,17 +212,21 @@ func retryAfter(header string, now time.Time) time.Duration {
 
 // headersOf writes headers as JSON, as far as they are kept.
 func headersOf(h http.Header) []byte {
-	kept := make(map[string]string, len(h))
-	for name, values := range h {
-		if len(kept) == mostHeaders {
-			break
+	names := slices.Sorted(maps.Keys(h))
+	raw := append(make([]byte, 0, 256), '{')
+	for i, name := range names[:min(len(names), mostHeaders)] {
+		if i > 0 {
+			raw = append(raw, ',')
 		}
-		kept[clean(name, mostHeader)] = clean(strings.Join(values, ", "), mostHeader)
+		raw = append(appendText(raw, name), ':')
+		raw = appendText(raw, strings.Join(h[name], ", "))
 	}
-	raw, err := json.Marshal(kept)
-	if err != nil {
-		return nil
-	}
+	return append(raw, '}')
+}
+
+// appendText appends another's text as JSON, as far as it is kept.
+func appendText(raw []byte, s string) []byte {
+	raw, _ = jsontext.AppendQuote(raw, clean(s, mostHeader)) // fails for what clean has replaced only
 	return raw
 }
 

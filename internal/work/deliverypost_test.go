@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -258,5 +259,28 @@ func TestClientCertificate(t *testing.T) {
 	}
 	if got := post(safehttp.Options{Certificates: []tls.Certificate{pair}}); got.Trouble != webhook.BadTLS {
 		t.Errorf("a server that nobody vouches for: %+v", got.Answer)
+	}
+}
+
+// TestHeadersKept: whatever an answer's headers hold, what is kept of them is JSON and short.
+func TestHeadersKept(t *testing.T) {
+	t.Parallel()
+	hostile := http.Header{"B": {"one", "two"}, "A": {"\"\\\n\x00\xff<é>"}, "Long": {strings.Repeat("é", mostHeader)}}
+	var got map[string]string
+	if err := json.Unmarshal(headersOf(hostile), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got["B"] != "one, two" || got["A"] != "\"\\\n\ufffd\ufffd<é>" || len(got["Long"]) > mostHeader {
+		t.Errorf("%q", got)
+	}
+	many := http.Header{}
+	for i := range 2 * mostHeaders {
+		many.Set(fmt.Sprint("X-", i), "1")
+	}
+	if err := json.Unmarshal(headersOf(many), &got); err != nil || len(got) != mostHeaders+len(hostile) {
+		t.Errorf("%d headers: %v", len(got), err)
+	}
+	if string(headersOf(nil)) != "{}" {
+		t.Errorf("%s", headersOf(nil))
 	}
 }

@@ -99,7 +99,7 @@ func TestTokensAreSharedAndRenewed(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if d, err := w.Document(t.Context(), "doc_1"); err != nil || d.ID != "doc_1" {
+			if d, err := w.GetDocument(t.Context(), "doc_1"); err != nil || d.ID != "doc_1" {
 				t.Errorf("%+v, %v", d, err)
 			}
 		})
@@ -111,7 +111,7 @@ func TestTokensAreSharedAndRenewed(t *testing.T) {
 	w.mu.Lock()
 	w.clock = w.clock.Add(9*time.Minute + 31*time.Second) // within half a minute of its end
 	w.mu.Unlock()
-	if _, err := w.Document(t.Context(), "doc_1"); err != nil {
+	if _, err := w.GetDocument(t.Context(), "doc_1"); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.tokens.Load(); n != 2 {
@@ -120,7 +120,7 @@ func TestTokensAreSharedAndRenewed(t *testing.T) {
 	w.mu.Lock()
 	w.valid = "another" // as after a key change: the cached token is refused
 	w.mu.Unlock()
-	if _, err := w.Document(t.Context(), "doc_1"); err != nil {
+	if _, err := w.GetDocument(t.Context(), "doc_1"); err != nil {
 		t.Errorf("a refused token was not renewed: %v", err)
 	}
 }
@@ -129,13 +129,13 @@ func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	w.Client.tokens.secret = "wrong"
-	_, err := w.Document(t.Context(), "doc_1")
+	_, err := w.GetDocument(t.Context(), "doc_1")
 	var p *Problem
 	if !errors.As(err, &p) || p.Code != "invalid_client" || p.Status != http.StatusUnauthorized {
 		t.Errorf("got %v", err)
 	}
 	w.Client.tokens.id = ""
-	if _, err := w.Document(t.Context(), "doc_1"); !errors.Is(err, ErrNoCredentials) {
+	if _, err := w.GetDocument(t.Context(), "doc_1"); !errors.Is(err, ErrNoCredentials) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -167,7 +167,7 @@ func TestRepeatsKeepTheKey(t *testing.T) {
 			t.Error(err)
 		}
 	}})
-	a, err := w.Submit(t.Context(), ApprovalRequest{DocumentID: "doc_1", Approvers: []string{}, Metadata: json.RawMessage(`{"amount":12345}`)})
+	a, err := w.CreateApproval(t.Context(), ApprovalRequest{DocumentID: "doc_1", Approvers: []string{}, Metadata: json.RawMessage(`{"amount":12345}`)})
 	if err != nil || a.ID != "apr_1" {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -179,10 +179,10 @@ func TestRepeatsKeepTheKey(t *testing.T) {
 	if len(w.naps) != 4 || w.naps[0] < 7*time.Second || w.naps[1] > 7*time.Second {
 		t.Errorf("it waited %v; Retry-After asked for 7 s before the second attempt", w.naps)
 	}
-	if _, err := w.Submit(t.Context(), ApprovalRequest{DocumentID: "doc_1"}); err != nil || keys[len(keys)-1] == keys[0] {
+	if _, err := w.CreateApproval(t.Context(), ApprovalRequest{DocumentID: "doc_1"}); err != nil || keys[len(keys)-1] == keys[0] {
 		t.Errorf("a new request has the key of an old one, %v", err)
 	}
-	if _, err := w.Submit(WithIdempotencyKey(t.Context(), "mine"), ApprovalRequest{}); err != nil || keys[len(keys)-1] != "mine" {
+	if _, err := w.CreateApproval(t.Context(), ApprovalRequest{}, IdempotencyKey("mine")); err != nil || keys[len(keys)-1] != "mine" {
 		t.Errorf("the caller's key was not sent: %v", err)
 	}
 }
@@ -213,16 +213,16 @@ func TestRepeatsEnd(t *testing.T) {
 		calls.Add(1)
 		w.WriteHeader(http.StatusBadGateway)
 	}})
-	if _, err := w.Document(t.Context(), "doc_1"); !IsCode(err, "http_502") || calls.Load() != 5 {
+	if _, err := w.GetDocument(t.Context(), "doc_1"); !IsCode(err, "http_502") || calls.Load() != 5 {
 		t.Errorf("%d calls, %v", calls.Load(), err)
 	}
 	w.server.Close()
-	if _, err := w.Document(t.Context(), "doc_1"); err == nil || len(w.naps) != 8 {
+	if _, err := w.GetDocument(t.Context(), "doc_1"); err == nil || len(w.naps) != 8 {
 		t.Errorf("%v after %d naps", err, len(w.naps))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.Document(ctx, "doc_1"); !errors.Is(err, context.Canceled) || len(w.naps) != 8 {
+	if _, err := w.GetDocument(ctx, "doc_1"); !errors.Is(err, context.Canceled) || len(w.naps) != 8 {
 		t.Errorf("an ended context was not obeyed: %v", err)
 	}
 }
@@ -265,10 +265,9 @@ func TestUploads(t *testing.T) {
 	if _, err := file.Seek(5, io.SeekStart); err != nil { // it is sent from where it stands
 		t.Fatal(err)
 	}
-	up, err := w.Upload(t.Context(), NewDocument{
-		Title: "Äpfel & Öl", DocumentType: "order", Labels: map[string]string{"a": "b=c"}, Metadata: json.RawMessage(`{"n": 1}`),
-		FileName: "s can.pdf", MediaType: "application/pdf", Wait: 90 * time.Second,
-	}, file)
+	up, err := w.CreateDocument(t.Context(), CreateDocumentParams{
+		Title: "Äpfel & Öl", DocumentType: "order", Label: map[string]string{"a": "b=c"}, Metadata: `{"n": 1}`,
+	}, File{Content: file, Name: "s can.pdf", MediaType: "application/pdf"}, Wait(90*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,11 +279,11 @@ func TestUploads(t *testing.T) {
 		t.Errorf("the details arrived as %+v", up)
 	}
 	calls.Store(0)
-	if _, err := w.Upload(t.Context(), NewDocument{}, io.MultiReader(bytes.NewReader(data))); !IsCode(err, "busy") || calls.Load() != 1 {
+	if _, err := w.CreateDocument(t.Context(), CreateDocumentParams{}, File{Content: io.MultiReader(bytes.NewReader(data))}); !IsCode(err, "busy") || calls.Load() != 1 {
 		t.Errorf("a stream that cannot be read again was sent %d times: %v", calls.Load(), err)
 	}
 	calls.Store(5)
-	if _, err := w.Upload(t.Context(), NewDocument{}, brokenReader{bytes.NewReader(data)}); !errors.Is(err, errDisk) {
+	if _, err := w.CreateDocument(t.Context(), CreateDocumentParams{}, File{Content: brokenReader{bytes.NewReader(data)}}); !errors.Is(err, errDisk) {
 		t.Errorf("the reader's own error was lost: %v", err)
 	}
 }
@@ -324,14 +323,14 @@ func TestDownloads(t *testing.T) {
 		},
 	})
 	var got bytes.Buffer
-	d, err := w.Content(t.Context(), "doc_1", 0, &got)
+	d, err := w.GetDocumentContent(t.Context(), "doc_1", &got)
 	if err != nil || !bytes.Equal(got.Bytes(), data) || d.SHA256 != sumOf(data) || d.Size != int64(len(data)) || d.FileName != "order.pdf" || calls.Load() != 2 {
 		t.Errorf("%+v after %d calls, %d bytes, %v", d, calls.Load(), got.Len(), err)
 	}
-	if _, err := w.Content(t.Context(), "doc_1", 2, io.Discard); !errors.Is(err, ErrDigest) {
+	if _, err := w.GetVersionContent(t.Context(), "doc_1", 2, io.Discard); !errors.Is(err, ErrDigest) {
 		t.Errorf("a changed file was taken: %v", err)
 	}
-	if _, err := w.Content(t.Context(), "doc_1", 0, fullDisk{}); !errors.Is(err, errDisk) || calls.Load() != 3 {
+	if _, err := w.GetDocumentContent(t.Context(), "doc_1", fullDisk{}); !errors.Is(err, errDisk) || calls.Load() != 3 {
 		t.Errorf("the writer's own error led to repeats: %v", err)
 	}
 }
@@ -348,7 +347,7 @@ func TestWaitOperation(t *testing.T) {
 		if r.Header.Get("Prefer") != "wait=30" {
 			t.Errorf("Prefer is %q", r.Header.Get("Prefer"))
 		}
-		answer(w, Operation{ID: "op_1", Kind: "capture", State: states[calls.Add(1)-1], Reason: "The file needs a password.", Code: "password_protected"})
+		answer(w, Operation{ID: "op_1", Kind: "capture", State: OperationState(states[calls.Add(1)-1]), Reason: "The file needs a password.", Code: "password_protected"})
 	}})
 	if op, err := w.WaitOperation(t.Context(), "op_1"); err != nil || op.State != "succeeded" || len(w.naps) != 2 {
 		t.Errorf("%+v, %v, %v", op, err, w.naps)
@@ -367,14 +366,14 @@ func TestAllEventsGoesToTheEnd(t *testing.T) {
 		if q.Get("type") != "document.*,task.opened" || q.Get("document_id") != "doc_1" || q.Has("wait") {
 			t.Errorf("asked with %v", q)
 		}
-		next := map[string]EventPage{
+		next := map[string]Page[Event]{
 			"":  {Items: []Event{{ID: "1"}, {ID: "2"}}, Next: "b"},
 			"b": {Items: []Event{{ID: "3"}}, Next: "c"},
 			"c": {Items: []Event{}, Next: "c"},
 		}
 		answer(w, next[q.Get("after")])
 	}})
-	all, err := w.AllEvents(t.Context(), EventFilter{Types: []string{"document.*", "task.opened"}, DocumentID: "doc_1"})
+	all, err := Collect(w.AllEvents(t.Context(), ListEventsParams{Type: []string{"document.*", "task.opened"}, DocumentID: "doc_1"}))
 	if err != nil || len(all) != 3 || all[2].ID != "3" {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -385,13 +384,13 @@ func TestWaitDocumentListensBetweenLooks(t *testing.T) {
 	var looks, waits atomic.Int32
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"GET /v1/documents/{id}": func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, Document{State: []string{"approved", "signed", "archived"}[looks.Add(1)-1]})
+			answer(w, Document{State: []DocumentState{"approved", "signed", "archived"}[looks.Add(1)-1]})
 		},
 		"GET /v1/events": func(w http.ResponseWriter, r *http.Request) {
-			if n := waits.Add(1); r.URL.Query().Get("wait") != "10" || (n > 1) != (r.URL.Query().Get("after") == "x") {
+			if n := waits.Add(1); r.URL.Query().Get("wait") != "30" || (n > 1) != (r.URL.Query().Get("after") == "x") {
 				t.Errorf("wait %d asked with %v", n, r.URL.Query())
 			}
-			answer(w, EventPage{Next: "x"})
+			answer(w, Page[Event]{Next: "x"})
 		},
 	})
 	d, err := w.WaitDocument(t.Context(), "doc_1", func(d *Document) bool { return d.State == "archived" })
@@ -404,8 +403,8 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 17, 9, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
-		"": 0, "3": 3 * time.Second, "-3": 0, "x": 0, "99999999": maxRetryAfter,
-		"Fri, 17 Apr 2026 09:00:30 GMT": 30 * time.Second, "Fri, 17 Apr 2026 08:00:00 GMT": 0, "Sat, 18 Apr 2026 08:00:00 GMT": maxRetryAfter,
+		"": 0, "3": 3 * time.Second, "-3": 0, "x": 0, "7200": 2 * time.Hour,
+		"Fri, 17 Apr 2026 09:00:30 GMT": 30 * time.Second, "Fri, 17 Apr 2026 08:00:00 GMT": 0, "Sat, 18 Apr 2026 08:00:00 GMT": 23 * time.Hour,
 	} {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)
@@ -427,7 +426,7 @@ func TestPathsAreEscapedOnce(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{"PUT /v1/document-types/{name}": func(w http.ResponseWriter, r *http.Request) {
 		answer(w, DocumentType{Name: r.PathValue("name")})
 	}})
-	got, err := w.SaveDocumentType(t.Context(), DocumentType{Name: "a/b %c", Schema: json.RawMessage(`{"type":"object"}`)})
+	got, err := w.SaveDocumentType(t.Context(), "a/b %c", DocumentTypeRequest{Schema: json.RawMessage(`{"type":"object"}`)})
 	if err != nil || got.Name != "a/b %c" {
 		t.Errorf("%+v, %v", got, err)
 	}

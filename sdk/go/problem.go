@@ -21,7 +21,8 @@ type Problem struct {
 	Faults     []Fault       `json:"errors"`     // every fault of the request
 	RetryAfter time.Duration `json:"-"`          // as the server asked for; 0: it did not
 
-	token string // that was refused
+	token      string // that was refused
+	wantsNonce bool   // the proof of the token lacked the server's nonce
 }
 
 // Fault is one fault of a request.
@@ -69,20 +70,22 @@ func problemOf(res *http.Response, now time.Time) *Problem {
 		p.Detail = http.StatusText(res.StatusCode)
 	}
 	p.RetryAfter = retryAfter(res.Header.Get("Retry-After"), now)
+	p.wantsNonce = strings.Contains(res.Header.Get("WWW-Authenticate"), "use_dpop_nonce")
 	return p
 }
 
-// maxRetryAfter is the longest the client waits because a server asks for it.
-const maxRetryAfter = 2 * time.Minute
+// maxRetryAfter is the longest the client waits because a server asks for it. Who
+// is told to come later than that gets the refusal at once, and knows when.
+const maxRetryAfter = time.Minute
 
 // retryAfter reads seconds or a date (RFC 9110 section 10.2.3).
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if s, err := strconv.Atoi(header); err == nil {
-		return min(time.Duration(min(max(s, 0), 3600))*time.Second, maxRetryAfter)
+		return time.Duration(min(max(s, 0), 1<<30)) * time.Second
 	}
 	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
+		return max(at.Sub(now), 0)
 	}
 	return 0
 }

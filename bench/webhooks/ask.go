@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// endpoints is where the API has them.
+const endpoints = "/v1/webhook-endpoints"
+
+// asker sends requests to a server's API.
+type asker struct {
+	url, token string
+	sent       int
+}
+
+// ask sends a request with a body, unless it is nil, and reads the answer, unless into is nil.
+func (a *asker) ask(ctx context.Context, method, path string, body, into any) error {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, a.url+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	a.sent++
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Prefer", "wait=30")
+	if method != http.MethodGet {
+		req.Header.Set("Idempotency-Key", fmt.Sprint("bench-", time.Now().UnixNano(), "-", a.sent))
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, answer)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
