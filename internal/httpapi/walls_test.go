@@ -103,6 +103,11 @@ func furnish(s *stack) *house {
 	var replay WebhookReplay
 	s.admin.post("/v1/webhook-endpoints/"+made.Endpoint.ID+"/replays", `{}`).want(202).into(&replay)
 	h.ids["replays"] = replay.ID
+	var named struct{ ID string }
+	s.admin.post("/v1/groups", `{"name":"`+secretWord+`"}`).want(201).into(&named)
+	h.ids["groups"] = named.ID
+	s.admin.post("/v1/users", `{"user_name":"anna@`+secretWord+`.example"}`).want(201).into(&named)
+	h.ids["users"] = named.ID
 	var clients Items[Client]
 	s.client("clerk@"+secretWord+".example", nil, "documents:read")
 	s.admin.get("/v1/clients").want(200).into(&clients)
