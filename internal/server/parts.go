@@ -90,7 +90,8 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	var f service.Figures
 	var vouched telemetry.State
 	var hooks telemetry.Webhooks
-	err := s.Store.Read(service.Across(ctx, "the gauges of the installation"), func(ctx context.Context, tx service.Reader) (err error) {
+	ctx = service.Across(ctx, "the gauges of the installation")
+	err := s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
 		if f, err = tx.Figures(ctx); err != nil {
 			return err
 		}

@@ -92,7 +92,7 @@ func (s *Service) ReceiveCommand(ctx context.Context, clientID string, c hook.Co
 		return fault.New(fault.Invalid, "bad_command", "There is no command %q.", c.Name)
 	}
 	var cl access.OAuthClient
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) (err error) {
 		cl, err = tx.Client(ctx, clientID)
 		return err
 	})

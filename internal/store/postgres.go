@@ -49,6 +49,9 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 	set["lock_timeout"] = "30s"
 	set["idle_in_transaction_session_timeout"] = "60s"
 	set[reachSetting] = reachesNothing
+	if o.Across != "" {
+		set[reachSetting] = "*"
+	}
 	if o.MaxConns > 0 {
 		cfg.MaxConns = int32(o.MaxConns)
 	} else if cfg.MaxConns < 32 {
