@@ -85,7 +85,9 @@ func (a *api) reception(next http.Handler) http.Handler {
 			}
 			a.report(rq, rec, r, span, time.Since(began))
 		}()
-		next.ServeHTTP(rec, r)
+		if !a.Origins.answer(rec, r) {
+			next.ServeHTTP(rec, r)
+		}
 	})
 }
 
