@@ -49,18 +49,37 @@ type result struct {
 
 // run measures: a server with everything on, endpoints over HTTP, events by its API.
 func (t trial) run(ctx context.Context) (out result, err error) {
+	err = t.on(ctx, func(h *house) error {
+		token, err := login(h.srv, h.srv.Admin.Client.ID, h.srv.Admin.Secret)
+		if err != nil {
+			return err
+		}
+		out, err = t.measure(ctx, h.srv, h.admin, token)
+		return err
+	})
+	return out, err
+}
+
+// house is a server with its administrator.
+type house struct {
+	srv   *server.Server
+	admin access.Actor
+}
+
+// on runs fn beside a server on a new store.
+func (t trial) on(ctx context.Context, fn func(*house) error) (err error) {
 	c := config.Default()
 	if c.DataDir, err = os.MkdirTemp(t.dir, "paraph-webhooks-"); err != nil {
-		return out, err
+		return err
 	}
 	defer os.RemoveAll(c.DataDir)
 	c.Listen, c.RateLimit, c.LogLevel, c.OutboundAllow, c.TokenLifetime = "127.0.0.1:0", 0, "error", []string{"127.0.0.0/8"}, time.Hour
 	srv, err := server.New(ctx, &c, server.Options{Version: "bench", ChildArgv: []string{"/nowhere"}})
 	if err != nil {
-		return out, err
+		return err
 	}
 	if err := srv.Start(ctx); err != nil {
-		return out, err
+		return err
 	}
 	defer func() {
 		stop, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -69,11 +88,8 @@ func (t trial) run(ctx context.Context) (out result, err error) {
 			err = serr
 		}
 	}()
-	token, err := login(srv, srv.Admin.Client.ID, srv.Admin.Secret)
-	if err != nil {
-		return out, err
-	}
-	return t.measure(ctx, srv, access.Actor{Kind: access.Client, Org: srv.Admin.Client.Org, ID: srv.Admin.Client.ID, Scopes: srv.Admin.Client.Scopes}, token)
+	by := srv.Admin.Client
+	return fn(&house{srv, access.Actor{Kind: access.Client, Org: by.Org, ID: by.ID, Scopes: by.Scopes}})
 }
 
 // measure makes events happen on a running server, and times what arrives.
@@ -83,9 +99,17 @@ func (t trial) measure(ctx context.Context, srv *server.Server, admin access.Act
 		return out, err
 	}
 	defer r.Close()
-	if err := t.subscribe(ctx, srv, admin, r); err != nil {
+	made, err := t.subscribe(ctx, srv, admin, r)
+	if err != nil {
 		return out, err
 	}
+	defer func() { // on a store that is measured again, they would hear of the next events too
+		for _, id := range made {
+			if _, derr := srv.Service.DeleteEndpoint(context.WithoutCancel(ctx), service.Call{Actor: admin}, id); err == nil {
+				err = derr
+			}
+		}
+	}()
 	g := generator{trial: t, address: strings.TrimPrefix(srv.URL(), "http://"), token: token}
 	if err := g.run(time.Second); err != nil { // warm
 		return out, err
@@ -119,11 +143,11 @@ func (r *receiver) settle(want int) {
 }
 
 // subscribe makes the endpoints, in groups of fan: a condition lets each event go to one group.
-func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) error {
+func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.Actor, r *receiver) (ids []string, err error) {
 	call := service.Call{Actor: admin}
 	dead, err := hang()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range t.endpoints {
 		address := fmt.Sprintf("http://%s/hook/%d", r.Addr(), i)
@@ -131,11 +155,13 @@ func (t trial) subscribe(ctx context.Context, srv *server.Server, admin access.A
 			address = fmt.Sprintf("http://%s/hook/%d", dead.Addr(), i)
 		}
 		types, wanted := []string{"document.*"}, condition(i, t.endpoints)
-		if _, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &wanted}, webhook.HMAC, ""); err != nil {
-			return err
+		made, err := srv.Service.CreateEndpoint(ctx, call, service.EndpointSettings{URL: &address, Types: &types, Condition: &wanted}, webhook.HMAC, "")
+		if err != nil {
+			return nil, err
 		}
+		ids = append(ids, made.Value.Endpoint.ID)
 	}
-	return nil
+	return ids, nil
 }
 
 // condition lets an endpoint want the events of its group.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/paraph/paraph/internal/server"
 )
@@ -28,5 +29,17 @@ func runMigrate(ctx context.Context, env *Env, args []string) int {
 	if len(applied) == 0 {
 		fmt.Fprintln(env.Stdout, "the database is at this version already")
 	}
+	return exitOK
+}
+
+func runReindex(ctx context.Context, env *Env, args []string) int {
+	l, code, done := settings(env, flags(env, "reindex"), args)
+	if done {
+		return code
+	}
+	if err := server.Reindex(ctx, &l.Config, slog.New(slog.NewTextHandler(env.Stderr, nil))); err != nil {
+		return fail(env, err)
+	}
+	fmt.Fprintln(env.Stdout, "the full-text index is emptied and is filled from the journal")
 	return exitOK
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,22 +34,6 @@ func runWebhook(ctx context.Context, env *Env, args []string) int {
 	}
 	fmt.Fprintln(env.Stderr, "Usage: paraph webhook listen|replay|portal [flags]")
 	return exitUsage
-}
-
-// apiFlags are the flags of a command that is a client of the API. The function
-// makes the client, once the flags are read.
-func apiFlags(env *Env, fs *flag.FlagSet) func() (*paraph.Client, error) {
-	var c paraph.Config
-	add := partyFlags(env, fs, "PARAPH_")
-	add(&c.URL, "url", "http://127.0.0.1:8080", "Address of the server.")
-	add(&c.ClientID, "client-id", "", "Id of an API client; better in PARAPH_CLIENT_ID.")
-	add(&c.ClientSecret, "client-secret", "", "Its secret; better in PARAPH_CLIENT_SECRET.")
-	return func() (*paraph.Client, error) {
-		if c.ClientID == "" || c.ClientSecret == "" {
-			return nil, fmt.Errorf("the id and the secret of an API client are needed: set PARAPH_CLIENT_ID and PARAPH_CLIENT_SECRET")
-		}
-		return paraph.New(c)
-	}
 }
 
 // listenWait is how long one question for events may wait.

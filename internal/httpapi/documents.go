@@ -81,12 +81,13 @@ func (a *api) documents() {
 		summary: "Create a document without a file", about: "Its details alone: what is to be approved stands in the metadata, or the file comes later by addVersion. Without a file it can be approved, not signed or archived.",
 		codes: []string{"invalid_document", "external_id_taken"}}, a.createDraft)
 	handle(a, route{id: "listDocuments", method: http.MethodGet, path: "/v1/documents", tag: "documents", does: access.ReadDocument,
-		summary: "List documents", about: "Newest first. All filters have to fit."}, a.listDocuments)
+		summary: "List and find documents", codes: []string{"empty_query", "bad_cursor"},
+		about: "Newest first, unless sort says otherwise. All filters have to fit. With q, documents whose title, external id, labels, metadata or pages hold every word of it; what is new is found a moment after its commit."}, a.listDocuments)
 	handle(a, route{id: "getDocument", method: http.MethodGet, path: "/v1/documents/{id}", tag: "documents", does: access.ReadDocument,
 		summary: "Get a document", about: "Its state, what the workers do with it, and the number of its current version.", codes: []string{"not_found"}}, a.getDocument)
 	handle(a, route{id: "updateDocument", atomic: true, method: http.MethodPatch, path: "/v1/documents/{id}", tag: "documents", does: access.WriteDocument,
 		summary: "Change a document's details", about: "Members that are not sent stay as they are. Title, unit and metadata can be changed while the document is a draft; labels and external id until it has ended.",
-		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken"}}, a.updateDocument)
+		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken", "precondition_failed"}}, a.updateDocument)
 	for _, end := range []struct {
 		id, verb, summary, about string
 		does                     access.Action
@@ -96,9 +97,9 @@ func (a *api) documents() {
 		{"recallDocument", "recall", "Take a document back to draft", "Ends the open review.", access.SubmitDocument, (*service.Service).Recall},
 	} {
 		handle(a, route{id: end.id, atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/" + end.verb, tag: "documents", does: end.does,
-			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void"}},
+			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void", "precondition_failed"}},
 			func(ctx context.Context, in *reasonInput) (*oneDocument, error) {
-				out, err := end.run(a.Service, ctx, callOf(ctx), in.ID, in.reason())
+				out, err := end.run(a.Service, ctx, callIf(ctx, in.IfMatch), in.ID, in.reason())
 				if err != nil {
 					return nil, err
 				}
@@ -107,7 +108,7 @@ func (a *api) documents() {
 	}
 	handle(a, route{id: "archiveDocument", atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
-		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
+		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file", "precondition_failed"}}, a.archiveDocument)
 	a.disposal()
 	a.protection()
 }
@@ -135,7 +136,11 @@ func (a *api) createDraft(ctx context.Context, in *createDraftInput) (*oneDocume
 
 // listDocumentsInput are the filters of a list of documents.
 type listDocumentsInput struct {
-	Paged
+	Sorted
+	Search        string            `query:"q" maxLength:"200" example:"\"purchase order\" steel* -draft" doc:"Words, \"phrases in quotes\", beginnings*, and -words that must not be there. Case and accents do not matter."`
+	Fields        []string          `query:"fields" uniqueItems:"true" enum:"id,document_type,business_unit,title,external_id,labels,metadata,approver_list,state,processing,current_version,pages,revision,created_by,created_at,updated_at,matches" example:"id,state" doc:"Only these members of each document, with commas; id is always there. Default: all."`
+	Metadata      map[string]string `query:"metadata,deepObject" doc:"metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as numbers."`
+	UpdatedAfter  time.Time         `query:"updated_after" doc:"Changed at this time or later."`
 	State         []string          `query:"state" enum:"draft,submitted,in_review,approved,signed,archived,rejected,declined,voided,expired,disposed" example:"draft" doc:"One or more, with commas."`
 	DocumentType  []string          `query:"document_type" example:"purchase_order" doc:"One or more, with commas."`
 	BusinessUnit  string            `query:"business_unit"`
@@ -150,17 +155,25 @@ type listDocumentsInput struct {
 	ProtectionDelayed    bool      `query:"protection_delayed" doc:"A signature in it lacks something for the level that is wanted."`
 }
 
-func (a *api) listDocuments(ctx context.Context, in *listDocumentsInput) (*Listed[Document], error) {
-	rows, err := a.Service.Documents(ctx, actorOf(ctx), service.DocumentFilter{
-		States: in.State, Types: in.DocumentType, Unit: in.BusinessUnit, CreatedBy: in.CreatedBy, Approver: in.Approver,
-		ExternalID: in.ExternalID, Labels: in.Label, Since: in.CreatedAfter, Until: in.CreatedBefore,
-		ProtectedUntil: in.ProtectionEndsBefore, ProtectionDelayed: in.ProtectionDelayed,
-		Before: in.After, Limit: in.want(),
-	})
+func (a *api) listDocuments(ctx context.Context, in *listDocumentsInput) (*Listed[FoundDocument], error) {
+	order, before, err := in.order()
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Paged, documentOf, func(d *document.Document) string { return d.ID }), nil
+	rows, err := a.Service.FindDocuments(ctx, actorOf(ctx), service.DocumentFilter{
+		States: in.State, Types: in.DocumentType, Unit: in.BusinessUnit, CreatedBy: in.CreatedBy, Approver: in.Approver,
+		ExternalID: in.ExternalID, Labels: in.Label, Since: in.CreatedAfter, Until: in.CreatedBefore,
+		ProtectedUntil: in.ProtectionEndsBefore, ProtectionDelayed: in.ProtectionDelayed,
+		Metadata: in.Metadata, UpdatedSince: in.UpdatedAfter, Sort: order,
+		Before: before, Limit: in.want(),
+	}, in.Search)
+	if err != nil {
+		return nil, err
+	}
+	view := func(f *service.Found) FoundDocument {
+		return FoundDocument{Document: documentOf(&f.Document), Matches: matchesOf(f.Matches), only: in.Fields}
+	}
+	return pageOf(rows, Paged{Limit: in.Limit}, view, func(f *service.Found) string { return in.cursor(f) }), nil
 }
 
 func (a *api) getDocument(ctx context.Context, in *DocumentPath) (*oneDocument, error) {
@@ -191,6 +204,7 @@ type DocumentPatch struct {
 type updateDocumentInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 	Body DocumentPatch
 }
 
@@ -202,7 +216,7 @@ func (a *api) updateDocument(ctx context.Context, in *updateDocumentInput) (*one
 	if in.Body.Metadata != nil {
 		edit.Metadata = []byte(*in.Body.Metadata)
 	}
-	out, err := a.Service.EditDocument(ctx, callOf(ctx), in.ID, edit)
+	out, err := a.Service.EditDocument(ctx, callIf(ctx, in.IfMatch), in.ID, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +231,7 @@ type Reason struct {
 type reasonInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 	Body *Reason
 }
 
@@ -230,10 +245,11 @@ func (in *reasonInput) reason() string {
 type archiveDocumentInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 }
 
 func (a *api) archiveDocument(ctx context.Context, in *archiveDocumentInput) (*startedOperation, error) {
-	out, err := a.Service.Archive(ctx, callOf(ctx), in.ID)
+	out, err := a.Service.Archive(ctx, callIf(ctx, in.IfMatch), in.ID)
 	if err != nil {
 		return nil, err
 	}

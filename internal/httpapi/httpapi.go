@@ -65,11 +65,15 @@ type Config struct {
 	Origins      Origins // of web pages that may call the API
 	PublicURL    string  // without a slash at the end; source of the events
 
-	MaxUpload int64         // bytes of one uploaded file; default DefaultMaxUpload
-	MaxHook   int64         // bytes of one webhook; default DefaultMaxHook
-	Idle      time.Duration // an upload or download that stands still this long is cut off
-	Timeout   time.Duration // of requests that neither stream nor wait
-	Rate      Rate          // per client
+	MaxUpload int64 // bytes of one uploaded file; default DefaultMaxUpload
+	// MaxResumable is the bytes of one file that comes in pieces; default DefaultMaxResumable.
+	MaxResumable int64
+	MaxHook      int64         // bytes of one webhook; default DefaultMaxHook
+	Idle         time.Duration // an upload or download that stands still this long is cut off
+	Timeout      time.Duration // of requests that neither stream nor wait
+	Rate         Rate          // per client
+	// TokenKeys replaces the keys that sign tokens.
+	TokenKeys TokenKeyring
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
@@ -84,12 +88,13 @@ type Config struct {
 
 // Defaults of Config.
 const (
-	DefaultMaxUpload = 512 << 20
-	defaultIdle      = 30 * time.Second
-	defaultTimeout   = 30 * time.Second
-	maxBody          = 1 << 20 // bytes of a JSON body
-	maxWait          = 60 * time.Second
-	defaultAck       = 5 * time.Second // longest wait for an acknowledgement level, without wait=
+	DefaultMaxUpload    = 512 << 20
+	DefaultMaxResumable = 16 << 30
+	defaultIdle         = 30 * time.Second
+	defaultTimeout      = 30 * time.Second
+	maxBody             = 1 << 20 // bytes of a JSON body
+	maxWait             = 60 * time.Second
+	defaultAck          = 5 * time.Second // longest wait for an acknowledgement level, without wait=
 )
 
 // api is the contract with what its handlers need.
@@ -120,6 +125,8 @@ func New(c Config) entrance.Room {
 	a := build(c)
 	a.mountLog()
 	a.mountHooks()
+	a.mountSetup()
+	a.mountTus()
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
@@ -147,6 +154,11 @@ func build(c Config) *api {
 	a.webhooks()
 	a.archive()
 	a.settings()
+	a.units()
+	a.clients()
+	a.roles()
+	a.organisations()
+	a.tokenKeys()
 	a.access()
 	a.users()
 	a.groups()
@@ -161,6 +173,9 @@ func build(c Config) *api {
 func (c Config) withDefaults() Config {
 	if c.MaxUpload <= 0 {
 		c.MaxUpload = DefaultMaxUpload
+	}
+	if c.MaxResumable <= 0 {
+		c.MaxResumable = DefaultMaxResumable
 	}
 	if c.MaxHook <= 0 {
 		c.MaxHook = DefaultMaxHook

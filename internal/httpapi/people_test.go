@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -60,6 +61,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 
+		s.clock.Advance(time.Millisecond) // lists are in the order of making
 		other := s.user("ben@example.com")
 		s.admin.json("PATCH", path, `{"user_name":"ben@example.com"}`).problem(409, "exists")
 		s.admin.json("PATCH", path, `{"active":false,"revision":7}`).problem(409, "revision_changed")

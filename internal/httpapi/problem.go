@@ -29,6 +29,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unsupported:  http.StatusUnsupportedMediaType,
 	fault.TooMany:      http.StatusTooManyRequests,
 	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Precondition: http.StatusPreconditionFailed,
 }
 
 // Problem is the answer to a request that failed (RFC 9457), with every fault of it.
@@ -82,6 +83,9 @@ func problemOf(err error) *Problem {
 	p := &Problem{
 		Type: "/docs/errors#" + f.Code, Title: titleOf(f), Status: statuses[f.Kind],
 		Detail: f.Message, Code: f.Code, retryAfter: f.RetryAfter,
+	}
+	if info := catalogue[f.Code]; info.http != 0 {
+		p.Status = info.http
 	}
 	if special, ok := err.(*statusFault); ok {
 		p.Status = special.status

@@ -35,6 +35,44 @@ func (s *Service) Documents(ctx context.Context, a access.Actor, f DocumentFilte
 	return out, err
 }
 
+// Found is a document of a list, with where it holds what was searched for.
+type Found struct {
+	document.Document
+	Matches []Match
+}
+
+// FindDocuments is Documents with a search over the full text of documents and
+// their pages; "" searches for nothing. What is new is found once its entries have
+// been looked through, a moment after its commit.
+//
+// Faults: Invalid "empty_query" where no word is searched for.
+func (s *Service) FindDocuments(ctx context.Context, a access.Actor, f DocumentFilter, text string) (out []Found, err error) {
+	if text != "" {
+		if f.Search, err = parseSearch(text); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.Documents(ctx, a, f)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	out = make([]Found, len(rows))
+	for i := range rows {
+		out[i].Document = rows[i]
+	}
+	if text == "" {
+		return out, nil
+	}
+	return out, s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
+		for i := range out {
+			if out[i].Matches, err = matches(ctx, tx, &out[i].Document, f.Search); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Versions lists a document's versions by number.
 func (s *Service) Versions(ctx context.Context, a access.Actor, docID string) (out []document.Version, err error) {
 	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {

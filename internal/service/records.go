@@ -202,9 +202,29 @@ type DocumentFilter struct {
 	Until      time.Time // created before
 	// ProtectedUntil keeps those whose signatures are protected no longer than that.
 	ProtectedUntil    time.Time
-	ProtectionDelayed bool   // keeps those that lack something for the level that is wanted
-	Before            string // id: older than this one
-	Limit             int
+	ProtectionDelayed bool // keeps those that lack something for the level that is wanted
+	// Metadata are members, named by their path with dots, and what they are.
+	Metadata     map[string]string
+	UpdatedSince time.Time      // updated at or after
+	Search       []SearchClause // what the full text holds; nil: anything
+	Sort         DocumentSort
+	Before       string // id: older than this one; only where Sort is the zero value
+	Limit        int
+}
+
+// DocumentSort is an order of documents; the zero value is by id, newest first.
+type DocumentSort struct {
+	By   string // created_at, updated_at, title; "": id
+	Down bool
+	// After is the last document of the page before: its value and id. nil: from the start.
+	After *SortPlace
+}
+
+// SortPlace is a place in an order.
+type SortPlace struct {
+	Text string    // of title
+	Time time.Time // of the others
+	ID   string
 }
 
 // PageQuery asks for pages by their text.

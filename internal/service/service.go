@@ -181,6 +181,12 @@ type Call struct {
 	Idem  *Idempotency // nil: the caller cannot repeat the call
 	// Receipt, where it is not nil, is filled once the command has committed.
 	Receipt *Receipt
+	// Revision, where it is not 0, is that of the document as the caller has seen it:
+	// fault Precondition "precondition_failed" where it has been changed since.
+	Revision int64
+
+	// across names the work for which the command reaches every organisation.
+	across string
 }
 
 // Receipt names what a command wrote into the journal, so that its caller can

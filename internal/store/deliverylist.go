@@ -13,20 +13,26 @@ import (
 // ended is the condition of deliveries that wait for nothing, as their index has it.
 const ended = "d.endpoint = ? AND d.state = ? AND d.next_at = 0"
 
-// Deliveries implements service.Reader. Each state is a part of the index of its
-// own, in order; of those that wait for their own time there are few enough to be sorted.
+// later is the condition of what waits for its own time, as its index has it.
+const later = "d.endpoint = ? AND d.state = 0 AND d.next_at > 0"
+
+// Deliveries implements service.Reader. Each state is a part of an index, in order,
+// and what waits for its own time is one of another.
 func (r *Reader) Deliveries(ctx context.Context, f service.DeliveryFilter) (out []webhook.Delivery, err error) {
-	parts := []string{ended, "d.endpoint = ? AND d.state = ? AND d.next_at > 0"}
+	part := func(condition string, args ...any) error {
+		found, err := list(ctx, r.c, scanDelivery, selectDelivery+"WHERE "+condition+" AND d.idx >= ? AND d.idx < ? ORDER BY d.idx DESC LIMIT ?", append(args, f.From, f.Before, f.Limit)...)
+		out = append(out, found...)
+		return err
+	}
 	for _, state := range f.States {
-		for i, part := range parts {
-			if i > 0 && state != webhook.Pending {
-				continue
-			}
-			found, err := list(ctx, r.c, scanDelivery, selectDelivery+"WHERE "+part+" AND d.idx >= ? AND d.idx < ? ORDER BY d.idx DESC LIMIT ?", f.Endpoint, int(state), f.From, f.Before, f.Limit)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, found...)
+		if err := part(ended, f.Endpoint, int(state)); err != nil {
+			return nil, err
+		}
+		if state != webhook.Pending {
+			continue
+		}
+		if err := part(later, f.Endpoint); err != nil {
+			return nil, err
 		}
 	}
 	slices.SortFunc(out, func(a, b webhook.Delivery) int { return cmp.Compare(b.Index, a.Index) })
@@ -103,9 +109,12 @@ func (t *Tx) ForgetDeliveries(ctx context.Context, endpoint int64, state webhook
 	return len(indexes), t.forget(ctx, endpoint, indexes)
 }
 
+// ofEndpoint finds deliveries of an endpoint, in any state.
+const ofEndpoint = "SELECT d.idx FROM delivery d WHERE d.endpoint = ? AND d.state IN (0, 1, 2, 3) LIMIT ?"
+
 // ForgetEndpoint implements service.Tx.
 func (t *Tx) ForgetEndpoint(ctx context.Context, endpoint int64, limit int) (int, error) {
-	indexes, err := list(ctx, t.c, scanInt, "SELECT d.idx FROM delivery d WHERE d.endpoint = ? AND d.state IN (0, 1, 2, 3) LIMIT ?", endpoint, limit)
+	indexes, err := list(ctx, t.c, scanInt, ofEndpoint, endpoint, limit)
 	if err != nil {
 		return 0, err
 	}

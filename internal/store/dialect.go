@@ -1,6 +1,11 @@
 package store
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/paraph/paraph/internal/service"
+)
 
 // dialect is what the two databases do not say in the same words. Everything
 // else is one SQL text.
@@ -17,6 +22,13 @@ type dialect struct {
 	// folded text. lead says that it finds the pages by itself, and that no other
 	// index should be taken.
 	pageContains func(folded string) (condition, argument string, lead bool)
+	// found is a condition on the document d with an organisation and a query as
+	// search writes it; words gives the expression and the value of what is indexed.
+	found  string
+	search func(query []service.SearchClause) string
+	words  func(words []string) (expression, value string)
+	// metadataIs is a condition on a member of the metadata of the document d.
+	metadataIs func(path []string, value string) (condition string, args []any)
 	// lock makes rows that were read stay as they are until the transaction ends.
 	// SQLite has one writer, and nothing to lock.
 	lock string
@@ -44,7 +56,21 @@ var sqliteDialect = &dialect{
 	approverIs: "EXISTS (SELECT 1 FROM json_each(d.approvers) j WHERE j.value = ?)",
 	joined:     func(texts []string) string { return "concat_ws(char(0), " + strings.Join(texts, ", ") + ")" },
 	noSalt:     "zeroblob(32)",
-	hashes:     "CAST(group_concat(t.hash, '') AS BLOB)",
+	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
+	search:     ftsQuery,
+	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
+	metadataIs: func(path []string, value string) (string, []any) {
+		at := "$"
+		for _, name := range path {
+			at += "." + jsonName(name)
+		}
+		if isNumber(value) {
+			return "CASE WHEN json_type(d.metadata, ?) IN ('integer', 'real') THEN CAST(json_extract(d.metadata, ?) AS REAL) = CAST(? AS REAL) ELSE json_extract(d.metadata, ?) = ? END",
+				[]any{at, at, value, at, value}
+		}
+		return "CASE json_type(d.metadata, ?) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(d.metadata, ?) AS TEXT) END = ?", []any{at, at, value}
+	},
+	hashes: "CAST(group_concat(t.hash, '') AS BLOB)",
 	pageContains: func(folded string) (string, string, bool) {
 		if len([]rune(folded)) < 3 { // a trigram index knows nothing shorter
 			return likeCondition, likePattern(folded), false
@@ -61,6 +87,19 @@ var postgresDialect = &dialect{
 	share:      " FOR KEY SHARE",
 	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
 	noSalt:     "decode(repeat('00', 32), 'hex')",
+	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
+	search:     tsQuery,
+	words:      func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
+	metadataIs: func(path []string, value string) (string, []any) {
+		at, separator := strings.Join(path, "\x1f"), "\x1f"
+		member := "json_extract_path(d.metadata::json, VARIADIC string_to_array(?, ?))"
+		text := "json_extract_path_text(d.metadata::json, VARIADIC string_to_array(?, ?))"
+		if isNumber(value) {
+			return "CASE WHEN json_typeof(" + member + ") = 'number' THEN CAST(" + text + " AS double precision) = CAST(CAST(? AS text) AS double precision) ELSE " + text + " = ? END",
+				[]any{at, separator, at, separator, value, at, separator, value}
+		}
+		return text + " = ?", []any{at, separator, value}
+	},
 	hashes:     "string_agg(t.hash, ''::bytea ORDER BY t.pos)",
 	whileIdle:  ", set_config('idle_in_transaction_session_timeout', ?, true)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each_text(d.labels::json) j WHERE j.key = ? AND j.value = ?)",
@@ -76,3 +115,12 @@ const likeCondition = `p.folded LIKE ? ESCAPE '\'`
 func likePattern(s string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
 }
+
+// isNumber tells whether a text is a number as JSON writes it, as far as a float goes.
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && strings.Trim(s, "0123456789+-.eE") == ""
+}
+
+// jsonName writes a member's name, in which there is no quote, as a part of a path of SQLite's.
+func jsonName(name string) string { return `"` + name + `"` }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
@@ -89,8 +90,43 @@ func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]doc
 	if f.ProtectionDelayed {
 		w.add(protected + "p.code <> '')")
 	}
+	if !f.UpdatedSince.IsZero() {
+		w.add("d.updated_at >= ?", f.UpdatedSince)
+	}
+	for _, path := range sortedKeys(f.Metadata) {
+		if strings.Contains(path, `"`) { // SQLite has no way to write it, and both are to find the same
+			w.add("1 = 0")
+			continue
+		}
+		condition, args := r.c.dialect().metadataIs(strings.Split(path, "."), f.Metadata[path])
+		w.add(condition, args...)
+	}
+	w.found(r.c.dialect(), f.Org, f.Search)
 	w.before("d.id", f.Before)
-	return list(ctx, r.c, scanDocument, selectDocument+w.clause("d.id DESC", f.Limit), w.args...)
+	return list(ctx, r.c, scanDocument, selectDocument+w.clause(w.order(f.Sort), f.Limit), w.args...)
+}
+
+// order adds where a page of documents begins, and gives the order that it is in.
+func (w *where) order(s service.DocumentSort) string {
+	column, direction, beyond := "", " DESC", "<"
+	switch s.By {
+	case "created_at", "updated_at", "title":
+		column = "d." + s.By
+	}
+	if s.By != "" && !s.Down {
+		direction, beyond = "", ">"
+	}
+	if column == "" {
+		return "d.id" + direction
+	}
+	if s.After != nil {
+		var value any = s.After.Time
+		if s.By == "title" {
+			value = s.After.Text
+		}
+		w.add("("+column+", d.id) "+beyond+" (?, ?)", value, s.After.ID)
+	}
+	return column + direction + ", d.id" + direction
 }
 
 // InsertDocument implements service.Tx. The revision is written as given.

@@ -19,7 +19,7 @@ func TestTables(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.read(t.Context(), func(ctx context.Context, r *Reader) error {
-		there, err := list(ctx, r.c, scanString, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'page_fts%' AND name NOT LIKE 'sqlite_%'")
+		there, err := list(ctx, r.c, scanString, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'page_fts%' AND name NOT LIKE 'search_fts%' AND name NOT LIKE 'sqlite_%'")
 		if err != nil {
 			return err
 		}

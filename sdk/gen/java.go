@@ -113,7 +113,7 @@ func javaRecord(p *printer, name, doc string, fields []field, input bool) {
 	}
 	lines := wrap(strings.NewReplacer("*/", "* /", "&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;").Replace(text))
 	p.f("/**\n * %s\n *", strings.Join(lines, "\n * "))
-	var parts, names []string
+	var parts, names, wired []string
 	for _, f := range fields {
 		about := f.doc
 		if !f.required {
@@ -128,8 +128,13 @@ func javaRecord(p *printer, name, doc string, fields []field, input bool) {
 		}
 		p.f(" * @param %s %s", javaName(f.name), strings.Join(wrap(about), "\n *     "))
 		parts, names = append(parts, javaType(f.typ, input || !f.required)+" "+javaName(f.name)), append(names, javaName(f.name))
+		wire := ""
+		if snake(camel(f.name)) != f.name || javaName(f.name) != camel(f.name) {
+			wire = fmt.Sprintf("@io.github.paraph.Wire(%q) ", f.name)
+		}
+		wired = append(wired, wire+parts[len(parts)-1])
 	}
-	p.f(" */\npublic record %s(%s) {", name, strings.Join(parts, ", "))
+	p.f(" */\npublic record %s(%s) {", name, strings.Join(wired, ", "))
 	if input {
 		p.f("  /** Starts one with everything absent. */\n  public static Builder builder() {\n    return new Builder();\n  }\n")
 		p.f("  /** Puts one together, member by member. */\n  public static final class Builder {")
@@ -176,7 +181,7 @@ func javaMethod(p *printer, o *operation) {
 	method := func(result, statement string) {
 		p.f("")
 		javaDoc(p, "  ", o.sentence()+" "+o.method+" "+o.path+"; scopes: "+strings.Join(o.scopes, " or ")+".")
-		p.f("  public %s %s(%s) {\n    return %s(%s, CallOptions.NONE);\n  }\n", result, o.id, strings.Join(args, ", "), o.id, strings.Join(names, ", "))
+		p.f("  public %s %s(%s) {\n    return %s(%s);\n  }\n", result, o.id, strings.Join(args, ", "), o.id, strings.Join(append(slices.Clone(names), "CallOptions.NONE"), ", "))
 		javaDoc(p, "  ", "The same, with options.")
 		p.f("  public %s %s(%s) {\n    return %s;\n  }", result, o.id, strings.Join(append(slices.Clone(args), "CallOptions options"), ", "), statement)
 	}

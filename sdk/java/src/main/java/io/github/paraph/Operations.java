@@ -476,7 +476,7 @@ public abstract class Operations extends Transport {
    * scopes: admin.
    */
   public BusState getBusState() {
-    return getBusState(, CallOptions.NONE);
+    return getBusState(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -628,7 +628,7 @@ public abstract class Operations extends Transport {
    * pass is clean. GET /v1/log/audit; scopes: events:read.
    */
   public LogAudit getLogAudit() {
-    return getLogAudit(, CallOptions.NONE);
+    return getLogAudit(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -641,7 +641,7 @@ public abstract class Operations extends Transport {
    * and when it was time-stamped last. GET /v1/log; scopes: admin or documents:read or documents:write.
    */
   public LogState getLogState() {
-    return getLogState(, CallOptions.NONE);
+    return getLogState(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -669,7 +669,7 @@ public abstract class Operations extends Transport {
    * `protection_delayed`. GET /v1/protection; scopes: documents:read.
    */
   public ProtectionReport getProtectionReport() {
-    return getProtectionReport(, CallOptions.NONE);
+    return getProtectionReport(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -802,7 +802,7 @@ public abstract class Operations extends Transport {
    * documents:write.
    */
   public List<BusinessUnit> listBusinessUnits() {
-    return listBusinessUnits(, CallOptions.NONE);
+    return listBusinessUnits(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -815,7 +815,7 @@ public abstract class Operations extends Transport {
    * /v1/clients; scopes: admin.
    */
   public List<OAuthClient> listClients() {
-    return listClients(, CallOptions.NONE);
+    return listClients(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -851,7 +851,7 @@ public abstract class Operations extends Transport {
    * documents:write.
    */
   public List<DocumentType> listDocumentTypes() {
-    return listDocumentTypes(, CallOptions.NONE);
+    return listDocumentTypes(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -872,16 +872,25 @@ public abstract class Operations extends Transport {
     return items(new Call("GET", "/v1/documents/" + segment(id) + "/versions"), Version.class, options);
   }
 
-  /** List documents. Newest first. All filters have to fit. GET /v1/documents; scopes: documents:read. */
-  public Page<Document> listDocuments(ListDocumentsParams params) {
+  /**
+   * List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
+   * documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
+   * found a moment after its commit. GET /v1/documents; scopes: documents:read.
+   */
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params) {
     return listDocuments(params, CallOptions.NONE);
   }
 
   /** The same, with options. */
-  public Page<Document> listDocuments(ListDocumentsParams params, CallOptions options) {
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params, CallOptions options) {
     return page(new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -892,14 +901,19 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class, options);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
-  public Iterable<Document> allDocuments(ListDocumentsParams params) {
+  public Iterable<FoundDocument> allDocuments(ListDocumentsParams params) {
     return all(() -> new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -910,7 +924,7 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class);
   }
 
   /** List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read. */
@@ -1008,7 +1022,7 @@ public abstract class Operations extends Transport {
    * /v1/hook-presets; scopes: admin.
    */
   public List<HookPreset> listHookPresets() {
-    return listHookPresets(, CallOptions.NONE);
+    return listHookPresets(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -1018,7 +1032,7 @@ public abstract class Operations extends Transport {
 
   /** List sources of webhooks. Oldest first. GET /v1/hook-sources; scopes: admin. */
   public List<HookSource> listHookSources() {
-    return listHookSources(, CallOptions.NONE);
+    return listHookSources(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -1091,7 +1105,7 @@ public abstract class Operations extends Transport {
    * something. GET /v1/queues; scopes: admin.
    */
   public Queues listQueues() {
-    return listQueues(, CallOptions.NONE);
+    return listQueues(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -1104,7 +1118,7 @@ public abstract class Operations extends Transport {
    * /v1/roles; scopes: admin or documents:read or documents:write.
    */
   public List<Role> listRoles() {
-    return listRoles(, CallOptions.NONE);
+    return listRoles(CallOptions.NONE);
   }
 
   /** The same, with options. */
@@ -1347,7 +1361,7 @@ public abstract class Operations extends Transport {
    * What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
    */
   public AnchorRequested requestAnchor() {
-    return requestAnchor(, CallOptions.NONE);
+    return requestAnchor(CallOptions.NONE);
   }
 
   /** The same, with options. */

@@ -28,5 +28,5 @@ package io.github.paraph.model;
  * @param traceParent May be null.
  * @param type as it is named
  */
-public record Event(String actorId, String actorKind, String actorPrincipal, String businessUnit, String cursor, Object data, String dataContentType, String dataSchema, String documentId, Long documentSequence, Boolean erased, String id, String onBehalfOf, String organisation, String requestId, String source, String specVersion, String subject, java.time.Instant time, String traceParent, String type) {
+public record Event(@io.github.paraph.Wire("actorid") String actorId, @io.github.paraph.Wire("actorkind") String actorKind, @io.github.paraph.Wire("actorprincipal") String actorPrincipal, @io.github.paraph.Wire("businessunit") String businessUnit, String cursor, Object data, @io.github.paraph.Wire("datacontenttype") String dataContentType, @io.github.paraph.Wire("dataschema") String dataSchema, @io.github.paraph.Wire("documentid") String documentId, @io.github.paraph.Wire("documentsequence") Long documentSequence, Boolean erased, String id, @io.github.paraph.Wire("onbehalfof") String onBehalfOf, String organisation, @io.github.paraph.Wire("requestid") String requestId, String source, @io.github.paraph.Wire("specversion") String specVersion, String subject, java.time.Instant time, @io.github.paraph.Wire("traceparent") String traceParent, String type) {
 }

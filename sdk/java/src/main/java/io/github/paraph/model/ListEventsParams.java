@@ -12,7 +12,7 @@ package io.github.paraph.model;
  * @param wait_ Seconds to wait for an event where there is none. May be null.
  * @param latest Without after: begin behind the newest event. May be null.
  */
-public record ListEventsParams(String after, java.util.List<String> type, String documentId, String subjectId, Long limit, Long wait_, Boolean latest) {
+public record ListEventsParams(String after, java.util.List<String> type, String documentId, String subjectId, Long limit, @io.github.paraph.Wire("wait") Long wait_, Boolean latest) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();

@@ -14,5 +14,5 @@ package io.github.paraph.model;
  * @param level Absent: not measured yet. May be null.
  * @param wantedLevel as it is named
  */
-public record ProtectionCount(long ended, long endingIn30Days, long endingIn365Days, long endingIn90Days, long files, java.time.Instant firstEnd, String lacking, String level, String wantedLevel) {
+public record ProtectionCount(long ended, @io.github.paraph.Wire("ending_in_30_days") long endingIn30Days, @io.github.paraph.Wire("ending_in_365_days") long endingIn365Days, @io.github.paraph.Wire("ending_in_90_days") long endingIn90Days, long files, java.time.Instant firstEnd, String lacking, String level, String wantedLevel) {
 }

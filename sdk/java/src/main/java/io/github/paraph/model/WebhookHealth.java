@@ -17,5 +17,5 @@ package io.github.paraph.model;
  * @param state resting: it failed too often, so nothing is sent but a probe now and then, which costs no event an
  *     attempt. blocked: a strict queue whose first event is dead.
  */
-public record WebhookHealth(String blockedBy, long dead, Long failedPercent, java.time.Instant failingSince, long failuresInARow, java.time.Instant lastFailureAt, java.time.Instant lastSuccessAt, long pending, boolean queueFull, java.time.Instant restsUntil, String state) {
+public record WebhookHealth(String blockedBy, long dead, Long failedPercent, java.time.Instant failingSince, @io.github.paraph.Wire("failures_in_a_row") long failuresInARow, java.time.Instant lastFailureAt, java.time.Instant lastSuccessAt, long pending, boolean queueFull, java.time.Instant restsUntil, String state) {
 }

@@ -1,0 +1,205 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/journal"
+)
+
+// searchReader and searchWriter keep the full-text index of documents.
+type searchReader interface {
+	// PageTexts gives the texts of the pages that a document shows, by number; with a
+	// word only of those that hold it somewhere, folded as SearchPages folds.
+	PageTexts(ctx context.Context, org, documentID, word string, limit int) ([]document.Page, error)
+	// SearchCursor is the index of the next entry that the search index looks at.
+	SearchCursor(ctx context.Context) (int64, error)
+}
+
+type searchWriter interface {
+	// IndexDocument puts a document's words into the search index, in the place of
+	// those before; none takes it out.
+	IndexDocument(ctx context.Context, org, documentID string, words []string) error
+	// SetSearchCursor moves the cursor from a place to another. Conflict "stale"
+	// where it is elsewhere.
+	SetSearchCursor(ctx context.Context, from, to int64) error
+	// ClearSearch empties the index and begins it anew.
+	ClearSearch(ctx context.Context) error
+}
+
+// SearchKinds are the entries after which a document is indexed anew.
+var SearchKinds = []journal.Kind{journal.DocumentCreated, journal.DocumentMetadataChanged, journal.DocumentVersionAdded, journal.DocumentCaptured, journal.DocumentDisposed}
+
+// SearchText gives the words by which a document is found: of its title, its
+// external id, its labels and metadata, and its pages. None for one that is disposed of.
+func SearchText(ctx context.Context, tx Reader, org, documentID string) ([]string, error) {
+	d, err := tx.Document(ctx, org, documentID)
+	if err != nil || d.Disposed() {
+		return nil, err
+	}
+	var words []string
+	add := func(text string) {
+		for _, w := range searchWords(text) {
+			if len(words) == maxIndexed {
+				return
+			}
+			words = append(words, w.text)
+		}
+	}
+	for _, p := range detailsOf(&d) {
+		add(p.text)
+	}
+	pages, err := tx.PageTexts(ctx, org, documentID, "", 0)
+	for i := range pages {
+		add(pages[i].Text)
+	}
+	return words, err
+}
+
+// passage is a text of a document that can be searched.
+type passage struct {
+	in   string
+	page int
+	text string
+}
+
+// The places of a document in which a search text can stand.
+const (
+	InTitle    = "title"
+	InExternal = "external_id"
+	InLabels   = "labels"
+	InMetadata = "metadata"
+	InPage     = "page"
+)
+
+func detailsOf(d *document.Document) []passage {
+	out := []passage{{InTitle, 0, d.Title}, {InExternal, 0, d.ExternalID}}
+	for _, v := range d.Labels {
+		out = append(out, passage{InLabels, 0, v})
+	}
+	var metadata any
+	if json.Unmarshal(d.Metadata, &metadata) == nil {
+		out = scalars(metadata, out)
+	}
+	return out
+}
+
+// scalars gives the texts and numbers of a JSON value.
+func scalars(v any, out []passage) []passage {
+	switch v := v.(type) {
+	case string:
+		return append(out, passage{InMetadata, 0, v})
+	case float64:
+		if raw, err := json.Marshal(v); err == nil {
+			return append(out, passage{InMetadata, 0, string(raw)})
+		}
+	case []any:
+		for _, item := range v {
+			out = scalars(item, out)
+		}
+	case map[string]any:
+		for _, item := range v {
+			out = scalars(item, out)
+		}
+	}
+	return out
+}
+
+// Match is a place of a document where a search text stands.
+type Match struct {
+	In   string // InTitle …
+	Page int    // of InPage
+	Text string // what stands around it
+	// Marks are the words found: begin and end in Text, in code points.
+	Marks [][2]int
+}
+
+const (
+	maxMatches  = 3  // of one document
+	matchBefore = 60 // bytes of text shown before the first word found, about
+	matchLength = 240
+)
+
+// matches shows where a document holds what was searched for.
+func matches(ctx context.Context, tx Reader, d *document.Document, query []SearchClause) ([]Match, error) {
+	var out []Match
+	for _, p := range detailsOf(d) {
+		if m, ok := matchIn(p, query); ok && len(out) < maxMatches {
+			out = append(out, m)
+		}
+	}
+	for _, c := range query {
+		if c.Not || len(out) >= maxMatches {
+			continue
+		}
+		pages, err := tx.PageTexts(ctx, d.Org, d.ID, c.Words[0], maxMatches)
+		if err != nil {
+			return nil, err
+		}
+		for i := range pages {
+			if m, ok := matchIn(passage{InPage, pages[i].No, pages[i].Text}, query); ok && len(out) < maxMatches && !shown(out, pages[i].No) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out, nil
+}
+
+func shown(all []Match, page int) bool {
+	for _, m := range all {
+		if m.In == InPage && m.Page == page {
+			return true
+		}
+	}
+	return false
+}
+
+// matchIn cuts out of a text what stands around the first place that the query finds in it.
+func matchIn(p passage, query []SearchClause) (Match, bool) {
+	words := searchWords(p.text)
+	first := -1
+	for i := range query {
+		if at := query[i].standsAt(words, 0); at >= 0 && !query[i].Not && (first < 0 || at < first) {
+			first = at
+		}
+	}
+	if first < 0 {
+		return Match{}, false
+	}
+	from := max(0, words[first].from-matchBefore)
+	for from > 0 && !utf8.RuneStart(p.text[from]) {
+		from--
+	}
+	to := min(len(p.text), from+matchLength)
+	for to < len(p.text) && !utf8.RuneStart(p.text[to]) {
+		to++
+	}
+	m := Match{In: p.in, Page: p.page, Text: strings.ToValidUTF8(p.text[from:to], "\uFFFD")}
+	points := func(at int) int { return utf8.RuneCountInString(p.text[from:at]) }
+	for i := first; i < len(words) && words[i].to <= to; i++ {
+		for c := range query {
+			if query[c].Not || query[c].standsAt(words[:min(len(words), i+len(query[c].Words))], i) != i {
+				continue
+			}
+			last := words[i+len(query[c].Words)-1]
+			if last.to <= to {
+				m.Marks = append(m.Marks, [2]int{points(words[i].from), points(last.to)})
+				i += len(query[c].Words) - 1
+			}
+			break
+		}
+	}
+	return m, true
+}
+
+// RebuildSearch empties the full-text index; the process that keeps it fills it
+// again from the beginning of the journal.
+func (s *Service) RebuildSearch(ctx context.Context) error {
+	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		tx.Notify(TopicJournal)
+		return tx.ClearSearch(ctx)
+	})
+}

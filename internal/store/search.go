@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// PageTexts implements service.Reader.
+func (r *Reader) PageTexts(ctx context.Context, org, documentID, word string, limit int) ([]document.Page, error) {
+	var w where
+	w.add("p.org = ?", org)
+	w.add("p.document_id = ?", documentID)
+	w.add(shownPage)
+	if word != "" {
+		w.add(likeCondition, likePattern(fold(word)))
+	}
+	scan := func(s scanner) (p document.Page, err error) { err = s.Scan(&p.No, &p.Text); return }
+	return list(ctx, r.c, scan, "SELECT p.number, p.text FROM page p JOIN document d ON d.org = p.org AND d.id = p.document_id "+w.clause("p.number", limit), w.args...)
+}
+
+// SearchCursor implements service.Reader.
+func (r *Reader) SearchCursor(ctx context.Context) (int64, error) {
+	return one(ctx, r.c, scanInt, "SELECT next FROM search_cursor")
+}
+
+// IndexDocument implements service.Tx.
+func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []string) error {
+	if len(words) == 0 {
+		_, err := exec(ctx, t.c, "DELETE FROM search_document WHERE org = ? AND document_id = ?", org, documentID)
+		return err
+	}
+	form, value := t.c.dialect().words(words)
+	_, err := change(ctx, t.c, 1, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words",
+		org, documentID, value)
+	return err
+}
+
+// SetSearchCursor implements service.Tx.
+func (t *Tx) SetSearchCursor(ctx context.Context, from, to int64) error {
+	ok, err := change(ctx, t.c, 1, "UPDATE search_cursor SET next = ? WHERE next = ?", to, from)
+	if err == nil && !ok {
+		return stale()
+	}
+	return err
+}
+
+// ClearSearch implements service.Tx.
+func (t *Tx) ClearSearch(ctx context.Context) error {
+	if _, err := exec(ctx, t.c, "DELETE FROM search_document"); err != nil {
+		return err
+	}
+	_, err := exec(ctx, t.c, "UPDATE search_cursor SET next = 0")
+	return err
+}
+
+// found is true of documents that hold what is searched for.
+func (w *where) found(d *dialect, org string, query []service.SearchClause) {
+	if len(query) > 0 {
+		w.add(d.found, org, d.search(query))
+	}
+}
+
+// ftsQuery writes a query in the language of SQLite's FTS5. Words are letters and
+// digits alone, so nothing in them can be read as a sign of that language.
+func ftsQuery(query []service.SearchClause) string {
+	var wanted, not []string
+	for _, c := range query {
+		s := `"` + strings.Join(c.Words, " ") + `"`
+		if c.Prefix {
+			s += " *"
+		}
+		if c.Not {
+			not = append(not, s)
+		} else {
+			wanted = append(wanted, s)
+		}
+	}
+	s := "(" + strings.Join(wanted, " AND ") + ")"
+	if len(not) > 0 {
+		s += " NOT (" + strings.Join(not, " OR ") + ")"
+	}
+	return s
+}
+
+// tsQuery writes a query as a tsquery.
+func tsQuery(query []service.SearchClause) string {
+	all := make([]string, len(query))
+	for i, c := range query {
+		words := make([]string, len(c.Words))
+		for n, word := range c.Words {
+			words[n] = "'" + word + "'"
+			if c.Prefix && n == len(c.Words)-1 {
+				words[n] += ":*"
+			}
+		}
+		all[i] = "(" + strings.Join(words, " <-> ") + ")"
+		if c.Not {
+			all[i] = "!" + all[i]
+		}
+	}
+	return strings.Join(all, " & ")
+}
+
+const (
+	maxPosition  = 16383     // the last place that a tsvector tells from the next
+	maxPositions = 255       // of one word
+	maxVector    = 900 << 10 // bytes of a tsvector; it takes 1 MB
+)
+
+// tsVector writes words as a tsvector. Phrases are found among the first 16,383
+// words; single words in all of them that it has room for.
+func tsVector(words []string) string {
+	at := map[string][]int{}
+	var order []string
+	size := 0
+	for i, word := range words {
+		places, known := at[word]
+		if !known {
+			size += len(word) + 8
+		}
+		if size += 2; size > maxVector {
+			break
+		}
+		if !known {
+			order = append(order, word)
+		}
+		if len(places) < maxPositions {
+			at[word] = append(places, min(i+1, maxPosition))
+		}
+	}
+	var b strings.Builder
+	for _, word := range order {
+		b.WriteString("'" + word + "':")
+		for i, n := range at[word] {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprint(&b, n)
+		}
+		b.WriteByte(' ')
+	}
+	return b.String()
+}

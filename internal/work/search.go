@@ -1,0 +1,155 @@
+package work
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/paraph/paraph/internal/failpoint"
+	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// searchBytes is about how much text is cut into words before it is written.
+const searchBytes = 8 << 20
+
+// SearchIndexer keeps the full-text index: it reads the journal with a cursor of
+// its own, and indexes each document anew of which an entry says that its words may
+// have changed. The cursor moves in the transaction that writes the index, so a
+// process that dies leaves nothing out.
+type SearchIndexer struct {
+	store service.Store
+	lead  *leader
+	seen  int64 // no entry before it changes the index
+}
+
+// NewSearchIndexer makes a SearchIndexer.
+func NewSearchIndexer(store service.Store, by Holder, log *slog.Logger) *SearchIndexer {
+	return &SearchIndexer{store: store, lead: by.leader("dispatcher/search", store, log)}
+}
+
+// Run indexes, or waits for its turn to, until ctx ends.
+func (x *SearchIndexer) Run(ctx context.Context) error {
+	return x.lead.run(ctx, service.TopicJournal, x.step)
+}
+
+// CatchUp indexes what the journal holds by now. It does nothing where another
+// process keeps the index.
+func (x *SearchIndexer) CatchUp(ctx context.Context) error {
+	for more := true; more; {
+		var err error
+		if more, err = x.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reading is a part of the journal with the words of the documents it tells of.
+type reading struct {
+	cursor, to int64
+	more       bool
+	documents  []indexed
+}
+
+type indexed struct {
+	org, id string
+	words   []string
+}
+
+// step indexes the documents of one part of the journal and tells whether there may be more.
+func (x *SearchIndexer) step(ctx context.Context) (more bool, err error) {
+	var part reading
+	err = x.store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
+		part, err = x.look(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	begun := part.cursor > 0 || part.to == 0
+	if len(part.documents) == 0 && begun && part.to-part.cursor < dispatcherRest && !x.lead.due() {
+		x.seen = part.to
+		return part.more, nil
+	}
+	wrote := false
+	err = x.store.Write(ctx, func(ctx context.Context, tx service.Tx) error {
+		wrote = false
+		_, leads, err := x.lead.hold(ctx, tx)
+		if err != nil || !leads {
+			return err
+		}
+		now, err := tx.SearchCursor(ctx)
+		if err != nil || now != part.cursor {
+			return err // begun anew, or by another process: look again
+		}
+		wrote = true
+		for _, d := range part.documents {
+			if err := tx.IndexDocument(ctx, d.org, d.id, d.words); err != nil {
+				return err
+			}
+		}
+		if part.to == part.cursor {
+			return nil
+		}
+		return tx.SetSearchCursor(ctx, part.cursor, part.to)
+	})
+	if err != nil || !wrote {
+		x.seen = 0
+		return false, err
+	}
+	x.seen = part.to
+	return part.more, failpoint.Hit(failpoint.DispatchDone)
+}
+
+// look reads the next part of the journal, and the words of its documents as they are now.
+// What changes them after that has an entry behind this part.
+func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading, err error) {
+	if p.cursor, err = tx.SearchCursor(ctx); err != nil {
+		return p, err
+	}
+	head, err := tx.LogHead(ctx)
+	if err != nil {
+		return p, err
+	}
+	from := max(p.cursor, x.seen)
+	if p.cursor == 0 {
+		from = 0 // the index was emptied
+	}
+	p.to = max(from, min(from+dispatcherBatch, head.Size))
+	if p.to > from {
+		entries, err := tx.EntriesOf(ctx, from, p.to, service.SearchKinds)
+		if err != nil {
+			return p, err
+		}
+		if err := p.read(ctx, tx, entries); err != nil {
+			return p, err
+		}
+	}
+	p.more = p.to < head.Size
+	return p, nil
+}
+
+func (p *reading) read(ctx context.Context, tx service.Reader, entries []journal.Entry) error {
+	seen := map[string]bool{}
+	size := 0
+	for i := range entries {
+		e := &entries[i]
+		if e.DocumentID == "" || seen[e.DocumentID] {
+			continue
+		}
+		if size > searchBytes {
+			p.to = e.Index
+			return nil
+		}
+		seen[e.DocumentID] = true
+		words, err := service.SearchText(ctx, tx, e.Org, e.DocumentID)
+		if err != nil {
+			return err
+		}
+		for _, w := range words {
+			size += len(w) + 1
+		}
+		p.documents = append(p.documents, indexed{e.Org, e.DocumentID, words})
+	}
+	return nil
+}
