@@ -212,7 +212,11 @@ func runDocList(ctx context.Context, env *Env, p *part, args []string) int {
 		if *asJSON {
 			printLine(env, d)
 		}
-		rows = append(rows, []string{d.ID, string(d.State), d.Title, d.DocumentType, when(d.CreatedAt, time.Now())})
+		made := "" // a list gives what was asked for; here that is everything
+		if d.CreatedAt != nil {
+			made = when(*d.CreatedAt, time.Now())
+		}
+		rows = append(rows, []string{d.ID, string(d.State), d.Title, d.DocumentType, made})
 		if n++; n == *limit {
 			break
 		}
