@@ -75,7 +75,7 @@ public final class Driver {
       case "list": {
         List<String> ids = new ArrayList<>();
         ListDocumentsParams params = ListDocumentsParams.builder().state(List.of(DocumentState.DRAFT, DocumentState.APPROVED)).label(Map.of("a", "b c")).build();
-        for (Document d : paraph.allDocuments(params)) ids.add(d.id());
+        for (FoundDocument d : paraph.allDocuments(params)) ids.add(d.id());
         return Map.of("ids", ids);
       }
       case "upload": {
