@@ -72,9 +72,11 @@ const (
 	ArchiveRead      Scope = "archive:read"
 	WebhooksRead     Scope = "webhooks:read"
 	WebhooksWrite    Scope = "webhooks:write"
-	Admin            Scope = "admin" // types, units, clients, people
+	Admin            Scope = "admin" // types, units, roles, clients, people
 	// PeopleProvision is for the directory that says who works here (SCIM).
 	PeopleProvision Scope = "people:provision"
+	// Installation is for whoever runs the installation: only who has it can give it.
+	Installation Scope = "installation"
 )
 
 // Scopes lists every scope with a sentence for the consent page and the docs.
@@ -94,8 +96,9 @@ func Scopes() map[Scope]string {
 		ArchiveRead:      "Read archive records and their packages.",
 		WebhooksRead:     "Read endpoints for events, their deliveries and attempts.",
 		WebhooksWrite:    "Make and change endpoints for events, and send events anew. Whoever has it can have every event of its units sent to it.",
-		Admin:            "Manage document types, business units, clients, users and groups.",
+		Admin:            "Manage document types, business units, roles, clients, users and groups.",
 		PeopleProvision:  "Make, change and deactivate users and groups, as a directory does by SCIM. Roles are not its to give.",
+		Installation:     "Make organisations, and raise what the installation limits. It reads nothing of what is in them.",
 	}
 }
 
@@ -123,6 +126,8 @@ const (
 	SignAsRecipient Action = "envelope.sign"
 	// RunBatch is open with any scope: each operation of a batch is decided by itself.
 	RunBatch Action = "batch.run"
+	// ManageInstallation is about organisations, not about what is in them.
+	ManageInstallation Action = "installation.manage"
 )
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay

@@ -20,6 +20,7 @@ document.write  | documents:write                             |
 envelope.read   | envelopes:read                              | creator approver recipient guest
 envelope.write  | envelopes:write                             |
 event.read      | events:read                                 |
+installation.manage | installation                         |
 people.provision| people:provision                            |
 settings.manage | admin                                       |
 settings.read   | admin documents:read documents:write        |

@@ -24,13 +24,24 @@ type OAuthClient struct {
 	CreatedAt  time.Time
 	RevokedAt  time.Time // zero: in force
 	Profile    Profile
+	Revision   int64
+	// OldHash is that of the secret before, which works until OldUntil.
+	OldHash  []byte
+	OldUntil time.Time
+	// Closed: its organisation is closed, and nobody of it gets in.
+	Closed bool
 }
+
+// Stands tells whether the client may get in at all.
+func (c *OAuthClient) Stands() bool { return c.RevokedAt.IsZero() && !c.Closed }
 
 // Organisation is a tenant.
 type Organisation struct {
 	ID        string
 	Name      string
 	CreatedAt time.Time
+	ClosedAt  time.Time // zero: its clients and people get in
+	Revision  int64
 }
 
 // AuthMethod is how a client proves who it is at the token endpoint, by the names

@@ -28,7 +28,8 @@ var rules = map[Action]rule{
 	ManageSettings: {scopes: []Scope{Admin}},
 	RunBatch: {scopes: []Scope{DocumentsWrite, DocumentsRead, DocumentsDispose, DocumentsShare, ApprovalsWrite, TasksRead, TasksDecide, TasksDecideFor,
 		EnvelopesRead, EnvelopesWrite, EventsRead, ArchiveRead, WebhooksRead, WebhooksWrite, Admin}},
-	ProvisionPeople: {scopes: []Scope{PeopleProvision}},
+	ProvisionPeople:    {scopes: []Scope{PeopleProvision}},
+	ManageInstallation: {scopes: []Scope{Installation}},
 }
 
 // Actions lists every action a client can be allowed.

@@ -47,6 +47,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"serve":      {"Run the server with the roles it is given; all by default.", "[flags]", runServe},
 		"demo":       {"Run the main job from scan to archive on a server of its own, and prove the result.", "[flags]", runDemo},
+		"admin":      {"Administer a server: organisations, units, roles, clients, keys; make and use set-up links.", "setup-link|setup|organisation|unit|role|client|key …", runAdmin},
 		"verify":     {"Check sealed PDFs, proofs and archive packages, offline.", "[flags] FILE…", runVerify},
 		"audit":      {"Check the whole log of a store, or accept a restored one.", "verify|accept-restore [flags]", runAudit},
 		"witness":    {"Cosign the checkpoints of other parties' logs, as a second party.", "[flags]", runWitness},
@@ -69,6 +70,7 @@ func commands() map[string]command {
 		"send":       {"Ask people to sign an approved document.", "--to 'NAME <ADDRESS>'… [flags] DOCUMENT", runSend},
 		"remind":     {"Remind the people whose turn it is to sign.", "[flags] ENVELOPE|DOCUMENT", runRemind},
 		"events":     {"Show events as they happen.", "tail [flags]", runEvents},
+		"batch":      {"Run many operations from a file.", "run [flags] FILE", runBatch},
 		"completion": {"Write what a shell needs to complete commands and flags.", "bash|zsh|fish", runCompletion},
 		"version":    {"Say which version this is.", "[--json]", runVersion},
 	}

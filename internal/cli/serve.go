@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/telemetry"
@@ -18,6 +20,7 @@ const gcPercent = 200
 func runServe(ctx context.Context, env *Env, args []string) int {
 	fs := flags(env, "serve")
 	asJSON := fs.Bool("json", false, "Say the address and a first credential as one line of JSON.")
+	first := fs.String("first-start", "", "What a first start shows: link, by which somebody becomes administrator, once; credential, that administrator's id and secret at once, for development. Empty: link, and with --json credential.")
 	l, code, done := settings(env, fs, args)
 	if done {
 		return code
@@ -26,7 +29,14 @@ func runServe(ctx context.Context, env *Env, args []string) int {
 		debug.SetGCPercent(gcPercent)
 	}
 	log := telemetry.NewLogger(env.Stderr, l.Config.LogFormat, l.Config.LogLevel)
-	s, err := server.New(ctx, &l.Config, server.Options{Version: env.Version, Log: log})
+	if *first == "" {
+		*first = map[bool]string{true: "credential", false: "link"}[*asJSON]
+	}
+	if *first != "link" && *first != "credential" {
+		fmt.Fprintln(env.Stderr, "paraph: --first-start is link or credential")
+		return exitUsage
+	}
+	s, err := server.New(ctx, &l.Config, server.Options{Version: env.Version, Log: log, SetupLink: *first == "link"})
 	if err != nil {
 		return fail(env, err)
 	}
@@ -59,6 +69,9 @@ func greet(env *Env, s *server.Server, asJSON bool) {
 		if a := s.AdminAddress(); a != "" {
 			facts["admin"] = "http://" + a
 		}
+		if link, ok := s.Setup(); ok {
+			facts["setup_url"] = link.URL
+		}
 		if s.Admin != nil {
 			facts["client_id"], facts["client_secret"] = s.Admin.Client.ID, s.Admin.Secret
 		}
@@ -73,6 +86,9 @@ func greet(env *Env, s *server.Server, asJSON bool) {
 		return
 	}
 	fmt.Fprintf(env.Stdout, "listening on %s\ncontract and documentation: %s/docs\n", s.URL(), s.URL())
+	if link, ok := s.Setup(); ok {
+		greetSetup(env, link)
+	}
 	if s.Admin == nil {
 		return
 	}
@@ -86,4 +102,25 @@ Try it:
   curl -s -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: first" -H "Prefer: wait=30" -F file=@scan.pdf %[1]s/v1/documents
   curl -s -H "Authorization: Bearer $TOKEN" %[1]s/v1/events
 `, s.URL(), s.Admin.Client.ID, s.Admin.Secret)
+}
+
+// greetSetup shows the set-up link of a first start, if a person looks: what is not a
+// terminal is kept by somebody, and the link is a secret.
+func greetSetup(env *Env, link server.SetupLink) {
+	if !terminal(env.Stdout) {
+		fmt.Fprintln(env.Stdout, "\nThis is the first start, and nobody can get in yet. On this machine, `paraph admin setup-link` makes the link that lets one in.")
+		return
+	}
+	fmt.Fprintf(env.Stdout, "\nThis is the first start. Whoever opens this link first becomes the administrator:\n  %s\nIt works once, until %s. `paraph admin setup-link` makes another.\n",
+		link.URL, link.ExpiresAt.Local().Format(time.RFC1123))
+}
+
+// terminal tells whether a person reads what is written.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -217,4 +217,7 @@ type Unit struct {
 	Title     string
 	Weight    int // its share of the work on documents of one type beside other units; 1 to fair.MaxWeight
 	CreatedAt time.Time
+	ClosedAt  time.Time // zero: it takes new documents
+	Limits    UnitLimits
+	Revision  int64
 }

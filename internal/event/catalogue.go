@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
@@ -121,8 +122,25 @@ var catalogue = map[journal.Kind]line{
 	journal.LoginSucceeded:    {"user", Login{UserID: sampleID("usr"), Methods: []string{"hwk", "user"}, Address: "192.0.2.7"}},
 	journal.LoginFailed:       {"user", Login{UserID: sampleID("usr"), Methods: []string{"otp"}, Address: "192.0.2.7", Reason: "wrong_code"}},
 
-	journal.UnitCreated: {"unit", Unit{Name: "purchasing", Weight: 1}},
-	journal.UnitChanged: {"unit", Unit{Name: "purchasing", Weight: 3}},
+	journal.UnitCreated:      {"unit", Unit{Name: "purchasing", Weight: 1}},
+	journal.UnitChanged:      {"unit", Unit{Name: "purchasing", Weight: 3, Bytes: 50 << 30, Documents: 10_000, FileBytes: 100 << 20, Pages: 500, Closed: true}},
+	journal.UnitLimitNeared:  {"unit", UnitLimit{Name: "purchasing", What: "bytes", Used: 40 << 30, Limit: 50 << 30}},
+	journal.UnitLimitReached: {"unit", UnitLimit{Name: "purchasing", What: "documents_per_month", Month: "2026-03", Used: 10_000, Limit: 10_000}},
+
+	journal.OrganisationCreated: {"organisation", Organisation{OrganisationID: sampleID("org"), Name: "Northern Works"}},
+	journal.OrganisationChanged: {"organisation", Organisation{OrganisationID: sampleID("org"), Name: "Northern Works", Closed: true}},
+	journal.RoleSaved:           {"role", Role{Name: "clerk", Title: "Clerk", Scopes: []access.Scope{access.DocumentsWrite, access.TasksRead}}},
+	journal.RoleRemoved:         {"role", Role{Name: "clerk", Title: "Clerk", Scopes: []access.Scope{access.DocumentsWrite, access.TasksRead}}},
+	journal.ClientCreated:       client(nil),
+	journal.ClientChanged:       client(nil),
+	journal.ClientSecretRotated: client(&sampleExpires),
+	journal.ClientRevoked:       client(nil),
+	journal.SetupCompleted:      client(nil),
+	journal.CredentialsFailed: {"client", CredentialsFailed{
+		ClientID: sampleID("cli"), Address: "192.0.2.7", Way: WaySecret, Count: 12, Since: &sampleDue, Until: &sampleDue,
+	}},
+	journal.TokenKeyAdded:   {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
+	journal.TokenKeyChanged: {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
 }
 
 var (
@@ -167,6 +185,13 @@ func inbound(state hook.State, more func(*Inbound)) line {
 		more(&i)
 	}
 	return line{"inbound_event", i}
+}
+
+func client(old *time.Time) line {
+	return line{"client", Client{
+		ClientID: sampleID("cli"), Name: "ERP", Principal: "erp@example.com", Scopes: []access.Scope{access.DocumentsWrite}, Roles: []access.Role{access.RoleViewer},
+		Units: []string{"purchasing"}, AuthMethod: "client_secret", OldUntil: old,
+	}}
 }
 
 const sampleURL = "https://erp.example.com/paraph"

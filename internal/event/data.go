@@ -130,8 +130,13 @@ type DocumentType struct {
 
 // Unit is the data of a change to a business unit.
 type Unit struct {
-	Name   string `json:"business_unit"`
-	Weight int    `json:"weight,omitempty" doc:"Its share of the work beside other units."`
+	Name      string `json:"business_unit"`
+	Weight    int    `json:"weight,omitempty" doc:"Its share of the work beside other units."`
+	Bytes     int64  `json:"limit_bytes,omitempty" doc:"What it may store."`
+	Documents int64  `json:"limit_documents_per_month,omitempty"`
+	FileBytes int64  `json:"limit_bytes_per_file,omitempty"`
+	Pages     int    `json:"limit_pages_per_document,omitempty"`
+	Closed    bool   `json:"closed,omitempty" doc:"It takes no new documents."`
 }
 
 // Inbound is the data of what became of an event that came in. What came itself is

@@ -30,9 +30,10 @@ const (
 	Unsupported              // a media type or feature Paraph does not take
 	TooMany                  // over a rate or quota; RetryAfter says when
 	Unavailable              // a part Paraph needs is away; the same request may pass later
+	Precondition             // it is not as the caller believes it to be
 )
 
-var kindNames = [...]string{"internal", "invalid", "unauthorized", "forbidden", "not_found", "conflict", "gone", "too_large", "unsupported", "too_many", "unavailable"}
+var kindNames = [...]string{"internal", "invalid", "unauthorized", "forbidden", "not_found", "conflict", "gone", "too_large", "unsupported", "too_many", "unavailable", "precondition"}
 
 // String gives the kind's name in snake case.
 func (k Kind) String() string {

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
@@ -27,12 +25,6 @@ type Grant struct {
 func grantOf(g *access.Grant) Grant {
 	return Grant{ID: g.ID, DocumentID: g.DocumentID, Principal: g.Principal, Purpose: g.Purpose, GrantedBy: g.By,
 		From: g.From, Until: g.Until, CreatedAt: g.CreatedAt, RevokedAt: at(g.RevokedAt)}
-}
-
-// Role is a name for scopes that go together.
-type Role struct {
-	Name   string   `json:"name" example:"viewer"`
-	Scopes []string `json:"scopes"`
 }
 
 // AccessDecision is what a client may do with a document, and why.
@@ -59,8 +51,6 @@ func (a *api) access() {
 	handle(a, route{id: "explainAccess", method: http.MethodGet, path: "/v1/documents/{id}/access", tag: tag, does: access.ManageSettings,
 		summary: "Explain what a client may do with a document", about: "For each action, what the rules decide and which of them does. Nothing is done, and the same function answers that decides in earnest.",
 		codes: []string{"not_found"}}, a.explainAccess)
-	handle(a, route{id: "listRoles", method: http.MethodGet, path: "/v1/roles", tag: tag, does: access.ReadSettings,
-		summary: "List roles", about: "Those that are always there, and those of this installation's settings; by name."}, a.listRoles)
 }
 
 // GrantRequest says whom to let in, and for how long.
@@ -127,15 +117,4 @@ func (a *api) explainAccess(ctx context.Context, in *explainInput) (*struct{ Bod
 		return nil, err
 	}
 	return itemsOf(rows, decisionOf), nil
-}
-
-func (a *api) listRoles(context.Context, *struct{}) (*struct{ Body Items[Role] }, error) {
-	names := slices.Sorted(maps.Keys(a.Service.Roles))
-	return itemsOf(names, func(name *access.Role) Role {
-		r := Role{Name: string(*name), Scopes: []string{}}
-		for _, s := range a.Service.Roles[*name] {
-			r.Scopes = append(r.Scopes, string(s))
-		}
-		return r
-	}), nil
 }

@@ -99,11 +99,7 @@ func (a *api) documents() {
 		handle(a, route{id: end.id, atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/" + end.verb, tag: "documents", does: end.does,
 			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void", "precondition_failed"}},
 			func(ctx context.Context, in *reasonInput) (*oneDocument, error) {
-				call, err := callIf(ctx, in.Conditional)
-				if err != nil {
-					return nil, err
-				}
-				out, err := end.run(a.Service, ctx, call, in.ID, in.reason())
+				out, err := end.run(a.Service, ctx, callIf(ctx, in.IfMatch), in.ID, in.reason())
 				if err != nil {
 					return nil, err
 				}
@@ -208,7 +204,7 @@ type DocumentPatch struct {
 type updateDocumentInput struct {
 	DocumentPath
 	Keyed
-	Conditional
+	IfMatch
 	Body DocumentPatch
 }
 
@@ -220,11 +216,7 @@ func (a *api) updateDocument(ctx context.Context, in *updateDocumentInput) (*one
 	if in.Body.Metadata != nil {
 		edit.Metadata = []byte(*in.Body.Metadata)
 	}
-	call, err := callIf(ctx, in.Conditional)
-	if err != nil {
-		return nil, err
-	}
-	out, err := a.Service.EditDocument(ctx, call, in.ID, edit)
+	out, err := a.Service.EditDocument(ctx, callIf(ctx, in.IfMatch), in.ID, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +231,7 @@ type Reason struct {
 type reasonInput struct {
 	DocumentPath
 	Keyed
-	Conditional
+	IfMatch
 	Body *Reason
 }
 
@@ -253,15 +245,11 @@ func (in *reasonInput) reason() string {
 type archiveDocumentInput struct {
 	DocumentPath
 	Keyed
-	Conditional
+	IfMatch
 }
 
 func (a *api) archiveDocument(ctx context.Context, in *archiveDocumentInput) (*startedOperation, error) {
-	call, err := callIf(ctx, in.Conditional)
-	if err != nil {
-		return nil, err
-	}
-	out, err := a.Service.Archive(ctx, call, in.ID)
+	out, err := a.Service.Archive(ctx, callIf(ctx, in.IfMatch), in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -9,29 +9,7 @@ import (
 	"strings"
 
 	json "github.com/go-json-experiment/json/v1"
-
-	"github.com/paraph/paraph/internal/fault"
 )
-
-// Conditional is part of the input of operations that change a document.
-type Conditional struct {
-	IfMatch string `header:"If-Match" maxLength:"255" example:"\"3.Kq5sNclPz7QV2\"" doc:"The ETag that the document was read with, or its revision in quotes: 412 where it has been changed since."`
-}
-
-// revision gives the revision that the caller has seen, 0 where it does not say.
-// Fault "precondition_failed" where what it says is no revision.
-func (c Conditional) revision() (int64, error) {
-	tag := strings.TrimSpace(c.IfMatch)
-	if tag == "" || tag == "*" {
-		return 0, nil
-	}
-	number, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), ".")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 1 {
-		return 0, fault.New(fault.Conflict, "precondition_failed", "If-Match is %s, which is no ETag of a document. Read the document, and send the ETag that came with it.", tag)
-	}
-	return n, nil
-}
 
 // tagging gives answers in JSON to GET requests an ETag, made of the revision of
 // what is shown, where it has one, and a digest of the answer; and answers 304

@@ -71,6 +71,8 @@ type Config struct {
 	Idle         time.Duration // an upload or download that stands still this long is cut off
 	Timeout      time.Duration // of requests that neither stream nor wait
 	Rate         Rate          // per client
+	// TokenKeys replaces the keys that sign tokens.
+	TokenKeys TokenKeyring
 
 	LogKey string // verifier key of the log, for /.well-known/paraph/log.vkey
 	CAPEM  []byte // certificate of the own CA, for /.well-known/paraph/ca.pem
@@ -122,6 +124,7 @@ func New(c Config) entrance.Room {
 	a := build(c)
 	a.mountLog()
 	a.mountHooks()
+	a.mountSetup()
 	a.mountTus()
 	a.mountDocs()
 	a.mountEvents()
@@ -150,6 +153,11 @@ func build(c Config) *api {
 	a.webhooks()
 	a.archive()
 	a.settings()
+	a.units()
+	a.clients()
+	a.roles()
+	a.organisations()
+	a.tokenKeys()
 	a.access()
 	a.users()
 	a.groups()

@@ -60,11 +60,10 @@ func callOf(ctx context.Context, extra ...[]byte) service.Call {
 }
 
 // callIf is callOf for a change of something that the caller has seen in a certain revision.
-func callIf(ctx context.Context, c Conditional) (service.Call, error) {
+func callIf(ctx context.Context, m IfMatch) service.Call {
 	call := callOf(ctx)
-	var err error
-	call.Revision, err = c.revision()
-	return call, err
+	call.Revision = m.revision()
+	return call
 }
 
 // requestDigest is the SHA-256 over everything in a request that decides what it

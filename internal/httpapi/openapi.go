@@ -75,7 +75,8 @@ var tags = []*huma.Tag{
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
 	{Name: "people", Description: "The people of the organisation, and their groups."},
-	{Name: "settings", Description: "Document types, business units and clients."},
+	{Name: "settings", Description: "Document types, business units, roles and clients."},
+	{Name: "installation", Description: "Organisations, and the keys that sign tokens."},
 }
 
 func scopeTexts() map[string]string {
@@ -128,6 +129,7 @@ func finishSpec(o *huma.OpenAPI) {
 	describeUploads(o)
 	describeStreams(o)
 	describeHooks(o)
+	describeSetup(o)
 	describeTus(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")

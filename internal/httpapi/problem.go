@@ -29,6 +29,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unsupported:  http.StatusUnsupportedMediaType,
 	fault.TooMany:      http.StatusTooManyRequests,
 	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Precondition: http.StatusPreconditionFailed,
 }
 
 // Problem is the answer to a request that failed (RFC 9457), with every fault of it.

@@ -122,7 +122,7 @@ func newStack(t *testing.T, open storetest.Open, change ...func(*Config)) *stack
 	authServer, err := oauth.New(oc)
 	must(err)
 	conf := Config{
-		Service: s.svc, Verifier: verifier, Clock: s.clock, Log: log, Observer: s.seen, PublicURL: "https://paraph.example", Closing: s.closing,
+		Service: s.svc, Verifier: verifier, TokenKeys: oc.Keys, Clock: s.clock, Log: log, Observer: s.seen, PublicURL: "https://paraph.example", Closing: s.closing,
 		Sources: Sources{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 		LogKey:  signer.VerifierKey(), CAPEM: []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
 	}

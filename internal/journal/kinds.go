@@ -68,8 +68,20 @@ const (
 	DocumentTypeSaved Kind = "document_type.saved"
 	UnitCreated       Kind = "unit.created"
 	UnitChanged       Kind = "unit.changed"
-	ClientCreated     Kind = "client.created"
-	ClientRevoked     Kind = "client.revoked"
+	UnitLimitNeared   Kind = "unit.limit_neared"
+	UnitLimitReached  Kind = "unit.limit_reached"
+
+	OrganisationCreated Kind = "organisation.created"
+	OrganisationChanged Kind = "organisation.changed"
+	RoleSaved           Kind = "role.saved"
+	RoleRemoved         Kind = "role.removed"
+	ClientCreated       Kind = "client.created"
+	ClientChanged       Kind = "client.changed"
+	ClientSecretRotated Kind = "client.secret_rotated"
+	ClientRevoked       Kind = "client.revoked"
+	SetupLinkMade       Kind = "setup.link_made"
+	SetupCompleted      Kind = "setup.completed"
+	CredentialsFailed   Kind = "security.login_failed"
 
 	WebhookEndpointCreated  Kind = "webhook.endpoint_created"
 	WebhookEndpointChanged  Kind = "webhook.endpoint_changed"
@@ -190,9 +202,21 @@ var Kinds = []KindInfo{
 
 	{DocumentTypeSaved, true, "A document type was made or changed."},
 	{UnitCreated, true, "A business unit was made."},
-	{UnitChanged, true, "A business unit's title or weight was changed."},
-	{ClientCreated, false, "An API client was made."},
-	{ClientRevoked, false, "An API client lost its access."},
+	{UnitChanged, true, "A business unit was changed, closed or opened again."},
+	{UnitLimitNeared, true, "A business unit has used four fifths of what it may take up."},
+	{UnitLimitReached, true, "A business unit has used up what it may take up."},
+
+	{OrganisationCreated, true, "An organisation was made."},
+	{OrganisationChanged, true, "An organisation was renamed, closed or opened again."},
+	{RoleSaved, true, "A role of the organisation was made or changed."},
+	{RoleRemoved, true, "A role of the organisation was removed."},
+	{ClientCreated, true, "An API client was made."},
+	{ClientChanged, true, "An API client's name, rights or ways to prove itself were changed."},
+	{ClientSecretRotated, true, "An API client got a new secret; the one before works until the overlap ends."},
+	{ClientRevoked, true, "An API client lost its access."},
+	{SetupLinkMade, false, "A set-up link was made for an organisation."},
+	{SetupCompleted, true, "Somebody became administrator by a set-up link."},
+	{CredentialsFailed, true, "Wrong credentials came from an address; one event for all of a minute."},
 
 	{WebhookEndpointCreated, true, "An endpoint for events was made."},
 	{WebhookEndpointChanged, true, "An endpoint's settings were changed."},
@@ -212,8 +236,8 @@ var Kinds = []KindInfo{
 	{DelegationReused, true, "A code or refresh token came back that was used before: everything that came of it was revoked."},
 	{TokenExchanged, true, "A client exchanged somebody's token to act in their name."},
 	{TokenRevoked, false, "A client gave back an access token."},
-	{TokenKeyAdded, false, "A key that signs access tokens was made."},
-	{TokenKeyChanged, false, "A key that signs access tokens was put in force at once, or taken out."},
+	{TokenKeyAdded, true, "A key that signs access tokens was made."},
+	{TokenKeyChanged, true, "A key that signs access tokens was put in force at once, or taken out."},
 
 	{UserCreated, true, "A person was made known to the organisation."},
 	{UserUpdated, true, "What is known of a user, or what the user may do, was changed."},

@@ -191,7 +191,7 @@ func TestKindsAreWholeAndInOrder(t *testing.T) {
 			t.Errorf("%s has no line in Kinds", kind)
 		}
 	}
-	if ClientCreated.Public() || !DocumentSigned.Public() || Kind("x").Public() {
+	if SetupLinkMade.Public() || !DocumentSigned.Public() || Kind("x").Public() {
 		t.Error("Public is wrong")
 	}
 }

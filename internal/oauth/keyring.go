@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
@@ -102,11 +103,15 @@ func (k *Keyring) Keep(ctx context.Context) error {
 }
 
 // Rotate makes the next key, where there is none yet. It signs in a quarter of an hour.
-func (k *Keyring) Rotate(ctx context.Context) error {
+func (k *Keyring) Rotate(ctx context.Context) error { return k.RotateFor(ctx, nil) }
+
+// RotateFor is Rotate for somebody whom the log then names; nil: Paraph itself.
+func (k *Keyring) RotateFor(ctx context.Context, by *access.Actor) error {
 	err := k.Store.KeepTokenKeys(ctx, func(now time.Time, there []service.TokenKey) (do service.TokenKeyChange, err error) {
 		if slices.ContainsFunc(there, func(t service.TokenKey) bool { return t.SignsAt.After(now) && t.WithdrawnAt.IsZero() }) {
 			return do, nil
 		}
+		do.By = by
 		return do, k.add(&do, nil, now, now.Add(keyAhead))
 	})
 	if err != nil {
@@ -117,7 +122,10 @@ func (k *Keyring) Rotate(ctx context.Context) error {
 
 // Withdraw takes a key out at once: all tokens that it has signed stop working, and
 // another key takes its place. Fault NotFound "not_found".
-func (k *Keyring) Withdraw(ctx context.Context, id string) error {
+func (k *Keyring) Withdraw(ctx context.Context, id string) error { return k.WithdrawFor(ctx, nil, id) }
+
+// WithdrawFor is Withdraw for somebody whom the log then names; nil: Paraph itself.
+func (k *Keyring) WithdrawFor(ctx context.Context, by *access.Actor, id string) error {
 	err := k.Store.KeepTokenKeys(ctx, func(now time.Time, there []service.TokenKey) (do service.TokenKeyChange, err error) {
 		i := slices.IndexFunc(there, func(t service.TokenKey) bool { return t.ID == id })
 		if i < 0 {
@@ -129,7 +137,7 @@ func (k *Keyring) Withdraw(ctx context.Context, id string) error {
 		there[i].WithdrawnAt, there[i].Sealed = now, nil
 		withdrawn := there[i]
 		do, err = k.decide(now, there)
-		do.Change = append(do.Change, withdrawn)
+		do.Change, do.By = append(do.Change, withdrawn), by
 		return do, err
 	})
 	if err != nil {

@@ -24,14 +24,17 @@ var (
 	pages              = template.Must(template.New("page").Parse(pagesHTML))
 )
 
-// page is one page for people. None has a script.
+// page is one page for people. Only that of set-up has a script.
 type page struct {
-	Kind  string // template: "login", "consent", "device", "note"
+	Kind  string // template: "login", "consent", "device", "setup", "credential", "note"
 	Title string
 	Data  any
 	// Targets are where answering the page's form may lead beside this server, as
 	// sources of a content security policy: browsers hold redirects to it too.
 	Targets []string
+	// Script is the page's own, with its source for the policy; "" for none.
+	Script       template.JS
+	ScriptSource string
 }
 
 // Style, Mark, Name and Icon are what the templates share.
@@ -56,7 +59,11 @@ func show(w http.ResponseWriter, status int, p page) error {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styleSource+"; img-src 'self'; form-action "+strings.Join(append([]string{"'self'"}, p.Targets...), " ")+
+	script := ""
+	if p.Script != "" {
+		script = "; script-src " + p.ScriptSource
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'"+script+"; style-src "+styleSource+"; img-src 'self'; form-action "+strings.Join(append([]string{"'self'"}, p.Targets...), " ")+
 		"; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")

@@ -12,6 +12,7 @@ import (
 	"github.com/paraph/paraph/internal/httpapi"
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/webui"
 	"github.com/paraph/paraph/internal/work"
@@ -44,12 +45,13 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	for _, pattern := range oauth.Patterns() {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Room: tokens.server})
 	}
+	mounts = append(mounts, httpapi.Mount{Pattern: service.SetupPath, Room: oauth.NewSetupPage(s.Service, s.log, httpapi.SourceOf)})
 	for _, path := range []string{oauth.LoginPath, oauth.LogoutPath} {
 		mounts = append(mounts, httpapi.Mount{Pattern: path, Room: tokens.login})
 	}
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), LogKey: s.signer.VerifierKey(),
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := &entrance.Mux{}

@@ -58,6 +58,8 @@ type Options struct {
 	PagesPerTurn int
 	// Listener is used instead of Config.Listen where it is set.
 	Listener net.Listener
+	// SetupLink makes a set-up link at a first start, instead of an administrator.
+	SetupLink bool
 }
 
 // Server is a running Paraph. Its parts may be used by whoever embeds it, such
@@ -73,6 +75,7 @@ type Server struct {
 	Metrics *telemetry.Metrics
 	// Admin is the first administrator's credential, where this start made it.
 	Admin *service.ClientSecret
+	setup *SetupLink // with the token alone as its address
 
 	opts      Options
 	log       *slog.Logger
@@ -289,14 +292,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if !c.Has(config.RoleAPI) {
 		return nil // the first credential is shown by a process that takes it
 	}
-	admin, made, err := s.Service.Bootstrap(ctx, c.Organisation)
-	if err != nil {
-		return fmt.Errorf("the first organisation: %w", err)
-	}
-	if made {
-		s.Admin = &admin
-	}
-	return nil
+	return s.firstStart(ctx)
 }
 
 // Start serves and works until Stop, or until a part fails: see Failed.

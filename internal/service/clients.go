@@ -8,12 +8,12 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"slices"
-	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
@@ -37,57 +37,77 @@ type ClientSecret struct {
 	Secret string
 }
 
-// CreateClient makes an OAuth client. An administrator may give any scope, but
-// one who is confined to business units only within those.
+// of gives the client that an administrator wants, laid over what it was.
+func (n *NewClient) of(cl access.OAuthClient) access.OAuthClient {
+	cl.Name, cl.Principal, cl.Scopes, cl.Roles, cl.Units, cl.Profile = n.Name, n.Principal, slices.Clone(n.Scopes), n.Roles, n.Units, n.Profile
+	return cl
+}
+
+// CreateClient makes an OAuth client. An organisation's administrator may give any
+// scope but the installation's; one who is confined to business units only what is
+// its own, and only within those.
 //
-// Faults: Invalid "invalid_client_request"; Forbidden "missing_scope".
+// Faults: Invalid "invalid_client_request"; Forbidden "missing_scope", "not_yours_to_give".
 func (s *Service) CreateClient(ctx context.Context, call Call, in NewClient) (Result[ClientSecret], error) {
 	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
 		return Result[ClientSecret]{}, err
 	}
-	if err := s.checkClient(in, call.Actor); err != nil {
-		return Result[ClientSecret]{}, err
-	}
 	return run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
-		return insertClient(ctx, c, call.Actor.Org, in)
+		cl := in.of(access.OAuthClient{Org: call.Actor.Org})
+		if err := s.checkClient(ctx, c, &cl, nil); err != nil {
+			return ClientSecret{}, err
+		}
+		return insertClient(ctx, c, cl.Org, in)
 	})
 }
 
-func (s *Service) checkClient(in NewClient, by access.Actor) error {
+// checkClient lists everything wrong with a client as an administrator wants it, and
+// refuses to give what the administrator may not give. had are the scopes that the
+// client has already.
+func (s *Service) checkClient(ctx context.Context, c *change, cl *access.OAuthClient, had []access.Scope) error {
+	roles, err := s.rolesOf(ctx, c, cl.Org)
+	if err != nil {
+		return err
+	}
 	var l fault.List
-	if by.Units != nil && len(in.Units) == 0 {
-		l.Add("/business_units", "required", "You are confined to business units, so name which of them the client may work in.")
-	}
-	if n := len(in.Name); n < 1 || n > 200 {
-		l.Add("/name", "bad_length", "A client's name has 1 to 200 bytes.")
-	}
-	if n := len(in.Principal); n < 1 || n > 254 || strings.ContainsAny(in.Principal, " \r\n\x00") {
-		l.Add("/principal", "bad_principal", "A principal is an e-mail address or a name without spaces, of 1 to 254 bytes.")
-	}
-	known := access.Scopes()
-	if len(in.Scopes)+len(in.Roles) == 0 {
-		l.Add("/scopes", "required", "A client needs at least one scope or role.")
-	}
-	for _, role := range in.Roles {
-		if _, ok := s.Roles[role]; !ok {
-			l.Add("/roles", "unknown_role", "There is no role %q. GET /v1/roles lists them.", role)
-		}
-	}
-	for _, sc := range in.Scopes {
-		if _, ok := known[sc]; !ok {
-			l.Add("/scopes", "unknown_scope", "There is no scope %q.", sc)
-		}
-	}
-	for _, u := range in.Units {
+	cl.Check(roles, c.actor, &l)
+	for _, u := range cl.Units {
 		if !document.Slug(u) {
 			l.Add("/business_units", "bad_slug", "%q cannot name a business unit.", u)
-		} else if !by.InUnit(u) {
-			l.Add("/business_units", "not_yours", "You may not work in %s yourself.", u)
 		}
 	}
-	in.Profile.Check(&l)
-	checkKeys(&in.Profile, &l)
-	return l.Err("invalid_client_request", "The client has faults.")
+	checkKeys(&cl.Profile, &l)
+	if err := l.Err("invalid_client_request", "The client has faults."); err != nil {
+		return err
+	}
+	gets := slices.DeleteFunc(roles.Of(cl), func(sc access.Scope) bool { return slices.Contains(had, sc) })
+	return mayGive(c.actor, gets)
+}
+
+// mayGive refuses to let an actor give scopes, or take over who has them.
+// Fault Forbidden "not_yours_to_give".
+func mayGive(a access.Actor, scopes []access.Scope) error {
+	withheld := a.Withheld(scopes)
+	if len(withheld) == 0 {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "not_yours_to_give", "You do not have %s yourself, and so cannot give it, nor the secret of who has it. Ask somebody who has.", withheld[0])
+}
+
+// rolesOf gives the roles that count in an organisation: the installation's, and its own.
+func (s *Service) rolesOf(ctx context.Context, tx Reader, org string) (access.Roles, error) {
+	own, err := tx.OwnRoles(ctx, org)
+	return s.Roles.And(own), err
+}
+
+// scopesOf gives all scopes that a client has. The organisation's roles are looked up
+// only where the client has any.
+func (s *Service) scopesOf(ctx context.Context, tx Reader, cl *access.OAuthClient) (_ []access.Scope, err error) {
+	roles := s.Roles
+	if !roles.Has(cl) {
+		roles, err = s.rolesOf(ctx, tx, cl.Org)
+	}
+	return roles.Of(cl), err
 }
 
 // checkKeys notes what is wrong with the profile's keys.
@@ -106,10 +126,7 @@ func checkKeys(p *access.Profile, l *fault.List) {
 }
 
 func insertClient(ctx context.Context, c *change, org string, in NewClient) (ClientSecret, error) {
-	cl := access.OAuthClient{
-		ID: id.New("cli", c.Now()), Org: org, Name: in.Name, Principal: in.Principal,
-		Scopes: slices.Clone(in.Scopes), Roles: in.Roles, Units: in.Units, CreatedAt: c.Now(), Profile: in.Profile,
-	}
+	cl := in.of(access.OAuthClient{ID: id.New("cli", c.Now()), Org: org, CreatedAt: c.Now(), Revision: 1})
 	secret := ""
 	if in.Profile.Auth == access.AuthSecret {
 		secret = randomText("")
@@ -118,8 +135,16 @@ func insertClient(ctx context.Context, c *change, org string, in NewClient) (Cli
 	if err := c.InsertClient(ctx, cl); err != nil {
 		return ClientSecret{}, err
 	}
-	return ClientSecret{Client: cl, Secret: secret}, c.log(org, "", note{kind: journal.ClientCreated, subject: "client", id: cl.ID,
-		data: map[string]any{"client_id": cl.ID, "name": cl.Name, "principal": cl.Principal, "scopes": cl.Scopes, "roles": cl.Roles, "auth_method": cmp.Or(cl.Profile.Auth, "client_secret")}})
+	return ClientSecret{Client: cl, Secret: secret}, c.logClient(journal.ClientCreated, &cl, clientData(&cl))
+}
+
+// logClient notes what happened to a client.
+func (c *change) logClient(kind journal.Kind, cl *access.OAuthClient, data event.Client) error {
+	return c.log(cl.Org, "", note{kind: kind, subject: "client", id: cl.ID, data: data})
+}
+
+func clientData(cl *access.OAuthClient) event.Client {
+	return event.Client{ClientID: cl.ID, Name: cl.Name, Principal: cl.Principal, Scopes: cl.Scopes, Roles: cl.Roles, Units: cl.Units, AuthMethod: cmp.Or(string(cl.Profile.Auth), "client_secret")}
 }
 
 // randomText draws 256 bits and writes them behind a prefix by which people who
@@ -134,29 +159,6 @@ func randomText(prefix string) string {
 func hashText(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
-}
-
-// RevokeClient ends a client's access; its tokens stop working at once.
-// Faults: NotFound; Forbidden "missing_scope".
-func (s *Service) RevokeClient(ctx context.Context, call Call, clientID string) (Result[access.OAuthClient], error) {
-	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
-		return Result[access.OAuthClient]{}, err
-	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (access.OAuthClient, error) {
-		cl, err := c.Client(ctx, clientID)
-		if err != nil {
-			return cl, err
-		}
-		if cl.Org != call.Actor.Org || !manages(call.Actor, cl) {
-			return access.OAuthClient{}, access.NotFound()
-		}
-		if err := c.RevokeClient(ctx, cl.Org, cl.ID, c.Now()); err != nil {
-			return cl, err
-		}
-		c.Notify(TopicRevoked)
-		cl.RevokedAt = c.Now()
-		return cl, c.log(cl.Org, "", note{kind: journal.ClientRevoked, subject: "client", id: cl.ID, data: map[string]string{"client_id": cl.ID}})
-	})
 }
 
 // manages tells whether an administrator may see and end a client: one who is
@@ -181,7 +183,32 @@ func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAu
 	return out, err
 }
 
-// Authenticate checks a client's secret (OAuth 2, RFC 6749 section 2.3.1).
+// Client gives one of those. Fault NotFound.
+func (s *Service) Client(ctx context.Context, a access.Actor, clientID string) (cl access.OAuthClient, err error) {
+	if err := access.Allowed(a, access.ManageSettings); err != nil {
+		return cl, err
+	}
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		cl, err = managed(ctx, tx, a, clientID)
+		return err
+	})
+	return cl, err
+}
+
+// managed gives a client that an administrator manages. Fault NotFound.
+func managed(ctx context.Context, tx Reader, a access.Actor, clientID string) (access.OAuthClient, error) {
+	cl, err := tx.Client(ctx, clientID)
+	if err == nil && (cl.Org != a.Org || !manages(a, cl)) {
+		err = access.NotFound()
+	}
+	if err != nil {
+		return access.OAuthClient{}, err
+	}
+	return cl, nil
+}
+
+// Authenticate checks a client's secret (OAuth 2, RFC 6749 section 2.3.1). While a
+// rotation overlaps, the one before is right too.
 // Fault Unauthorized "invalid_client", the same for every reason.
 func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
 	left := false
@@ -189,17 +216,22 @@ func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl
 		if cl, err = tx.Client(ctx, clientID); err != nil {
 			return err
 		}
-		left, err = speaksForLeaver(ctx, tx, &cl)
+		if left, err = speaksForLeaver(ctx, tx, &cl); err != nil {
+			return err
+		}
+		cl.Scopes, err = s.scopesOf(ctx, tx, &cl)
 		return err
 	})
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return cl, err
 	}
 	// An unknown client is compared too, against nothing that can match.
-	if subtle.ConstantTimeCompare(hashText(secret), padded(cl.SecretHash)) != 1 || !cl.RevokedAt.IsZero() || left {
+	given := hashText(secret)
+	right := subtle.ConstantTimeCompare(given, padded(cl.SecretHash))
+	before := subtle.ConstantTimeCompare(given, padded(cl.OldHash))
+	if right != 1 && (before != 1 || !s.Clock.Now().Before(cl.OldUntil)) || !cl.Stands() || left {
 		return access.OAuthClient{}, wrongSecret()
 	}
-	cl.Scopes = s.Roles.Of(&cl)
 	return cl, nil
 }
 
@@ -221,12 +253,14 @@ func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.
 		if cl, err = tx.Client(ctx, clientID); err != nil {
 			return err
 		}
-		left, err = speaksForLeaver(ctx, tx, &cl)
+		if left, err = speaksForLeaver(ctx, tx, &cl); err != nil {
+			return err
+		}
+		cl.Scopes, err = s.scopesOf(ctx, tx, &cl)
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound || (err == nil && (left || !cl.RevokedAt.IsZero())) {
+	if fault.KindOf(err) == fault.NotFound || (err == nil && (left || !cl.Stands())) {
 		return cl, fault.New(fault.Unauthorized, "invalid_token", "The token's client was revoked.")
 	}
-	cl.Scopes = s.Roles.Of(&cl)
 	return cl, err
 }

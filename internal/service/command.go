@@ -246,8 +246,8 @@ func (c *change) flush(ctx context.Context) error {
 // document reads a document and checks that the actor may do the action on it.
 func (c *change) document(ctx context.Context, docID string, do access.Action) (document.Document, error) {
 	d, err := documentFor(ctx, c, c.actor, docID, do)
-	if err == nil && c.seen != 0 && d.Revision != c.seen {
-		err = fault.New(fault.Conflict, "precondition_failed", "The document has been changed since you read it: its revision is %d, not %d. Read it again, then decide.", d.Revision, c.seen)
+	if err == nil {
+		err = expected(c.seen, d.Revision)
 	}
 	return d, err
 }

@@ -127,7 +127,11 @@ func (s *Service) Explain(ctx context.Context, a access.Actor, docID, clientID s
 		if err != nil {
 			return err
 		}
-		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Scopes: s.Roles.Of(&cl), Units: cl.Units}
+		scopes, err := s.scopesOf(ctx, tx, &cl)
+		if err != nil {
+			return err
+		}
+		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Scopes: scopes, Units: cl.Units}
 		for _, do := range access.DocumentActions() {
 			e := Explanation{Decision: access.Can(who, do, access.Resource{Org: d.Org, Unit: d.Unit, Part: part}), Action: do, Part: part}
 			if !cl.RevokedAt.IsZero() {

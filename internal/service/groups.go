@@ -83,8 +83,12 @@ func ids(members []people.Member) []string {
 
 // checkGroup checks a group, and finds the users who are to be members.
 func (s *Service) checkGroup(ctx context.Context, tx Reader, g *people.Group, userIDs []string) ([]people.Member, error) {
+	roles, err := s.rolesOf(ctx, tx, g.Org)
+	if err != nil {
+		return nil, err
+	}
 	var l fault.List
-	g.Check(&l, s.Roles)
+	g.Check(&l, roles)
 	if err := l.Err("invalid_group", "The group has faults."); err != nil {
 		return nil, err
 	}

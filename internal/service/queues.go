@@ -6,11 +6,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
-	"github.com/paraph/paraph/internal/document"
-	"github.com/paraph/paraph/internal/event"
-	"github.com/paraph/paraph/internal/fair"
 	"github.com/paraph/paraph/internal/fault"
-	"github.com/paraph/paraph/internal/journal"
 )
 
 // WaitCode says why an operation is not being worked.
@@ -211,43 +207,4 @@ func (s *Service) AllQueues(ctx context.Context, org string) (out []QueueState, 
 		return nil
 	})
 	return out, workers, err
-}
-
-// ChangeUnit gives a business unit another title or weight; nil leaves it.
-// Faults: Invalid "invalid_unit"; NotFound; Forbidden "missing_scope".
-func (s *Service) ChangeUnit(ctx context.Context, call Call, name string, title *string, weight *int) (Result[document.Unit], error) {
-	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
-		return Result[document.Unit]{}, err
-	}
-	if weight != nil {
-		if err := checkWeight("invalid_unit", "The business unit has faults.", *weight); err != nil {
-			return Result[document.Unit]{}, err
-		}
-	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Unit, error) {
-		u, err := c.Unit(ctx, call.Actor.Org, name)
-		if err == nil && !call.Actor.InUnit(name) {
-			err = access.NotFound()
-		}
-		if err != nil {
-			return document.Unit{}, err
-		}
-		if title != nil {
-			u.Title = *title
-		}
-		if weight != nil {
-			u.Weight = *weight
-		}
-		if err := c.UpdateUnit(ctx, u); err != nil {
-			return u, err
-		}
-		return u, c.log(u.Org, name, note{kind: journal.UnitChanged, subject: "unit", id: name, data: event.Unit{Name: name, Weight: u.Weight}})
-	})
-}
-
-func checkWeight(code, about string, weight int) error {
-	if weight >= 1 && weight <= fair.MaxWeight {
-		return nil
-	}
-	return fault.New(fault.Invalid, code, "%s", about).With(fault.Detail{Pointer: "/weight", Code: "out_of_range", Message: fmt.Sprintf("A weight is 1 to %d.", fair.MaxWeight)})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
 )
@@ -244,14 +245,22 @@ func (s *Service) RotateMaster(ctx context.Context, to string) (inForce string, 
 // logKey logs what happened to a key, in the organisation, or where it belongs to
 // none in the first one.
 func logKey(ctx context.Context, tx Tx, org string, kind journal.Kind, id string, data map[string]string) error {
+	return logKeyBy(ctx, tx, nil, org, kind, id, data)
+}
+
+// logKeyBy is logKey for what somebody asked for; nil: Paraph itself.
+func logKeyBy(ctx context.Context, tx Tx, by *access.Actor, org string, kind journal.Kind, id string, data map[string]string) error {
 	if org == "" {
-		orgs, err := tx.Organisations(ctx)
-		if err != nil || len(orgs) == 0 {
+		first, err := home(ctx, tx)
+		if err != nil || first == "" {
 			return err
 		}
-		org = orgs[0].ID
+		org = first
 	}
 	c := &change{Tx: tx, actor: SystemCall(org, "keys", "").Actor}
+	if by != nil {
+		c.actor = *by
+	}
 	if err := c.log(org, data["unit"], note{kind: kind, subject: "key", id: id, data: data}); err != nil {
 		return err
 	}

@@ -182,7 +182,7 @@ type Call struct {
 	// Receipt, where it is not nil, is filled once the command has committed.
 	Receipt *Receipt
 	// Revision, where it is not 0, is that of the document as the caller has seen it:
-	// fault Conflict "precondition_failed" where it has been changed since.
+	// fault Precondition "precondition_failed" where it has been changed since.
 	Revision int64
 }
 

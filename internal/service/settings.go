@@ -2,51 +2,15 @@ package service
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
-	"github.com/paraph/paraph/internal/event"
-	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
-	"github.com/paraph/paraph/internal/journal"
 )
-
-// CreateUnit makes a business unit.
-// Faults: Invalid "invalid_unit"; Conflict "exists"; Forbidden "missing_scope".
-func (s *Service) CreateUnit(ctx context.Context, call Call, name, title string, weight int) (Result[document.Unit], error) {
-	if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
-		return Result[document.Unit]{}, err
-	}
-	if !document.Slug(name) {
-		return Result[document.Unit]{}, fault.New(fault.Invalid, "invalid_unit", "The business unit has faults.").With(
-			fault.Detail{Pointer: "/name", Code: "bad_slug", Message: "A business unit is 1 to 63 characters of a-z, 0-9, _ and -, and starts with a letter or digit."})
-	}
-	if err := checkWeight("invalid_unit", "The business unit has faults.", weight); err != nil {
-		return Result[document.Unit]{}, err
-	}
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (document.Unit, error) {
-		u := document.Unit{Org: call.Actor.Org, Name: name, Title: title, Weight: weight, CreatedAt: c.Now()}
-		if err := c.InsertUnit(ctx, u); err != nil {
-			return u, err
-		}
-		return u, c.log(u.Org, name, note{kind: journal.UnitCreated, subject: "unit", id: name, data: event.Unit{Name: name, Weight: u.Weight}})
-	})
-}
-
-// Units lists the organisation's business units by name.
-func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Unit, err error) {
-	if err := access.Allowed(a, access.ReadSettings); err != nil {
-		return nil, err
-	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		out, err = tx.Units(ctx, a.Org)
-		return err
-	})
-	return out, err
-}
 
 // Bootstrap makes the first organisation with its default unit, document type
 // and an administrator's client, where no organisation exists. made tells whether it did.
@@ -79,23 +43,41 @@ func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSe
 }
 
 func bootstrap(ctx context.Context, c *change, orgName string) (ClientSecret, error) {
-	org := access.Organisation{ID: id.New("org", c.Now()), Name: orgName, CreatedAt: c.Now()}
-	c.actor.Org = org.ID
-	if err := c.InsertOrganisation(ctx, org); err != nil {
+	org, err := c.newOrganisation(ctx, orgName)
+	if err != nil {
 		return ClientSecret{}, err
 	}
-	if err := c.InsertUnit(ctx, document.Unit{Org: org.ID, Name: "general", Title: "General", CreatedAt: c.Now()}); err != nil {
-		return ClientSecret{}, err
+	return insertClient(ctx, c, org.ID, NewClient{Name: "First administrator", Principal: defaultAdmin(orgName), Scopes: administrator(true)})
+}
+
+// administrator gives all scopes; the installation's only to whoever runs that.
+func administrator(installation bool) []access.Scope {
+	all := slices.Sorted(maps.Keys(access.Scopes()))
+	return slices.DeleteFunc(all, func(sc access.Scope) bool { return sc == access.Installation && !installation })
+}
+
+func defaultAdmin(orgName string) string { return "admin@" + strings.ToLower(orgSlug(orgName)) }
+
+// newOrganisation makes an organisation with what it needs to begin: a unit and a type.
+func (c *change) newOrganisation(ctx context.Context, name string) (access.Organisation, error) {
+	org := access.Organisation{ID: id.New("org", c.Now()), Name: name, CreatedAt: c.Now(), Revision: 1}
+	if c.actor.Org == "" {
+		c.actor.Org = org.ID
 	}
-	if err := c.SaveDocumentType(ctx, document.Type{Org: org.ID, Name: "document", Title: "Document", CreatedAt: c.Now(), UpdatedAt: c.Now()}); err != nil {
-		return ClientSecret{}, err
+	first, err := home(ctx, c)
+	if err == nil {
+		err = c.InsertOrganisation(ctx, org)
 	}
-	all := make([]access.Scope, 0)
-	for sc := range access.Scopes() {
-		all = append(all, sc)
+	if err == nil && first == "" {
+		err = c.SetSetting(ctx, settingHome, org.ID)
 	}
-	slices.Sort(all)
-	return insertClient(ctx, c, org.ID, NewClient{Name: "First administrator", Principal: "admin@" + strings.ToLower(orgSlug(orgName)), Scopes: all})
+	if err == nil {
+		err = c.InsertUnit(ctx, document.Unit{Org: org.ID, Name: "general", Title: "General", CreatedAt: c.Now()})
+	}
+	if err == nil {
+		err = c.SaveDocumentType(ctx, document.Type{Org: org.ID, Name: "document", Title: "Document", CreatedAt: c.Now(), UpdatedAt: c.Now()})
+	}
+	return org, err
 }
 
 // orgSlug makes a host-like name of an organisation's name.
@@ -128,6 +110,9 @@ func (s *Service) Purge(ctx context.Context) (n int64, err error) {
 		now := tx.Now()
 		tokens, err := tx.PurgeTokens(ctx, now.Add(-codeMemory), now.Add(-delegationMemory))
 		if err != nil {
+			return err
+		}
+		if err := tx.PurgeSetupLinks(ctx, now); err != nil {
 			return err
 		}
 		n, err = tx.PurgeExpired(ctx, now.Add(-time.Minute), now.Add(-linkMemory))

@@ -23,7 +23,10 @@ func TestConfinedAdministratorsStayConfined(t *testing.T) {
 		"confined, own and another":  {[]string{"a"}, []string{"a", "b"}, 1},
 		"confined to nothing at all": {[]string{}, []string{"a"}, 1},
 	} {
-		err := (&Service{}).checkClient(NewClient{Name: "x", Principal: "x", Scopes: scopes, Units: tc.units}, access.Actor{Units: tc.by})
+		var l fault.List
+		cl := access.OAuthClient{Name: "x", Principal: "x", Scopes: scopes, Units: tc.units}
+		cl.Check(access.BuiltIn(), access.Actor{Units: tc.by}, &l)
+		err := l.Err("x", "x")
 		if got := len(fault.From(err).GetDetails()); got != tc.want {
 			t.Errorf("%s: %d faults, want %d: %v", name, got, tc.want, err)
 		}

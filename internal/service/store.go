@@ -123,6 +123,10 @@ type accessReader interface {
 	// Client finds a client by id alone, since a token request names no organisation.
 	Client(ctx context.Context, id string) (access.OAuthClient, error)
 	Clients(ctx context.Context, org string) ([]access.OAuthClient, error)
+	// OwnRoles lists the roles that an organisation has made, by name.
+	OwnRoles(ctx context.Context, org string) ([]access.OwnRole, error)
+	// SetupLink finds a link by its token's hash. NotFound.
+	SetupLink(ctx context.Context, hash []byte) (SetupLink, error)
 	// Part gives what the principal has to do with the document; grants count
 	// where they run at the time of this reading.
 	Part(ctx context.Context, org, documentID, principal string) (access.Relation, error)
@@ -134,8 +138,16 @@ type accessReader interface {
 type accessWriter interface {
 	InsertOrganisation(ctx context.Context, o access.Organisation) error
 	InsertClient(ctx context.Context, c access.OAuthClient) error
-	// RevokeClient sets RevokedAt where it is not set yet.
-	RevokeClient(ctx context.Context, org, id string, at time.Time) error
+	// UpdateOrganisation, UpdateClient and SaveRole compare-and-swap by the revision
+	// and count it on (Conflict "stale"); SaveRole inserts where it is 0.
+	UpdateOrganisation(ctx context.Context, o *access.Organisation) error
+	UpdateClient(ctx context.Context, c *access.OAuthClient) error
+	SaveRole(ctx context.Context, r *access.OwnRole) error
+	RemoveRole(ctx context.Context, r access.OwnRole) error
+	InsertSetupLink(ctx context.Context, l SetupLink) error
+	// UseSetupLink takes a link away: Conflict "stale" where it is gone.
+	UseSetupLink(ctx context.Context, hash []byte) error
+	PurgeSetupLinks(ctx context.Context, before time.Time) error
 	InsertGrant(ctx context.Context, g access.Grant) error
 	// RevokeGrant sets RevokedAt where it is not set yet.
 	RevokeGrant(ctx context.Context, org, id string, at time.Time) error
@@ -181,7 +193,7 @@ type documentWriter interface {
 	// InsertUnit and SaveDocumentType: Conflict "exists" for a second unit of the
 	// name; a type is inserted when Revision is 0 and else compare-and-swapped (Conflict "stale").
 	InsertUnit(ctx context.Context, u document.Unit) error
-	UpdateUnit(ctx context.Context, u document.Unit) error // title and weight
+	UpdateUnit(ctx context.Context, u *document.Unit) error // compare-and-swapped (Conflict "stale")
 	SaveDocumentType(ctx context.Context, t document.Type) error
 	// InsertDocument: Conflict "external_id_taken" where the organisation has another
 	// document of the same external id.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
@@ -20,12 +21,26 @@ func (s *Service) TokenKeys(ctx context.Context) (out []TokenKey, err error) {
 	return out, err
 }
 
+// ListTokenKeys is TokenKeys for whoever runs the installation.
+// Fault Forbidden "missing_scope".
+func (s *Service) ListTokenKeys(ctx context.Context, a access.Actor) (out []TokenKey, err error) {
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		if err := runsInstallation(ctx, tx, a); err != nil {
+			return err
+		}
+		out, err = tx.TokenKeys(ctx)
+		return err
+	})
+	return out, err
+}
+
 // TokenKeyChange is what is to change about the keys that sign tokens.
 type TokenKeyChange struct {
 	Add    []TokenKey
 	Change []TokenKey // with another SignsAt or WithdrawnAt: the journal says so
 	Reseal []TokenKey // with another Sealed
 	Drop   []string
+	By     *access.Actor // who wants it; nil: Paraph itself
 }
 
 // Empty tells whether nothing is to change.
@@ -47,6 +62,11 @@ func (s *Service) KeepTokenKeys(ctx context.Context, decide func(now time.Time, 
 		if err != nil || do.Empty() {
 			return err
 		}
+		if do.By != nil {
+			if err := runsInstallation(ctx, tx, *do.By); err != nil {
+				return err
+			}
+		}
 		tx.Notify(TopicRevoked)
 		return changeTokenKeys(ctx, tx, do)
 	})
@@ -58,7 +78,7 @@ func changeTokenKeys(ctx context.Context, tx Tx, do TokenKeyChange) error {
 		if !k.WithdrawnAt.IsZero() {
 			data["withdrawn_at"] = k.WithdrawnAt.Format(time.RFC3339)
 		}
-		return logKey(ctx, tx, "", kind, k.ID, data)
+		return logKeyBy(ctx, tx, do.By, "", kind, k.ID, data)
 	}
 	for _, k := range do.Add {
 		if err := tx.InsertTokenKey(ctx, k); err != nil {

@@ -84,6 +84,17 @@ func (s *Service) CreateUser(ctx context.Context, call Call, in NewUser) (Result
 	})
 }
 
+// checkUser checks a user against the roles that count in the organisation.
+func (s *Service) checkUser(ctx context.Context, tx Reader, u *people.User) error {
+	roles, err := s.rolesOf(ctx, tx, u.Org)
+	if err != nil {
+		return err
+	}
+	var l fault.List
+	u.Check(&l, roles)
+	return l.Err("invalid_user", "The user has faults.")
+}
+
 func (s *Service) insertUser(ctx context.Context, c *change, in NewUser) (people.User, error) {
 	if err := giveRoles(c.actor, len(in.Roles) > 0 || in.Units != nil); err != nil {
 		return people.User{}, err
@@ -93,9 +104,7 @@ func (s *Service) insertUser(ctx context.Context, c *change, in NewUser) (people
 	if in.Inactive {
 		u.DeactivatedAt = c.Now()
 	}
-	var l fault.List
-	u.Check(&l, s.Roles)
-	if err := l.Err("invalid_user", "The user has faults."); err != nil {
+	if err := s.checkUser(ctx, c, &u); err != nil {
 		return u, err
 	}
 	groups := make([]people.Group, 0, len(in.Groups))
@@ -176,9 +185,7 @@ func (s *Service) changeUser(ctx context.Context, c *change, u *people.User, in 
 	if in.Units != nil {
 		u.Units = *in.Units
 	}
-	var l fault.List
-	u.Check(&l, s.Roles)
-	if err := l.Err("invalid_user", "The user has faults."); err != nil {
+	if err := s.checkUser(ctx, c, u); err != nil {
 		return err
 	}
 	if u.Name != was.Name {
@@ -243,9 +250,10 @@ func (s *Service) detail(ctx context.Context, tx Reader, u people.User) (d UserD
 	if d.Groups, err = tx.GroupsOf(ctx, u.ID); err != nil {
 		return d, err
 	}
+	roles, err := s.rolesOf(ctx, tx, u.Org)
 	d.AllRoles, d.AllUnits = people.Rights(&u, d.Groups)
-	d.Scopes = s.Roles.Worth(nil, d.AllRoles)
-	return d, nil
+	d.Scopes = roles.Worth(nil, d.AllRoles)
+	return d, err
 }
 
 // UserByID gives a user. Faults: NotFound; Forbidden "missing_scope", "whole_organisation".

@@ -3,17 +3,16 @@ package store
 import (
 	"context"
 
-	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
 )
 
 var (
-	unitColumns = []string{"org", "name", "title", "weight", "created_at"}
+	unitColumns = []string{"org", "name", "title", "weight", "created_at", "closed_at", "limits", "revision"}
 	selectUnit  = selectFrom("unit", "u", unitColumns)
 )
 
 func scanUnit(s scanner) (u document.Unit, err error) {
-	err = s.Scan(&u.Org, &u.Name, &u.Title, &u.Weight, stamp{&u.CreatedAt})
+	err = s.Scan(&u.Org, &u.Name, &u.Title, &u.Weight, stamp{&u.CreatedAt}, stamp{&u.ClosedAt}, asJSON{&u.Limits}, &u.Revision)
 	return
 }
 
@@ -29,7 +28,7 @@ func (r *Reader) Units(ctx context.Context, org string) ([]document.Unit, error)
 
 // InsertUnit implements service.Tx.
 func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
-	ok, err := change(ctx, t.c, 1, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, max(u.Weight, 1), u.CreatedAt)
+	ok, err := change(ctx, t.c, 1, insertInto("unit", unitColumns, 1, "ON CONFLICT DO NOTHING"), u.Org, u.Name, u.Title, max(u.Weight, 1), u.CreatedAt, u.ClosedAt, encode(u.Limits), max(u.Revision, 1))
 	if err == nil && !ok {
 		return taken("a business unit of this name")
 	}
@@ -37,12 +36,10 @@ func (t *Tx) InsertUnit(ctx context.Context, u document.Unit) error {
 }
 
 // UpdateUnit implements service.Tx.
-func (t *Tx) UpdateUnit(ctx context.Context, u document.Unit) error {
-	ok, err := change(ctx, t.c, 1, "UPDATE unit SET title = ?, weight = ? WHERE org = ? AND name = ?", u.Title, max(u.Weight, 1), u.Org, u.Name)
-	if err == nil && !ok {
-		return access.NotFound()
-	}
-	return err
+func (t *Tx) UpdateUnit(ctx context.Context, u *document.Unit) error {
+	ok, err := change(ctx, t.c, 1, "UPDATE unit SET title = ?, weight = ?, closed_at = ?, limits = ?, revision = revision + 1 WHERE org = ? AND name = ? AND revision = ?",
+		u.Title, max(u.Weight, 1), u.ClosedAt, encode(u.Limits), u.Org, u.Name, u.Revision)
+	return advanced(ok, err, &u.Revision)
 }
 
 var (

@@ -107,8 +107,9 @@ const eventDocument = `(SELECT CASE WHEN e.document_id <> '' THEN e.document_id
 // table, the probe, the processes, the search index, and the hashes of the tree;
 // and links to pages, which run out within days.
 var Tables = []Table{
-	table("organisation", "id", "id name created_at#", "", ""),
-	table("client", "id", "id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}", "", ""),
+	table("organisation", "id", "id name created_at# closed_at# revision#", "", ""),
+	table("client", "id", `id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}
+		revision# old_secret_hash% old_secret_until#`, "", ""),
 	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# revision#", "", ""),
 	table("people_group", "id", "id org name external_id roles units created_at# updated_at# revision#", "", ""),
 	table("group_member", "group_id user_id", "group_id user_id", "", ""),
@@ -117,7 +118,9 @@ var Tables = []Table{
 	table("recovery_code", "user_id hash", "user_id hash% created_at# used_at#", "", ""),
 	table("login_provider", "id", "id org name settings sealed% created_at# updated_at# revision#", "", ""),
 	table("login_identity", "provider_id subject", "provider_id subject user_id created_at#", "", ""),
-	table("unit", "org name", "org name title created_at# weight#", "", ""),
+	table("unit", "org name", "org name title created_at# weight# closed_at# limits={} revision#", "", ""),
+	table("unit_use", "org unit what", "org unit what used# told#", "", ""),
+	table("org_role", "org name", "org name title scopes revision# created_at# updated_at#", "", ""),
 	table("document_type", "org name", "org name title schema revision# created_at# updated_at# weight# max_running# four_eyes?", "", ""),
 	table("unit_key", "id", "id org unit class master_id wrapped% created_at# superseded_at#", "", "", secret),
 	table("document_key", "id", "id org document_id key_id wrapped% created_at# destroyed_at#", "", "", secret),
@@ -191,7 +194,7 @@ var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used; a file that had not come whole is sent again.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "upload", "upload_part",
-	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key",
+	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link",
 	"login_session", "invitation"}
 
 // TableOf gives a table by its name.

@@ -207,7 +207,7 @@ func TestKindsOf(t *testing.T) {
 		t.Errorf("%v", k)
 	}
 	all := KindsOf(nil)
-	if len(all) != len(KindsOf([]string{"*"})) || !all[journal.WebhookTest] || all[journal.ClientCreated] {
+	if len(all) != len(KindsOf([]string{"*"})) || !all[journal.WebhookTest] || all[journal.SetupLinkMade] {
 		t.Errorf("%v", all)
 	}
 }

@@ -122,7 +122,7 @@ func TestFaultStopsWriting(t *testing.T) {
 		}
 		defer s.Stop(context.WithoutCancel(v.Context()))
 		unit := func() error {
-			_, err := s.Service.CreateUnit(v.Context(), service.Call{Actor: v.actor}, "unit", "Unit", 1)
+			_, err := s.Service.CreateUnit(v.Context(), service.Call{Actor: v.actor}, "unit", service.UnitDetails{Title: "Unit", Weight: 1})
 			return err
 		}
 		if err := unit(); fault.CodeOf(err) != "log_damaged" {

@@ -327,7 +327,7 @@ func search(t *testing.T, s service.Store) {
 }
 
 func settings(t *testing.T, s service.Store) {
-	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", Weight: 3, CreatedAt: at(1)}
+	unit := document.Unit{Org: org, Name: "buying", Title: "Buying", Weight: 3, CreatedAt: at(1), Limits: document.UnitLimits{Bytes: 5}, Revision: 1}
 	kind := document.Type{Org: org, Name: "invoice", Title: "Invoice", Schema: json.RawMessage(`{"type":  "object"}`), Weight: 2, CreatedAt: at(1), UpdatedAt: at(2)}
 	key := service.Key{ID: newID("key"), Org: org, Unit: "buying", Class: "standard", MasterID: "m1", Wrapped: []byte{7}, CreatedAt: at(1)}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
@@ -345,11 +345,12 @@ func settings(t *testing.T, s service.Store) {
 		fresh.Revision = 8
 		refused(t, tx.SaveDocumentType(ctx, fresh), fault.Conflict, "stale")
 		kind.Title, kind.Schema, kind.Weight, kind.MaxRunning = "Bill", nil, 4, 5
-		unit.Title, unit.Weight = "Purchasing", 7
-		strange := unit
-		strange.Org = other
-		gone(t, "another organisation's unit", tx.UpdateUnit(ctx, strange))
-		return errors.Join(tx.SaveDocumentType(ctx, kind), tx.UpdateUnit(ctx, unit))
+		unit.Title, unit.Weight, unit.ClosedAt, unit.Limits = "Purchasing", 7, at(9), document.UnitLimits{Bytes: 1 << 40, Documents: 2, FileBytes: 3, Pages: 4}
+		strange, late := unit, unit
+		strange.Org, late.Revision = other, 2
+		refused(t, tx.UpdateUnit(ctx, &strange), fault.Conflict, "stale")
+		refused(t, tx.UpdateUnit(ctx, &late), fault.Conflict, "stale")
+		return errors.Join(tx.SaveDocumentType(ctx, kind), tx.UpdateUnit(ctx, &unit))
 	})
 	kind.Revision = 2
 	read(t, s, func(ctx context.Context, tx service.Reader) error {

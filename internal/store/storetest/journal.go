@@ -41,7 +41,7 @@ func number(ctx context.Context, tx service.Tx, epoch int64) error {
 
 func entries(t *testing.T, s service.Store) {
 	docA, docB := newID("doc"), newID("doc")
-	kinds := []journal.Kind{journal.DocumentCreated, journal.TaskOpened, journal.ClientCreated}
+	kinds := []journal.Kind{journal.DocumentCreated, journal.TaskOpened, journal.SetupLinkMade}
 	var all []journal.Entry
 	for i := range 30 {
 		e := newEntry(t, org, []string{"j_a", "j_b"}[i%2], kinds[i%3], []string{docA, docB}[i%2], int64(i/2+1))
@@ -147,7 +147,7 @@ func numbering(t *testing.T, open Open) {
 	const many = 1500
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		for range many {
-			if err := tx.InsertEntry(ctx, newEntry(t, org, "num", journal.ClientCreated, "", 0)); err != nil {
+			if err := tx.InsertEntry(ctx, newEntry(t, org, "num", journal.SetupLinkMade, "", 0)); err != nil {
 				return err
 			}
 		}
@@ -199,7 +199,7 @@ func numbering(t *testing.T, open Open) {
 		same(t, "waiting in figures", figures.Unnumbered, int64(0))
 		return err
 	})
-	late := newEntry(t, org, "num", journal.ClientCreated, "", 0)
+	late := newEntry(t, org, "num", journal.SetupLinkMade, "", 0)
 	write(t, s, func(ctx context.Context, tx service.Tx) error { return tx.InsertEntry(ctx, late) })
 	for name, n := range map[string]service.Numbering{
 		"a size that is past":        {First: before.Size, Epoch: 3, IDs: []string{late.ID}},

@@ -78,7 +78,7 @@ func heldToTheEnd(t *testing.T, s service.Store) {
 		return h
 	}
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
-		return tx.InsertEntry(ctx, newEntry(t, org, "num", journal.ClientCreated, "", 0))
+		return tx.InsertEntry(ctx, newEntry(t, org, "num", journal.SetupLinkMade, "", 0))
 	})
 	before := head()
 	taken, goOn := make(chan struct{}, 1), make(chan struct{})
@@ -141,7 +141,7 @@ func fencing(t *testing.T, s service.Store) {
 		take(t, s, service.LeaseSequencer, "one", 0)
 	}
 	old, _ := take(t, s, service.LeaseSequencer, "one", 0)
-	late := newEntry(t, org, "num", journal.ClientCreated, "", 0)
+	late := newEntry(t, org, "num", journal.SetupLinkMade, "", 0)
 	var head service.LogHead
 	write(t, s, func(ctx context.Context, tx service.Tx) (err error) {
 		if head, err = tx.LogHead(ctx); err != nil {

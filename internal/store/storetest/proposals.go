@@ -36,7 +36,7 @@ func overtaken(t *testing.T, s service.Store) {
 				other.Title = "by another"
 				return tx.UpdateDocument(ctx, &other)
 			})
-			if err := tx.InsertEntry(ctx, newEntry(t, org, "overtaken", journal.ClientCreated, "", 0)); err != nil {
+			if err := tx.InsertEntry(ctx, newEntry(t, org, "overtaken", journal.SetupLinkMade, "", 0)); err != nil {
 				return err
 			}
 		}
