@@ -278,13 +278,6 @@ func (c *Client) EndHookSecret(ctx context.Context, id string, secretId string, 
 	return call[HookSecret](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id) + "/secrets/" + url.PathEscape(secretId)}, nil, options)
 }
 
-// EndUpload: End an upload. Its bytes are deleted. A document that was made of it stays.
-//
-// DELETE /v1/uploads/{id}; scopes: documents:write.
-func (c *Client) EndUpload(ctx context.Context, id string, options ...Option) (*string, error) {
-	return call[string](ctx, c, &request{method: "DELETE", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
-}
-
 // ExplainAccessParams narrows ExplainAccess; what is empty does not count.
 type ExplainAccessParams struct {
 	// Id of the client.

@@ -256,14 +256,6 @@ export class Operations {
   }
 
   /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  endUpload(id: string, options?: CallOptions): Promise<string> {
-    return this.transport.json({ method: "DELETE", path: `/v1/uploads/${segment(id)}` }, undefined, options);
-  }
-
-  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.

@@ -204,12 +204,6 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
-    def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
-
     def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
@@ -1020,12 +1014,6 @@ class AsyncOperations(AsyncRunner):
         /v1/hook-sources/{id}/secrets/{secret_id}; scopes: admin.
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
-
-    async def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return await self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
 
     async def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of

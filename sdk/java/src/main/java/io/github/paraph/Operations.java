@@ -407,19 +407,6 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  public String endUpload(String id) {
-    return endUpload(id, CallOptions.NONE);
-  }
-
-  /** The same, with options. */
-  public String endUpload(String id, CallOptions options) {
-    return json(new Call("DELETE", "/v1/uploads/" + segment(id)), null, String.class, options);
-  }
-
-  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
