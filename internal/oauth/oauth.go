@@ -25,6 +25,7 @@ import (
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // Service is what the server needs of internal/service; the faults are those
@@ -54,6 +55,8 @@ type Service interface {
 	RevokeAccessToken(ctx context.Context, call service.Call, jti string, until time.Time) error
 	Revocations(ctx context.Context) ([]string, error)
 	NoteExchange(ctx context.Context, call service.Call, subject, from, resource string) error
+	// NoteFailedLogin notes wrong credentials, for the log.
+	NoteFailedLogin(way, clientID, address string)
 }
 
 // Login tells who is logged in in a browser. Implemented by the room that logs
@@ -91,6 +94,13 @@ type Replays interface {
 	OnceSince() time.Time
 }
 
+// Limiter counts the requests of clients that have proved themselves. Implemented by
+// internal/httpapi.
+type Limiter interface {
+	// Enter takes a place for a request; leave gives it back. Fault TooMany.
+	Enter(h http.Header, client string, own access.RequestLimits, class access.Class, now time.Time) (leave func(), err error)
+}
+
 // Config is what the server and the verifier are made of. Service, Keys, Sealer,
 // Replays and Issuer are needed.
 type Config struct {
@@ -107,6 +117,7 @@ type Config struct {
 	// server, at which clients show their certificates; "": there is none.
 	Issuer, MTLSURL string
 	Lifetime        time.Duration // of an access token; 0: DefaultLifetime
+	Limiter         Limiter       // nil: none
 	// FreeProofs takes DPoP proofs without a nonce of this server.
 	FreeProofs bool
 	// Certificates gives the certificates that a request's sender has proved to hold,
@@ -131,10 +142,9 @@ type Server struct {
 	Config
 	verifier *Verifier // reads this server's own tokens
 	prover   *prover
-	guesses  *guesses // of codes that people type
-	wrong    *guesses // of clients' credentials
-	begun    *guesses // what clients without credentials begin
-	guard    *http.CrossOriginProtection
+	guesses  *webform.Guesses // of codes that people type
+	wrong    *webform.Guesses // of clients' credentials
+	begun    *webform.Guesses // what clients without credentials begin
 	mux      entrance.Mux
 }
 
@@ -151,8 +161,26 @@ const (
 	KeysPath       = "/oauth/jwks"
 	MetadataPath   = "/.well-known/oauth-authorization-server"
 	OpenIDPath     = "/.well-known/openid-configuration"
-	markPath       = "/oauth/mark.svg"
 )
+
+// How often something wrong is told to be wrong, or something is begun: a handful at
+// once, then one in every interval.
+const (
+	guessBurst    = 10 // credentials of clients, by address
+	guessInterval = 6 * time.Second
+	codeBurst     = 5 // codes that people type, by person
+	codeInterval  = 12 * time.Second
+	// What clients that cannot prove themselves may begin, by address: anybody can be
+	// such a client, and each beginning is kept for a while.
+	beginBurst    = 60
+	beginInterval = time.Second
+)
+
+// MachinePaths are those to which programs post, and prove themselves: what they send
+// counts for the client, and what is wrong for the address.
+func MachinePaths() []string {
+	return []string{TokenPath, StartPath, PushPath, RevokePath, IntrospectPath}
+}
 
 // Patterns lists the patterns to mount a Server at.
 func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} }
@@ -161,11 +189,11 @@ func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} 
 func New(c Config) (*Server, error) {
 	c = c.withDefaults()
 	c.Wake = nil // the verifier of the API hears of it; a token that is exchanged is looked up each time
-	s := &Server{Config: c, guesses: newGuesses(codeBurst, codeInterval), wrong: newGuesses(guessBurst, guessInterval), begun: newGuesses(beginBurst, beginInterval), guard: http.NewCrossOriginProtection()}
+	s := &Server{Config: c, guesses: webform.NewGuesses(codeBurst, codeInterval), wrong: webform.NewGuesses(guessBurst, guessInterval), begun: webform.NewGuesses(beginBurst, beginInterval)}
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover
-	clients, anybody := s.mux.To(entrance.Client, entrance.Guesses), s.mux.To(entrance.Nothing, entrance.Uncounted)
+	clients, anybody := s.mux.To(entrance.Client, entrance.Guesses), s.mux.To(entrance.Nothing, entrance.PerAddress)
 	clients.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
 	clients.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
 	clients.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
@@ -174,7 +202,7 @@ func New(c Config) (*Server, error) {
 	if !s.people() {
 		return s, nil
 	}
-	begin, tokens, people := s.mux.To(entrance.Client, entrance.Begun), s.mux.To(entrance.Token, entrance.Uncounted), s.mux.To(entrance.Login, entrance.Guesses)
+	begin, tokens, people := s.mux.To(entrance.Client, entrance.Begun), s.mux.To(entrance.Token, entrance.PerAddress), s.mux.To(entrance.Login, entrance.Guesses)
 	begin.HandleFunc("POST "+PushPath, s.endpoint(s.push))
 	begin.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
 	anybody.HandleFunc("GET "+OpenIDPath, s.metadata)
@@ -184,7 +212,7 @@ func New(c Config) (*Server, error) {
 	people.HandleFunc("POST "+AuthorizePath, s.page(s.answerRequest))
 	people.HandleFunc("GET "+DevicePath, s.page(s.device))
 	people.HandleFunc("POST "+DevicePath, s.page(s.answerDevice))
-	anybody.HandleFunc("GET "+markPath, icon)
+	anybody.HandleFunc("GET "+webform.MarkPath, webform.Icon)
 	return s, nil
 }
 
@@ -226,19 +254,6 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	writeJSON(w, "application/jwk-set+json", http.StatusOK, set)
-}
-
-// addressOf tells where a request came from, for limits.
-func addressOf(sourceOf func(context.Context) access.Source, r *http.Request) string {
-	if sourceOf != nil {
-		if a := sourceOf(r.Context()).Address; a != "" {
-			return a
-		}
-	}
-	if colon := strings.LastIndexByte(r.RemoteAddr, ':'); colon > 0 {
-		return r.RemoteAddr[:colon]
-	}
-	return r.RemoteAddr
 }
 
 // clientCall is a command of a client about itself.
