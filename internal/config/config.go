@@ -76,6 +76,7 @@ type Config struct {
 	BlobsAccessKey  Secret        `name:"blobs-access-key" doc:"Access key for the bucket. Empty: AWS_ACCESS_KEY_ID and its companions of the environment."`
 	BlobsSecretKey  Secret        `name:"blobs-secret-key" doc:"Secret key for the bucket."`
 	AuditInterval   time.Duration `name:"audit-interval" doc:"How often the whole log is re-read in the background and compared with what was signed; 0: once, at the first start."`
+	CrossOrigins    []string      `name:"cross-origins" doc:"Origins of web pages that may call the API from a browser with a token, such as https://app.example.com. Empty: none."`
 	TrustedProxies  []string      `name:"trusted-proxies" doc:"Networks (CIDR) of proxies whose X-Forwarded-For is believed."`
 	DrainDelay      time.Duration `name:"drain-delay" doc:"How long a stopping server says in /readyz that it is not ready, and still serves, before it takes no more requests: longer than the load balancer takes to notice."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" doc:"How long running requests and jobs may take to finish when the server stops."`
@@ -235,6 +236,11 @@ func (c *Config) Check() error {
 	}
 	if (c.BlobsAccessKey == "") != (c.BlobsSecretKey == "") {
 		add("blobs-secret-key", "access key and secret key go together")
+	}
+	for _, o := range c.CrossOrigins {
+		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || o != strings.ToLower(u.Scheme+"://"+u.Host) {
+			add("cross-origins", "%q is not an origin as browsers write it: scheme, host and perhaps a port, without a path", o)
+		}
 	}
 	for _, r := range c.Roles {
 		if !slices.Contains(Roles(), r) {

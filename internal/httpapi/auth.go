@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // admit lets a request in to its operation: a valid token, a right that the
@@ -33,6 +34,7 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	rq.route, rq.key = op.Method+" "+op.Path, r.Header.Get("Idempotency-Key")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	hctx = huma.WithContext(hctx, service.Within(hctx.Context(), rq.actor.Org))
 	if stream, _ := op.Metadata[metaStream].(bool); stream {
 		next(hctx)
 		return

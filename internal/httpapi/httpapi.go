@@ -62,7 +62,8 @@ type Config struct {
 	// HookObserver is told of webhooks that come in; nil: nobody is.
 	HookObserver HookObserver
 	Sources      Sources
-	PublicURL    string // without a slash at the end; source of the events
+	Origins      Origins // of web pages that may call the API
+	PublicURL    string  // without a slash at the end; source of the events
 
 	MaxUpload int64 // bytes of one uploaded file; default DefaultMaxUpload
 	// MaxResumable is the bytes of one file that comes in pieces; default DefaultMaxResumable.

@@ -99,7 +99,9 @@ func (a *api) reception(next http.Handler) http.Handler {
 			writeProblem(rec, r, err)
 			return
 		}
-		next.ServeHTTP(rec, r)
+		if !a.Origins.answer(rec, r) {
+			next.ServeHTTP(rec, r)
+		}
 	})
 }
 

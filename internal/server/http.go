@@ -53,7 +53,7 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	}
 	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Room: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
+		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies}, Origins: s.Config.CrossOrigins,
 		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})

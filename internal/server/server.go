@@ -137,6 +137,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if s.Keys, err = loadKeys(c, s.clock, c.Has(config.RoleWork), func(err error) { s.log.Warn("the sealing key is away; what is to be sealed waits", "error", err) }); err != nil {
 		return nil, fmt.Errorf("the keys: %w", err)
 	}
+	ctx = service.Across(ctx, "a start")
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -301,7 +302,9 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 
 // Start serves and works until Stop, or until a part fails: see Failed.
 func (s *Server) Start(ctx context.Context) error {
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	// What begins with a request reaches no further than who sent it; all else here is
+	// the installation's own work.
+	ctx, s.stop = context.WithCancel(service.Across(context.WithoutCancel(ctx), "the server's own work"))
 	s.goPart(ctx, "high-water mark", s.keeper.Run)
 	s.goPart(ctx, "keys", s.keepKeys)
 	if err := s.startVouching(ctx); err != nil {

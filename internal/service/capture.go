@@ -28,7 +28,7 @@ type Captured struct {
 
 // CaptureInput gives what is read: the document's newest original and its bytes.
 func (s *Service) CaptureInput(ctx context.Context, org, docID string) (v document.Version, b Blob, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		versions, err := tx.Versions(ctx, org, docID)
 		if err != nil {
 			return err

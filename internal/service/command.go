@@ -54,7 +54,7 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 	var receipt Receipt
 	var earlier *IdempotencyRecord
 	again := false
-	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.Store.Propose(call.within(ctx), func(ctx context.Context, tx Tx) (err error) {
 		out, receipt, earlier = Result[R]{}, Receipt{Org: call.Actor.Org}, nil
 		c := &change{Tx: tx, actor: call.Actor, seen: call.Revision}
 		// Most keys are new, and a known one cannot be kept once more. So it is asked
@@ -88,6 +88,18 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 		*call.Receipt = receipt
 	}
 	return out, err
+}
+
+// within confines a command to its actor's organisation. Where the actor has none,
+// as for the first organisation's making, the context has to say how far it reaches.
+func (c Call) within(ctx context.Context) context.Context {
+	switch {
+	case c.across != "":
+		return Across(ctx, c.across)
+	case c.Actor.Org == "":
+		return ctx
+	}
+	return Within(ctx, c.Actor.Org)
 }
 
 // errKnown undoes whatever a command has written whose key is known: its result

@@ -153,7 +153,7 @@ type Remains struct {
 // Remains reads what is to be deleted. Fault Conflict "operation_ended" where
 // the document was not disposed of.
 func (s *Service) Remains(ctx context.Context, org, docID string) (r Remains, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if r.Document, err = tx.Document(ctx, org, docID); err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 // Faults: as Upload; Conflict "document_not_draft" where it is not a draft.
 func (s *Service) Replace(ctx context.Context, call Call, docID string, file File) (Result[Uploaded], error) {
 	var unit string
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Within(ctx, call.Actor.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, call.Actor, docID, access.WriteDocument)
 		unit = d.Unit
 		return err
@@ -217,7 +217,7 @@ func (s *Service) draft(ctx context.Context, a access.Actor, in NewDocument, fil
 	known := &checks{}
 	look := func(ctx context.Context, tx Reader) error { return s.checkDocument(ctx, tx, &d, known) }
 	for range recheckings {
-		err := s.Store.Read(ctx, look)
+		err := s.Store.Read(Within(ctx, a.Org), look)
 		if err == nil || known.missing == nil || fault.CodeOf(err) != errUnchecked.Code {
 			return d, known, err
 		}

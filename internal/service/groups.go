@@ -240,7 +240,7 @@ func (s *Service) GroupByID(ctx context.Context, a access.Actor, groupID string)
 	if err := managePeople(a); err != nil {
 		return d, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err = groupDetail(ctx, tx, a.Org, groupID)
 		return err
 	})
@@ -254,7 +254,7 @@ func (s *Service) Groups(ctx context.Context, a access.Actor, f GroupFilter) (ou
 		return nil, err
 	}
 	f.Org = a.Org
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		groups, err := tx.Groups(ctx, f)
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func mayNotLogIn() error {
 }
 
 func (s *Service) activeUser(ctx context.Context, id string) (out access.User, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a person"), func(ctx context.Context, tx Reader) error {
 		u, err := tx.User(ctx, id)
 		if fault.KindOf(err) == fault.NotFound || err == nil && !u.Active {
 			return mayNotLogIn()

@@ -56,7 +56,7 @@ type ProtectInput struct {
 // ProtectInput reads it. A document of which nobody has taken note yet gets its
 // line here, unwritten.
 func (s *Service) ProtectInput(ctx context.Context, org, docID string) (in ProtectInput, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		in = ProtectInput{Blobs: map[int]Blob{}}
 		if in.Document, err = tx.Document(ctx, org, docID); err != nil {
 			return err

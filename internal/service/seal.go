@@ -25,7 +25,7 @@ type SealInput struct {
 // SealInput reads what is sealed. Fault Conflict "operation_ended" where the
 // envelope is not waiting for its seal: a twin was first.
 func (s *Service) SealInput(ctx context.Context, org, envID string) (in SealInput, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if in.Envelope, err = tx.Envelope(ctx, org, envID); err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ type ArchiveInput struct {
 
 // ArchiveInput reads what is archived.
 func (s *Service) ArchiveInput(ctx context.Context, org, docID string) (in ArchiveInput, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if in.Document, err = tx.Document(ctx, org, docID); err != nil {
 			return err
 		}

@@ -189,6 +189,9 @@ type Call struct {
 	// Revision, where it is not 0, is that of the document as the caller has seen it:
 	// fault Precondition "precondition_failed" where it has been changed since.
 	Revision int64
+
+	// across names the work for which the command reaches every organisation.
+	across string
 }
 
 // Receipt names what a command wrote into the journal, so that its caller can

@@ -79,7 +79,7 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Units(ctx, a.Org)
 		return err
 	})
@@ -103,7 +103,7 @@ func (s *Service) Unit(ctx context.Context, a access.Actor, name string) (out Un
 	if !a.InUnit(name) {
 		return out, access.NotFound()
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if out.Unit, err = tx.Unit(ctx, a.Org, name); err != nil {
 			return err
 		}

@@ -316,7 +316,7 @@ func (s *Service) UserByID(ctx context.Context, a access.Actor, userID string) (
 	if err := managePeople(a); err != nil {
 		return d, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		u, err := userOfOrg(ctx, tx, a.Org, userID)
 		if err != nil {
 			return err
@@ -334,7 +334,7 @@ func (s *Service) Users(ctx context.Context, a access.Actor, f UserFilter) (out 
 		return nil, err
 	}
 	f.Org, f.Name = a.Org, approval.Normalise(f.Name)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Users(ctx, f)
 		return err
 	})

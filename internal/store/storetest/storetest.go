@@ -42,7 +42,7 @@ func Each(t *testing.T, fn func(t *testing.T, open Open)) {
 func opener(t testing.TB, url string) Open {
 	return func(change ...func(*store.Options)) *store.Store {
 		t.Helper()
-		o := store.Options{URL: url, Clock: clock.NewFake(Start), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MaxConns: 16}
+		o := store.Options{URL: url, Clock: clock.NewFake(Start), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MaxConns: 16, Across: "tests"}
 		for _, c := range change {
 			c(&o)
 		}
