@@ -185,6 +185,15 @@ func (c *Client) CreateHookSource(ctx context.Context, body HookSourceRequest, o
 	return call[HookSourceSecret](ctx, c, &request{method: "POST", path: "/v1/hook-sources"}, body, options)
 }
 
+// CreateLoginProvider: Let people log in by a provider outside. One that speaks OpenID Connect.
+// Somebody is known by the provider's subject, or the first time by an e-mail address that the provider
+// has verified and that is of one of its domains.
+//
+// POST /v1/login-providers; scopes: admin.
+func (c *Client) CreateLoginProvider(ctx context.Context, body LoginProviderRequest, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "POST", path: "/v1/login-providers"}, body, options)
+}
+
 // CreateOrganisation: Make an organisation. The answer holds a set-up link, this once: by it the
 // organisation's first administrator is made. Who runs the installation sees nothing of what is in
 // other organisations.
@@ -276,13 +285,6 @@ func (c *Client) DisposeDocument(ctx context.Context, id string, body Disposal, 
 // DELETE /v1/hook-sources/{id}/secrets/{secret_id}; scopes: admin.
 func (c *Client) EndHookSecret(ctx context.Context, id string, secretId string, options ...Option) (*HookSecret, error) {
 	return call[HookSecret](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id) + "/secrets/" + url.PathEscape(secretId)}, nil, options)
-}
-
-// EndUpload: End an upload. Its bytes are deleted. A document that was made of it stays.
-//
-// DELETE /v1/uploads/{id}; scopes: documents:write.
-func (c *Client) EndUpload(ctx context.Context, id string, options ...Option) (*string, error) {
-	return call[string](ctx, c, &request{method: "DELETE", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
 }
 
 // ExplainAccessParams narrows ExplainAccess; what is empty does not count.
@@ -563,6 +565,15 @@ func (c *Client) GetWebhookEndpoint(ctx context.Context, id string, options ...O
 // GET /v1/webhook-endpoints/{id}/replays/{replay}; scopes: webhooks:read or webhooks:write or admin.
 func (c *Client) GetWebhookReplay(ctx context.Context, id string, replay string, options ...Option) (*WebhookReplay, error) {
 	return call[WebhookReplay](ctx, c, &request{method: "GET", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/replays/" + url.PathEscape(replay)}, nil, options)
+}
+
+// Invite: Invite a person. To a user who is there, by user_id, or to one that is made with it. The
+// person gets an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With
+// show the link is in the answer instead, once, to be handed over some other way.
+//
+// POST /v1/invitations; scopes: admin.
+func (c *Client) Invite(ctx context.Context, body InvitationRequest, options ...Option) (*Invitation, error) {
+	return call[Invitation](ctx, c, &request{method: "POST", path: "/v1/invitations"}, body, options)
 }
 
 // ListAnchorsParams narrows ListAnchors; what is empty does not count.
@@ -909,6 +920,21 @@ func (c *Client) AllInboundEvents(ctx context.Context, p ListInboundEventsParams
 	return all(&p.After, func() (*Page[InboundEvent], error) { return c.ListInboundEvents(ctx, p, options...) })
 }
 
+// ListInvitations: List invitations. Newest first, also those that were used, taken back or have run
+// out, for some weeks.
+//
+// GET /v1/invitations; scopes: admin.
+func (c *Client) ListInvitations(ctx context.Context, options ...Option) ([]Invitation, error) {
+	return items[Invitation](ctx, c, &request{method: "GET", path: "/v1/invitations"}, options)
+}
+
+// ListLoginProviders: List providers of logins. By name. Their secrets are not shown.
+//
+// GET /v1/login-providers; scopes: admin.
+func (c *Client) ListLoginProviders(ctx context.Context, options ...Option) ([]LoginProvider, error) {
+	return items[LoginProvider](ctx, c, &request{method: "GET", path: "/v1/login-providers"}, options)
+}
+
 // ListOperationsParams narrows ListOperations; what is empty does not count.
 type ListOperationsParams struct {
 	// Items of a page.
@@ -1185,6 +1211,14 @@ func (c *Client) RemoveHookSource(ctx context.Context, id string, options ...Opt
 	return call[HookSource](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id)}, nil, options)
 }
 
+// RemoveLoginProvider: Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay
+// users.
+//
+// DELETE /v1/login-providers/{id}; scopes: admin.
+func (c *Client) RemoveLoginProvider(ctx context.Context, id string, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "DELETE", path: "/v1/login-providers/" + url.PathEscape(id)}, nil, options)
+}
+
 // RemoveRole: Remove a role. Only the organisation's own, and only while no client has it.
 //
 // DELETE /v1/roles/{name}; scopes: admin.
@@ -1227,6 +1261,15 @@ func (c *Client) RequestAnchor(ctx context.Context, options ...Option) (*AnchorR
 	return call[AnchorRequested](ctx, c, &request{method: "POST", path: "/v1/log/anchors"}, nil, options)
 }
 
+// ResetUser: Take every proof from a user. Passkeys, codes, recovery codes and logins, and what
+// programs were allowed in the user's name: for one who has lost a device, or it was stolen. An
+// invitation gets the user in again.
+//
+// POST /v1/users/{id}/reset; scopes: admin.
+func (c *Client) ResetUser(ctx context.Context, id string, options ...Option) (*UserDetail, error) {
+	return call[UserDetail](ctx, c, &request{method: "POST", path: "/v1/users/" + url.PathEscape(id) + "/reset"}, nil, options)
+}
+
 // RetryOperation: Start a failed operation again. For one that failed for a reason that may have
 // passed. Where the file itself is the reason, upload a corrected one.
 //
@@ -1241,6 +1284,13 @@ func (c *Client) RetryOperation(ctx context.Context, id string, options ...Optio
 // DELETE /v1/clients/{id}; scopes: admin.
 func (c *Client) RevokeClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
 	return call[OAuthClient](ctx, c, &request{method: "DELETE", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
+}
+
+// RevokeInvitation: Take an invitation back. Its link works no more. To repeat it does nothing.
+//
+// DELETE /v1/invitations/{id}; scopes: admin.
+func (c *Client) RevokeInvitation(ctx context.Context, id string, options ...Option) (*Invitation, error) {
+	return call[Invitation](ctx, c, &request{method: "DELETE", path: "/v1/invitations/" + url.PathEscape(id)}, nil, options)
 }
 
 // RotateClientSecret: Give an API client a new secret. The answer holds it, this once. The one before
@@ -1294,6 +1344,14 @@ func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*
 // PUT /v1/document-types/{name}; scopes: admin.
 func (c *Client) SaveDocumentType(ctx context.Context, name string, body DocumentTypeRequest, options ...Option) (*DocumentType, error) {
 	return call[DocumentType](ctx, c, &request{method: "PUT", path: "/v1/document-types/" + url.PathEscape(name)}, body, options)
+}
+
+// SaveLoginProvider: Change a provider of logins. All settings take the place of those before; a secret
+// that is left out stays.
+//
+// PUT /v1/login-providers/{id}; scopes: admin.
+func (c *Client) SaveLoginProvider(ctx context.Context, id string, body LoginProviderRequest, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "PUT", path: "/v1/login-providers/" + url.PathEscape(id)}, body, options)
 }
 
 // SaveRole: Make or change a role. Whoever has it has its scopes within seconds.

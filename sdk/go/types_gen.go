@@ -678,6 +678,9 @@ type ClientChange struct {
 	Principal *string         `json:"principal,omitzero"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests *bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -728,6 +731,9 @@ type ClientRequest struct {
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -1475,6 +1481,36 @@ type Initiator struct {
 	UserID string `json:"user_id"`
 }
 
+// Invitation is part of the contract.
+type Invitation struct {
+	CreatedAt time.Time `json:"created_at"`
+	// When it was used or taken back.
+	EndedAt   *time.Time `json:"ended_at,omitzero"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	ID        string     `json:"id"`
+	InvitedBy string     `json:"invited_by"`
+	// Only in the answer to a request with show: whoever has it gets in as the user.
+	Link     string `json:"link,omitzero"`
+	UserID   string `json:"user_id"`
+	UserName string `json:"user_name"`
+}
+
+// InvitationRequest is part of requests.
+type InvitationRequest struct {
+	// Where the roles hold; absent: everywhere.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	// Ids of groups that the user is to be in.
+	Groups []string `json:"groups,omitzero"`
+	Locale string   `json:"locale,omitzero"`
+	Name   string   `json:"name,omitzero"`
+	Roles  []string `json:"roles,omitzero"`
+	// Give the link in the answer instead of sending it.
+	Show bool `json:"show,omitzero"`
+	// A user who is there. Left out: one is made of what follows.
+	UserID   string `json:"user_id,omitzero"`
+	UserName string `json:"user_name,omitzero"`
+}
+
 // Lacking is part of the contract.
 type Lacking struct {
 	Attempts int        `json:"attempts"`
@@ -1542,6 +1578,57 @@ type LoginEventData struct {
 	Reason string `json:"reason,omitzero"`
 	// Of the user, or of the access key.
 	UserID string `json:"user_id"`
+}
+
+// LoginProvider is part of the contract.
+type LoginProvider struct {
+	// Claim of the ID token whose values say which groups somebody is in.
+	Claim string `json:"claim,omitzero"`
+	// Which group each value of the claim stands for, by its id. At each login people come into those
+	// groups, and leave the others of this list.
+	ClaimGroups map[string]string `json:"claim_groups,omitzero"`
+	ClientID    string            `json:"client_id"`
+	// Make a user, without roles, of whoever logs in and is not known.
+	CreateUsers bool      `json:"create_users,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+	// Nobody logs in by it for now.
+	Disabled bool `json:"disabled,omitzero"`
+	// Domains of the e-mail addresses that the provider vouches for.
+	Domains   []string `json:"domains"`
+	HasSecret bool     `json:"has_secret"`
+	ID        string   `json:"id"`
+	Issuer    string   `json:"issuer"`
+	// What its button says, after "Log in with".
+	Name string `json:"name"`
+	// What to register at the provider.
+	RedirectURI string `json:"redirect_uri"`
+	Revision    int    `json:"revision"`
+	// Asked for beside openid, email and profile.
+	Scopes    []string  `json:"scopes,omitzero"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// LoginProviderRequest is part of requests.
+type LoginProviderRequest struct {
+	// Claim of the ID token whose values say which groups somebody is in.
+	Claim string `json:"claim,omitzero"`
+	// Which group each value of the claim stands for, by its id. At each login people come into those
+	// groups, and leave the others of this list.
+	ClaimGroups map[string]string `json:"claim_groups,omitzero"`
+	ClientID    string            `json:"client_id"`
+	// Of our client at the provider. Kept sealed, and never shown.
+	ClientSecret string `json:"client_secret,omitzero"`
+	// Make a user, without roles, of whoever logs in and is not known.
+	CreateUsers bool `json:"create_users,omitzero"`
+	// Nobody logs in by it for now.
+	Disabled bool `json:"disabled,omitzero"`
+	// Domains of the e-mail addresses that the provider vouches for.
+	Domains []string `json:"domains"`
+	Issuer  string   `json:"issuer"`
+	// What its button says, after "Log in with".
+	Name string `json:"name"`
+	// Asked for beside openid, email and profile.
+	Scopes []string `json:"scopes,omitzero"`
 }
 
 // Member is part of the contract.
@@ -1631,6 +1718,9 @@ type OAuthClient struct {
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -1956,6 +2046,15 @@ type ReplayRequest struct {
 	// dead: those whose attempts are used up. missing: those of which no delivery was ever made. all: every
 	// one, those that were received too. Default: dead, and all where events are named.
 	Which ReplayRequestWhich `json:"which,omitzero"`
+}
+
+// RequestLimit is part of requests.
+type RequestLimit struct {
+	AtOnce int `json:"at_once,omitzero"`
+	// Beyond that, after a pause.
+	Burst int `json:"burst,omitzero"`
+	// Lasting.
+	PerSecond float64 `json:"per_second,omitzero"`
 }
 
 // Role is part of the contract.

@@ -158,6 +158,15 @@ export class Operations {
   }
 
   /**
+   * Let people log in by a provider outside. One that speaks OpenID Connect. Somebody is known by the
+   * provider's subject, or the first time by an e-mail address that the provider has verified and that is
+   * of one of its domains. POST /v1/login-providers; scopes: admin.
+   */
+  createLoginProvider(body: T.LoginProviderRequest, options?: CallOptions): Promise<T.LoginProvider> {
+    return this.transport.json({ method: "POST", path: `/v1/login-providers` }, body, options);
+  }
+
+  /**
    * Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
    * administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
    * /v1/organisations; scopes: installation.
@@ -253,14 +262,6 @@ export class Operations {
    */
   endHookSecret(id: string, secretId: string, options?: CallOptions): Promise<T.HookSecret> {
     return this.transport.json({ method: "DELETE", path: `/v1/hook-sources/${segment(id)}/secrets/${segment(secretId)}` }, undefined, options);
-  }
-
-  /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  endUpload(id: string, options?: CallOptions): Promise<string> {
-    return this.transport.json({ method: "DELETE", path: `/v1/uploads/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -535,6 +536,16 @@ export class Operations {
   }
 
   /**
+   * Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
+   * an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With show the
+   * link is in the answer instead, once, to be handed over some other way. POST /v1/invitations; scopes:
+   * admin.
+   */
+  invite(body: T.InvitationRequest, options?: CallOptions): Promise<T.Invitation> {
+    return this.transport.json({ method: "POST", path: `/v1/invitations` }, body, options);
+  }
+
+  /**
    * List time stamps over checkpoints. Newest first, each with what was stamped and the token. GET
    * /v1/log/anchors; scopes: admin or documents:read or documents:write.
    */
@@ -682,6 +693,22 @@ export class Operations {
   /** Every item that listInboundEvents lists; pages are asked for as they are needed. */
   allInboundEvents(params: T.ListInboundEventsParams = {}, options?: CallOptions): AsyncIterableIterator<T.InboundEvent> {
     return all(params, (p) => this.listInboundEvents(p, options));
+  }
+
+  /**
+   * List invitations. Newest first, also those that were used, taken back or have run out, for some
+   * weeks. GET /v1/invitations; scopes: admin.
+   */
+  listInvitations(options?: CallOptions): Promise<T.Invitation[]> {
+    return this.transport.items({ method: "GET", path: `/v1/invitations` }, options);
+  }
+
+  /**
+   * List providers of logins. By name. Their secrets are not shown. GET /v1/login-providers; scopes:
+   * admin.
+   */
+  listLoginProviders(options?: CallOptions): Promise<T.LoginProvider[]> {
+    return this.transport.items({ method: "GET", path: `/v1/login-providers` }, options);
   }
 
   /**
@@ -850,6 +877,14 @@ export class Operations {
   }
 
   /**
+   * Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay users. DELETE
+   * /v1/login-providers/{id}; scopes: admin.
+   */
+  removeLoginProvider(id: string, options?: CallOptions): Promise<T.LoginProvider> {
+    return this.transport.json({ method: "DELETE", path: `/v1/login-providers/${segment(id)}` }, undefined, options);
+  }
+
+  /**
    * Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
    * scopes: admin.
    */
@@ -879,6 +914,15 @@ export class Operations {
   }
 
   /**
+   * Take every proof from a user. Passkeys, codes, recovery codes and logins, and what programs were
+   * allowed in the user's name: for one who has lost a device, or it was stolen. An invitation gets the
+   * user in again. POST /v1/users/{id}/reset; scopes: admin.
+   */
+  resetUser(id: string, options?: CallOptions): Promise<T.UserDetail> {
+    return this.transport.json({ method: "POST", path: `/v1/users/${segment(id)}/reset` }, undefined, options);
+  }
+
+  /**
    * Start a failed operation again. For one that failed for a reason that may have passed. Where the file
    * itself is the reason, upload a corrected one. POST /v1/operations/{id}/retry; scopes:
    * documents:write.
@@ -893,6 +937,14 @@ export class Operations {
    */
   revokeClient(id: string, options?: CallOptions): Promise<T.OAuthClient> {
     return this.transport.json({ method: "DELETE", path: `/v1/clients/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
+   * /v1/invitations/{id}; scopes: admin.
+   */
+  revokeInvitation(id: string, options?: CallOptions): Promise<T.Invitation> {
+    return this.transport.json({ method: "DELETE", path: `/v1/invitations/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -952,6 +1004,14 @@ export class Operations {
    */
   saveDocumentType(name: string, body: T.DocumentTypeRequest, options?: CallOptions): Promise<T.DocumentType> {
     return this.transport.json({ method: "PUT", path: `/v1/document-types/${segment(name)}` }, body, options);
+  }
+
+  /**
+   * Change a provider of logins. All settings take the place of those before; a secret that is left out
+   * stays. PUT /v1/login-providers/{id}; scopes: admin.
+   */
+  saveLoginProvider(id: string, body: T.LoginProviderRequest, options?: CallOptions): Promise<T.LoginProvider> {
+    return this.transport.json({ method: "PUT", path: `/v1/login-providers/${segment(id)}` }, body, options);
   }
 
   /**

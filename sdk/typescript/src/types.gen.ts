@@ -400,6 +400,11 @@ export interface ClientChange {
   principal?: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -448,6 +453,11 @@ export interface ClientRequest {
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -1175,6 +1185,34 @@ export interface Initiator {
   user_id: string;
 }
 
+export interface Invitation {
+  created_at: string;
+  /** When it was used or taken back. */
+  ended_at?: string;
+  expires_at: string;
+  id: string;
+  invited_by: string;
+  /** Only in the answer to a request with show: whoever has it gets in as the user. */
+  link?: string;
+  user_id: string;
+  user_name: string;
+}
+
+export interface InvitationRequest {
+  /** Where the roles hold; absent: everywhere. */
+  business_units?: string[];
+  /** Ids of groups that the user is to be in. */
+  groups?: string[];
+  locale?: string;
+  name?: string;
+  roles?: string[];
+  /** Give the link in the answer instead of sending it. */
+  show?: boolean;
+  /** A user who is there. Left out: one is made of what follows. */
+  user_id?: string;
+  user_name?: string;
+}
+
 export interface Lacking {
   attempts: number;
   code: string;
@@ -1238,6 +1276,59 @@ export interface LoginEventData {
   reason?: string;
   /** Of the user, or of the access key. */
   user_id: string;
+}
+
+export interface LoginProvider {
+  /** Claim of the ID token whose values say which groups somebody is in. */
+  claim?: string;
+  /**
+   * Which group each value of the claim stands for, by its id. At each login people come into those
+   * groups, and leave the others of this list.
+   */
+  claim_groups?: Record<string, string>;
+  client_id: string;
+  /** Make a user, without roles, of whoever logs in and is not known. */
+  create_users?: boolean;
+  created_at: string;
+  /** Nobody logs in by it for now. */
+  disabled?: boolean;
+  /** Domains of the e-mail addresses that the provider vouches for. */
+  domains: string[];
+  has_secret: boolean;
+  id: string;
+  issuer: string;
+  /** What its button says, after "Log in with". */
+  name: string;
+  /** What to register at the provider. */
+  redirect_uri: string;
+  revision: number;
+  /** Asked for beside openid, email and profile. */
+  scopes?: string[];
+  updated_at: string;
+}
+
+export interface LoginProviderRequest {
+  /** Claim of the ID token whose values say which groups somebody is in. */
+  claim?: string;
+  /**
+   * Which group each value of the claim stands for, by its id. At each login people come into those
+   * groups, and leave the others of this list.
+   */
+  claim_groups?: Record<string, string>;
+  client_id: string;
+  /** Of our client at the provider. Kept sealed, and never shown. */
+  client_secret?: string;
+  /** Make a user, without roles, of whoever logs in and is not known. */
+  create_users?: boolean;
+  /** Nobody logs in by it for now. */
+  disabled?: boolean;
+  /** Domains of the e-mail addresses that the provider vouches for. */
+  domains: string[];
+  issuer: string;
+  /** What its button says, after "Log in with". */
+  name: string;
+  /** Asked for beside openid, email and profile. */
+  scopes?: string[];
 }
 
 export interface Member {
@@ -1327,6 +1418,11 @@ export interface OAuthClient {
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -1632,6 +1728,14 @@ export interface ReplayRequest {
    * one, those that were received too. Default: dead, and all where events are named.
    */
   which?: ReplayRequestWhich;
+}
+
+export interface RequestLimit {
+  at_once?: number;
+  /** Beyond that, after a pause. */
+  burst?: number;
+  /** Lasting. */
+  per_second?: number;
 }
 
 export interface Role {

@@ -128,6 +128,13 @@ class Operations(Runner):
         """
         return self._json(Call("POST", "/v1/hook-sources"), body, t.HookSourceSecret, options)
 
+    def create_login_provider(self, body: t.LoginProviderRequest, *, options: Options | None = None) -> t.LoginProvider:
+        """Let people log in by a provider outside. One that speaks OpenID Connect. Somebody is known by the
+        provider's subject, or the first time by an e-mail address that the provider has verified and that is
+        of one of its domains. POST /v1/login-providers; scopes: admin.
+        """
+        return self._json(Call("POST", "/v1/login-providers"), body, t.LoginProvider, options)
+
     def create_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.NewOrganisation:
         """Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
         administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
@@ -203,12 +210,6 @@ class Operations(Runner):
         /v1/hook-sources/{id}/secrets/{secret_id}; scopes: admin.
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
-
-    def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
 
     def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
@@ -417,6 +418,14 @@ class Operations(Runner):
         """
         return self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
 
+    def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
+        """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
+        an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With show the
+        link is in the answer instead, once, to be handed over some other way. POST /v1/invitations; scopes:
+        admin.
+        """
+        return self._json(Call("POST", "/v1/invitations"), body, t.Invitation, options)
+
     def list_anchors(self, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.Anchor]:
         """List time stamps over checkpoints. Newest first, each with what was stamped and the token. GET
         /v1/log/anchors; scopes: admin or documents:read or documents:write.
@@ -532,6 +541,18 @@ class Operations(Runner):
     def all_inbound_events(self, *, limit: int | None = None, after: str | None = None, state: t.InboundEventState | None = None, source_id: str | None = None, code: str | None = None, received_after: datetime | str | None = None, received_before: datetime | str | None = None, options: Options | None = None) -> Iterator[t.InboundEvent]:
         """Every item that list_inbound_events lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/inbound-events", query={"limit": limit, "after": after, "state": state, "source_id": source_id, "code": code, "received_after": received_after, "received_before": received_before}), t.InboundEvent, options)
+
+    def list_invitations(self, *, options: Options | None = None) -> list[t.Invitation]:
+        """List invitations. Newest first, also those that were used, taken back or have run out, for some
+        weeks. GET /v1/invitations; scopes: admin.
+        """
+        return self._items(Call("GET", "/v1/invitations"), t.Invitation, options)
+
+    def list_login_providers(self, *, options: Options | None = None) -> list[t.LoginProvider]:
+        """List providers of logins. By name. Their secrets are not shown. GET /v1/login-providers; scopes:
+        admin.
+        """
+        return self._items(Call("GET", "/v1/login-providers"), t.LoginProvider, options)
 
     def list_operations(self, *, limit: int | None = None, after: str | None = None, state: t.OperationState | None = None, kind: t.OperationKind | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.Operation]:
         """List operations. Newest first: all, the open ones, or those that are stuck. GET /v1/operations;
@@ -660,6 +681,12 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}"), None, t.HookSource, options)
 
+    def remove_login_provider(self, id: str, *, options: Options | None = None) -> t.LoginProvider:
+        """Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay users. DELETE
+        /v1/login-providers/{id}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/login-providers/{segment(id)}"), None, t.LoginProvider, options)
+
     def remove_role(self, name: str, *, options: Options | None = None) -> t.Role:
         """Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
         scopes: admin.
@@ -682,6 +709,13 @@ class Operations(Runner):
         """
         return self._json(Call("POST", "/v1/log/anchors"), None, t.AnchorRequested, options)
 
+    def reset_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
+        """Take every proof from a user. Passkeys, codes, recovery codes and logins, and what programs were
+        allowed in the user's name: for one who has lost a device, or it was stolen. An invitation gets the
+        user in again. POST /v1/users/{id}/reset; scopes: admin.
+        """
+        return self._json(Call("POST", f"/v1/users/{segment(id)}/reset"), None, t.UserDetail, options)
+
     def retry_operation(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Start a failed operation again. For one that failed for a reason that may have passed. Where the file
         itself is the reason, upload a corrected one. POST /v1/operations/{id}/retry; scopes:
@@ -694,6 +728,12 @@ class Operations(Runner):
         /v1/clients/{id}; scopes: admin.
         """
         return self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
+        """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
+        /v1/invitations/{id}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/invitations/{segment(id)}"), None, t.Invitation, options)
 
     def rotate_client_secret(self, id: str, body: t.ClientSecretRotation, *, options: Options | None = None) -> t.ClientSecret:
         """Give an API client a new secret. The answer holds it, this once. The one before works on until the
@@ -741,6 +781,12 @@ class Operations(Runner):
         /v1/document-types/{name}; scopes: admin.
         """
         return self._json(Call("PUT", f"/v1/document-types/{segment(name)}"), body, t.DocumentType, options)
+
+    def save_login_provider(self, id: str, body: t.LoginProviderRequest, *, options: Options | None = None) -> t.LoginProvider:
+        """Change a provider of logins. All settings take the place of those before; a secret that is left out
+        stays. PUT /v1/login-providers/{id}; scopes: admin.
+        """
+        return self._json(Call("PUT", f"/v1/login-providers/{segment(id)}"), body, t.LoginProvider, options)
 
     def save_role(self, name: str, body: t.RoleRequest, *, options: Options | None = None) -> t.Role:
         """Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
@@ -945,6 +991,13 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("POST", "/v1/hook-sources"), body, t.HookSourceSecret, options)
 
+    async def create_login_provider(self, body: t.LoginProviderRequest, *, options: Options | None = None) -> t.LoginProvider:
+        """Let people log in by a provider outside. One that speaks OpenID Connect. Somebody is known by the
+        provider's subject, or the first time by an e-mail address that the provider has verified and that is
+        of one of its domains. POST /v1/login-providers; scopes: admin.
+        """
+        return await self._json(Call("POST", "/v1/login-providers"), body, t.LoginProvider, options)
+
     async def create_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.NewOrganisation:
         """Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
         administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
@@ -1020,12 +1073,6 @@ class AsyncOperations(AsyncRunner):
         /v1/hook-sources/{id}/secrets/{secret_id}; scopes: admin.
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
-
-    async def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return await self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
 
     async def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
@@ -1234,6 +1281,14 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
 
+    async def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
+        """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
+        an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With show the
+        link is in the answer instead, once, to be handed over some other way. POST /v1/invitations; scopes:
+        admin.
+        """
+        return await self._json(Call("POST", "/v1/invitations"), body, t.Invitation, options)
+
     async def list_anchors(self, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.Anchor]:
         """List time stamps over checkpoints. Newest first, each with what was stamped and the token. GET
         /v1/log/anchors; scopes: admin or documents:read or documents:write.
@@ -1349,6 +1404,18 @@ class AsyncOperations(AsyncRunner):
     def all_inbound_events(self, *, limit: int | None = None, after: str | None = None, state: t.InboundEventState | None = None, source_id: str | None = None, code: str | None = None, received_after: datetime | str | None = None, received_before: datetime | str | None = None, options: Options | None = None) -> AsyncIterator[t.InboundEvent]:
         """Every item that list_inbound_events lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/inbound-events", query={"limit": limit, "after": after, "state": state, "source_id": source_id, "code": code, "received_after": received_after, "received_before": received_before}), t.InboundEvent, options)
+
+    async def list_invitations(self, *, options: Options | None = None) -> list[t.Invitation]:
+        """List invitations. Newest first, also those that were used, taken back or have run out, for some
+        weeks. GET /v1/invitations; scopes: admin.
+        """
+        return await self._items(Call("GET", "/v1/invitations"), t.Invitation, options)
+
+    async def list_login_providers(self, *, options: Options | None = None) -> list[t.LoginProvider]:
+        """List providers of logins. By name. Their secrets are not shown. GET /v1/login-providers; scopes:
+        admin.
+        """
+        return await self._items(Call("GET", "/v1/login-providers"), t.LoginProvider, options)
 
     async def list_operations(self, *, limit: int | None = None, after: str | None = None, state: t.OperationState | None = None, kind: t.OperationKind | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.Operation]:
         """List operations. Newest first: all, the open ones, or those that are stuck. GET /v1/operations;
@@ -1477,6 +1544,12 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}"), None, t.HookSource, options)
 
+    async def remove_login_provider(self, id: str, *, options: Options | None = None) -> t.LoginProvider:
+        """Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay users. DELETE
+        /v1/login-providers/{id}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/login-providers/{segment(id)}"), None, t.LoginProvider, options)
+
     async def remove_role(self, name: str, *, options: Options | None = None) -> t.Role:
         """Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
         scopes: admin.
@@ -1499,6 +1572,13 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("POST", "/v1/log/anchors"), None, t.AnchorRequested, options)
 
+    async def reset_user(self, id: str, *, options: Options | None = None) -> t.UserDetail:
+        """Take every proof from a user. Passkeys, codes, recovery codes and logins, and what programs were
+        allowed in the user's name: for one who has lost a device, or it was stolen. An invitation gets the
+        user in again. POST /v1/users/{id}/reset; scopes: admin.
+        """
+        return await self._json(Call("POST", f"/v1/users/{segment(id)}/reset"), None, t.UserDetail, options)
+
     async def retry_operation(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Start a failed operation again. For one that failed for a reason that may have passed. Where the file
         itself is the reason, upload a corrected one. POST /v1/operations/{id}/retry; scopes:
@@ -1511,6 +1591,12 @@ class AsyncOperations(AsyncRunner):
         /v1/clients/{id}; scopes: admin.
         """
         return await self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    async def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
+        """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
+        /v1/invitations/{id}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/invitations/{segment(id)}"), None, t.Invitation, options)
 
     async def rotate_client_secret(self, id: str, body: t.ClientSecretRotation, *, options: Options | None = None) -> t.ClientSecret:
         """Give an API client a new secret. The answer holds it, this once. The one before works on until the
@@ -1558,6 +1644,12 @@ class AsyncOperations(AsyncRunner):
         /v1/document-types/{name}; scopes: admin.
         """
         return await self._json(Call("PUT", f"/v1/document-types/{segment(name)}"), body, t.DocumentType, options)
+
+    async def save_login_provider(self, id: str, body: t.LoginProviderRequest, *, options: Options | None = None) -> t.LoginProvider:
+        """Change a provider of logins. All settings take the place of those before; a secret that is left out
+        stays. PUT /v1/login-providers/{id}; scopes: admin.
+        """
+        return await self._json(Call("PUT", f"/v1/login-providers/{segment(id)}"), body, t.LoginProvider, options)
 
     async def save_role(self, name: str, body: t.RoleRequest, *, options: Options | None = None) -> t.Role:
         """Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:

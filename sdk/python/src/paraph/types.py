@@ -393,6 +393,10 @@ class ClientChange:
     principal: str | None = None
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -446,6 +450,10 @@ class ClientRequest:
     """Whom it speaks for: an e-mail address or a service's name."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -1298,6 +1306,40 @@ class Initiator:
 
 
 @dataclass(kw_only=True, slots=True)
+class Invitation:
+    """Part of the contract."""
+
+    created_at: datetime
+    ended_at: datetime | None = None
+    """When it was used or taken back."""
+    expires_at: datetime
+    id: str
+    invited_by: str
+    link: str | None = None
+    """Only in the answer to a request with show: whoever has it gets in as the user."""
+    user_id: str
+    user_name: str
+
+
+@dataclass(kw_only=True, slots=True)
+class InvitationRequest:
+    """Part of the contract."""
+
+    business_units: list[str] | None = None
+    """Where the roles hold; absent: everywhere."""
+    groups: list[str] | None = None
+    """Ids of groups that the user is to be in."""
+    locale: str | None = None
+    name: str | None = None
+    roles: list[str] | None = None
+    show: bool | None = None
+    """Give the link in the answer instead of sending it."""
+    user_id: str | None = None
+    """A user who is there. Left out: one is made of what follows."""
+    user_name: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Lacking:
     """Part of the contract."""
 
@@ -1374,6 +1416,63 @@ class LoginEventData:
     """Why it failed, for programs."""
     user_id: str
     """Of the user, or of the access key."""
+
+
+@dataclass(kw_only=True, slots=True)
+class LoginProvider:
+    """Part of the contract."""
+
+    claim: str | None = None
+    """Claim of the ID token whose values say which groups somebody is in."""
+    claim_groups: dict[str, str] | None = None
+    """Which group each value of the claim stands for, by its id. At each login people come into those
+    groups, and leave the others of this list.
+    """
+    client_id: str
+    create_users: bool | None = None
+    """Make a user, without roles, of whoever logs in and is not known."""
+    created_at: datetime
+    disabled: bool | None = None
+    """Nobody logs in by it for now."""
+    domains: list[str]
+    """Domains of the e-mail addresses that the provider vouches for."""
+    has_secret: bool
+    id: str
+    issuer: str
+    name: str
+    """What its button says, after "Log in with"."""
+    redirect_uri: str
+    """What to register at the provider."""
+    revision: int
+    scopes: list[str] | None = None
+    """Asked for beside openid, email and profile."""
+    updated_at: datetime
+
+
+@dataclass(kw_only=True, slots=True)
+class LoginProviderRequest:
+    """Part of the contract."""
+
+    claim: str | None = None
+    """Claim of the ID token whose values say which groups somebody is in."""
+    claim_groups: dict[str, str] | None = None
+    """Which group each value of the claim stands for, by its id. At each login people come into those
+    groups, and leave the others of this list.
+    """
+    client_id: str
+    client_secret: str | None = None
+    """Of our client at the provider. Kept sealed, and never shown."""
+    create_users: bool | None = None
+    """Make a user, without roles, of whoever logs in and is not known."""
+    disabled: bool | None = None
+    """Nobody logs in by it for now."""
+    domains: list[str]
+    """Domains of the e-mail addresses that the provider vouches for."""
+    issuer: str
+    name: str
+    """What its button says, after "Log in with"."""
+    scopes: list[str] | None = None
+    """Asked for beside openid, email and profile."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1478,6 +1577,10 @@ class OAuthClient:
     """Whom it speaks for."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -1854,6 +1957,17 @@ class ReplayRequest:
     """dead: those whose attempts are used up. missing: those of which no delivery was ever made. all: every
     one, those that were received too. Default: dead, and all where events are named.
     """
+
+
+@dataclass(kw_only=True, slots=True)
+class RequestLimit:
+    """Part of the contract."""
+
+    at_once: int | None = None
+    burst: int | None = None
+    """Beyond that, after a pause."""
+    per_second: float | None = None
+    """Lasting."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -254,6 +254,20 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Let people log in by a provider outside. One that speaks OpenID Connect. Somebody is known by the
+   * provider's subject, or the first time by an e-mail address that the provider has verified and that is
+   * of one of its domains. POST /v1/login-providers; scopes: admin.
+   */
+  public LoginProvider createLoginProvider(LoginProviderRequest body) {
+    return createLoginProvider(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider createLoginProvider(LoginProviderRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/login-providers"), body, LoginProvider.class, options);
+  }
+
+  /**
    * Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
    * administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
    * /v1/organisations; scopes: installation.
@@ -404,19 +418,6 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSecret endHookSecret(String id, String secretId, CallOptions options) {
     return json(new Call("DELETE", "/v1/hook-sources/" + segment(id) + "/secrets/" + segment(secretId)), null, HookSecret.class, options);
-  }
-
-  /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  public String endUpload(String id) {
-    return endUpload(id, CallOptions.NONE);
-  }
-
-  /** The same, with options. */
-  public String endUpload(String id, CallOptions options) {
-    return json(new Call("DELETE", "/v1/uploads/" + segment(id)), null, String.class, options);
   }
 
   /**
@@ -867,6 +868,21 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
+   * an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With show the
+   * link is in the answer instead, once, to be handed over some other way. POST /v1/invitations; scopes:
+   * admin.
+   */
+  public Invitation invite(InvitationRequest body) {
+    return invite(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Invitation invite(InvitationRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/invitations"), body, Invitation.class, options);
+  }
+
+  /**
    * List time stamps over checkpoints. Newest first, each with what was stamped and the token. GET
    * /v1/log/anchors; scopes: admin or documents:read or documents:write.
    */
@@ -1185,6 +1201,32 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * List invitations. Newest first, also those that were used, taken back or have run out, for some
+   * weeks. GET /v1/invitations; scopes: admin.
+   */
+  public List<Invitation> listInvitations() {
+    return listInvitations(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<Invitation> listInvitations(CallOptions options) {
+    return items(new Call("GET", "/v1/invitations"), Invitation.class, options);
+  }
+
+  /**
+   * List providers of logins. By name. Their secrets are not shown. GET /v1/login-providers; scopes:
+   * admin.
+   */
+  public List<LoginProvider> listLoginProviders() {
+    return listLoginProviders(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<LoginProvider> listLoginProviders(CallOptions options) {
+    return items(new Call("GET", "/v1/login-providers"), LoginProvider.class, options);
+  }
+
+  /**
    * List operations. Newest first: all, the open ones, or those that are stuck. GET /v1/operations;
    * scopes: admin or documents:read or documents:write.
    */
@@ -1481,6 +1523,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay users. DELETE
+   * /v1/login-providers/{id}; scopes: admin.
+   */
+  public LoginProvider removeLoginProvider(String id) {
+    return removeLoginProvider(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider removeLoginProvider(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/login-providers/" + segment(id)), null, LoginProvider.class, options);
+  }
+
+  /**
    * Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
    * scopes: admin.
    */
@@ -1531,6 +1586,20 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Take every proof from a user. Passkeys, codes, recovery codes and logins, and what programs were
+   * allowed in the user's name: for one who has lost a device, or it was stolen. An invitation gets the
+   * user in again. POST /v1/users/{id}/reset; scopes: admin.
+   */
+  public UserDetail resetUser(String id) {
+    return resetUser(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UserDetail resetUser(String id, CallOptions options) {
+    return json(new Call("POST", "/v1/users/" + segment(id) + "/reset"), null, UserDetail.class, options);
+  }
+
+  /**
    * Start a failed operation again. For one that failed for a reason that may have passed. Where the file
    * itself is the reason, upload a corrected one. POST /v1/operations/{id}/retry; scopes:
    * documents:write.
@@ -1555,6 +1624,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public OAuthClient revokeClient(String id, CallOptions options) {
     return json(new Call("DELETE", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
+  }
+
+  /**
+   * Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
+   * /v1/invitations/{id}; scopes: admin.
+   */
+  public Invitation revokeInvitation(String id) {
+    return revokeInvitation(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Invitation revokeInvitation(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/invitations/" + segment(id)), null, Invitation.class, options);
   }
 
   /**
@@ -1644,6 +1726,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public DocumentType saveDocumentType(String name, DocumentTypeRequest body, CallOptions options) {
     return json(new Call("PUT", "/v1/document-types/" + segment(name)), body, DocumentType.class, options);
+  }
+
+  /**
+   * Change a provider of logins. All settings take the place of those before; a secret that is left out
+   * stays. PUT /v1/login-providers/{id}; scopes: admin.
+   */
+  public LoginProvider saveLoginProvider(String id, LoginProviderRequest body) {
+    return saveLoginProvider(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider saveLoginProvider(String id, LoginProviderRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/login-providers/" + segment(id)), body, LoginProvider.class, options);
   }
 
   /**
