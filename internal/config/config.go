@@ -83,6 +83,7 @@ type Config struct {
 	Lease time.Duration `name:"lease" doc:"On PostgreSQL: how long a leading process that says nothing is believed to live; workers five times as long."`
 
 	MaxUpload       int64         `name:"max-upload" doc:"Largest file taken in, in bytes."`
+	MaxResumable    int64         `name:"max-resumable-upload" doc:"Largest file taken in that comes in pieces (tus), in bytes."`
 	MaxPages        int           `name:"max-pages" doc:"Most pages of a document."`
 	MaxPixels       int64         `name:"max-pixels" doc:"Most pixels of one picture or page."`
 	RateLimit       float64       `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
@@ -152,7 +153,7 @@ func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
-		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
+		MaxUpload: 300 << 20, MaxResumable: 16 << 30, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
@@ -266,7 +267,7 @@ func (c *Config) Check() error {
 
 func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 	for setting, bad := range map[string]bool{
-		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
+		"max-upload": c.MaxUpload < 1, "max-resumable-upload": c.MaxResumable < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
 		"token-lifetime":      c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
 		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,

@@ -25,6 +25,7 @@ type change struct {
 	entries []journal.Entry
 	lastID  string // of the newest entry: ids of one command keep their order
 	docID   string // the document it changes, "" for none
+	seen    int64  // as of Call.Revision
 }
 
 // Result is a command's typed result.
@@ -52,7 +53,7 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 	again := false
 	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) (err error) {
 		out, receipt, earlier = Result[R]{}, Receipt{Org: call.Actor.Org}, nil
-		c := &change{Tx: tx, actor: call.Actor}
+		c := &change{Tx: tx, actor: call.Actor, seen: call.Revision}
 		// Most keys are new, and a known one cannot be kept once more. So it is asked
 		// for only when the command runs again, or has been refused.
 		if again {
@@ -244,7 +245,11 @@ func (c *change) flush(ctx context.Context) error {
 
 // document reads a document and checks that the actor may do the action on it.
 func (c *change) document(ctx context.Context, docID string, do access.Action) (document.Document, error) {
-	return documentFor(ctx, c, c.actor, docID, do)
+	d, err := documentFor(ctx, c, c.actor, docID, do)
+	if err == nil {
+		err = expected(c.seen, d.Revision)
+	}
+	return d, err
 }
 
 // documentFor reads a document for an actor: fault NotFound where it does not

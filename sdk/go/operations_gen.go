@@ -26,11 +26,21 @@ func (c *Client) ArchiveDocument(ctx context.Context, id string, options ...Opti
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/archive"}, nil, options)
 }
 
-// ChangeBusinessUnit: Change a business unit. What is left out stays as it is.
+// ChangeBusinessUnit: Change a business unit. What is left out stays as it is. Limits, and whether it
+// is closed, are for administrators who are not confined to units.
 //
 // PATCH /v1/business-units/{name}; scopes: admin.
 func (c *Client) ChangeBusinessUnit(ctx context.Context, name string, body BusinessUnitChange, options ...Option) (*BusinessUnit, error) {
 	return call[BusinessUnit](ctx, c, &request{method: "PATCH", path: "/v1/business-units/" + url.PathEscape(name)}, body, options)
+}
+
+// ChangeClient: Change an API client. What is left out stays as it is; null takes an optional member
+// away. Its tokens follow within seconds. Where it is to prove itself by a secret from now on,
+// rotate-secret gives it one.
+//
+// PATCH /v1/clients/{id}; scopes: admin.
+func (c *Client) ChangeClient(ctx context.Context, id string, body ClientChange, options ...Option) (*OAuthClient, error) {
+	return call[OAuthClient](ctx, c, &request{method: "PATCH", path: "/v1/clients/" + url.PathEscape(id)}, body, options)
 }
 
 // ChangeGroup: Change a group or who is in it. What is left out stays as it is. What the members may do
@@ -47,6 +57,15 @@ func (c *Client) ChangeGroup(ctx context.Context, id string, body GroupPatch, op
 // PATCH /v1/hook-sources/{id}; scopes: admin.
 func (c *Client) ChangeHookSource(ctx context.Context, id string, body HookSourceChange, options ...Option) (*HookSource, error) {
 	return call[HookSource](ctx, c, &request{method: "PATCH", path: "/v1/hook-sources/" + url.PathEscape(id)}, body, options)
+}
+
+// ChangeOrganisation: Change an organisation. What is left out stays as it is. None of a closed
+// organisation's clients and people gets in, from some seconds on; what runs is finished, recipients
+// may finish what they were asked to sign, and nothing is deleted.
+//
+// PATCH /v1/organisations/{id}; scopes: installation.
+func (c *Client) ChangeOrganisation(ctx context.Context, id string, body OrganisationChange, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "PATCH", path: "/v1/organisations/" + url.PathEscape(id)}, body, options)
 }
 
 // ChangeUser: Change, deactivate or reactivate a user. What is left out stays as it is. A user who is
@@ -84,7 +103,8 @@ func (c *Client) CreateBusinessUnit(ctx context.Context, body BusinessUnitReques
 }
 
 // CreateClient: Make an API client. The answer holds its secret, which is shown this once and not kept:
-// a repeated request answers 409 result_not_repeatable.
+// a repeated request answers 409 result_not_repeatable. An administrator who is confined to business
+// units gives only what is its own.
 //
 // POST /v1/clients; scopes: admin.
 func (c *Client) CreateClient(ctx context.Context, body ClientRequest, options ...Option) (*ClientSecret, error) {
@@ -163,6 +183,24 @@ func (c *Client) CreateGroup(ctx context.Context, body GroupRequest, options ...
 // POST /v1/hook-sources; scopes: admin.
 func (c *Client) CreateHookSource(ctx context.Context, body HookSourceRequest, options ...Option) (*HookSourceSecret, error) {
 	return call[HookSourceSecret](ctx, c, &request{method: "POST", path: "/v1/hook-sources"}, body, options)
+}
+
+// CreateLoginProvider: Let people log in by a provider outside. One that speaks OpenID Connect.
+// Somebody is known by the provider's subject, or the first time by an e-mail address that the provider
+// has verified and that is of one of its domains.
+//
+// POST /v1/login-providers; scopes: admin.
+func (c *Client) CreateLoginProvider(ctx context.Context, body LoginProviderRequest, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "POST", path: "/v1/login-providers"}, body, options)
+}
+
+// CreateOrganisation: Make an organisation. The answer holds a set-up link, this once: by it the
+// organisation's first administrator is made. Who runs the installation sees nothing of what is in
+// other organisations.
+//
+// POST /v1/organisations; scopes: installation.
+func (c *Client) CreateOrganisation(ctx context.Context, body OrganisationRequest, options ...Option) (*NewOrganisation, error) {
+	return call[NewOrganisation](ctx, c, &request{method: "POST", path: "/v1/organisations"}, body, options)
 }
 
 // CreateSigningLink: Make a signing link. For a caller that brings the person to it. The URL is a
@@ -332,6 +370,20 @@ func (c *Client) GetBusState(ctx context.Context, options ...Option) (*BusState,
 	return call[BusState](ctx, c, &request{method: "GET", path: "/v1/bus"}, nil, options)
 }
 
+// GetBusinessUnit: Get a business unit. With its limits and what it uses of them.
+//
+// GET /v1/business-units/{name}; scopes: admin or documents:read or documents:write.
+func (c *Client) GetBusinessUnit(ctx context.Context, name string, options ...Option) (*BusinessUnitState, error) {
+	return call[BusinessUnitState](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name)}, nil, options)
+}
+
+// GetClient: Get an API client. Its secret is not kept and so not shown.
+//
+// GET /v1/clients/{id}; scopes: admin.
+func (c *Client) GetClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
+	return call[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
+}
+
 // GetDocument: Get a document. Its state, what the workers do with it, and the number of its current
 // version.
 //
@@ -440,6 +492,20 @@ func (c *Client) GetOperation(ctx context.Context, id string, options ...Option)
 	return call[Operation](ctx, c, &request{method: "GET", path: "/v1/operations/" + url.PathEscape(id)}, nil, options)
 }
 
+// GetOrganisation: Get an organisation.
+//
+// GET /v1/organisations/{id}; scopes: installation.
+func (c *Client) GetOrganisation(ctx context.Context, id string, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisations/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetOwnOrganisation: Get the own organisation.
+//
+// GET /v1/organisation; scopes: admin.
+func (c *Client) GetOwnOrganisation(ctx context.Context, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisation"}, nil, options)
+}
+
 // GetProtectionReport: Report how signatures are protected. Signed files by what they have, want and
 // lack, and how many run out when. The documents themselves: `GET /v1/documents` with
 // `protection_ends_before` or `protection_delayed`.
@@ -454,6 +520,13 @@ func (c *Client) GetProtectionReport(ctx context.Context, options ...Option) (*P
 // GET /v1/tasks/{id}; scopes: tasks:read.
 func (c *Client) GetTask(ctx context.Context, id string, options ...Option) (*Task, error) {
 	return call[Task](ctx, c, &request{method: "GET", path: "/v1/tasks/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetUpload: Get an upload. How far it has come, and what became of it.
+//
+// GET /v1/uploads/{id}; scopes: documents:write.
+func (c *Client) GetUpload(ctx context.Context, id string, options ...Option) (*Upload, error) {
+	return call[Upload](ctx, c, &request{method: "GET", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
 }
 
 // GetUser: Get a user. With groups, and what the user may do by everything together.
@@ -492,6 +565,15 @@ func (c *Client) GetWebhookEndpoint(ctx context.Context, id string, options ...O
 // GET /v1/webhook-endpoints/{id}/replays/{replay}; scopes: webhooks:read or webhooks:write or admin.
 func (c *Client) GetWebhookReplay(ctx context.Context, id string, replay string, options ...Option) (*WebhookReplay, error) {
 	return call[WebhookReplay](ctx, c, &request{method: "GET", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/replays/" + url.PathEscape(replay)}, nil, options)
+}
+
+// Invite: Invite a person. To a user who is there, by user_id, or to one that is made with it. The
+// person gets an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With
+// show the link is in the answer instead, once, to be handed over some other way.
+//
+// POST /v1/invitations; scopes: admin.
+func (c *Client) Invite(ctx context.Context, body InvitationRequest, options ...Option) (*Invitation, error) {
+	return call[Invitation](ctx, c, &request{method: "POST", path: "/v1/invitations"}, body, options)
 }
 
 // ListAnchorsParams narrows ListAnchors; what is empty does not count.
@@ -598,8 +680,21 @@ func (c *Client) ListDocumentVersions(ctx context.Context, id string, options ..
 type ListDocumentsParams struct {
 	// Items of a page.
 	Limit int
-	// The next of the page before.
+	// The next of the page before, with the same sort.
 	After string
+	// With - from large to small. What has the same value stands in the order of ids. Default: newest
+	// first.
+	Sort string
+	// Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+	// matter.
+	Q string
+	// Only these members of each document, with commas; id is always there. Default: all.
+	Fields []string
+	// metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+	// numbers.
+	Metadata map[string]string
+	// Changed at this time or later.
+	UpdatedAfter time.Time
 	// One or more, with commas.
 	State []DocumentState
 	// One or more, with commas.
@@ -625,6 +720,11 @@ func (p *ListDocumentsParams) values() url.Values {
 	q := url.Values{}
 	setQuery(q, "limit", p.Limit)
 	setQuery(q, "after", p.After)
+	setQuery(q, "sort", p.Sort)
+	setQuery(q, "q", p.Q)
+	setQuery(q, "fields", p.Fields)
+	setDeep(q, "metadata", p.Metadata)
+	setQuery(q, "updated_after", p.UpdatedAfter)
 	setQuery(q, "state", p.State)
 	setQuery(q, "document_type", p.DocumentType)
 	setQuery(q, "business_unit", p.BusinessUnit)
@@ -639,16 +739,18 @@ func (p *ListDocumentsParams) values() url.Values {
 	return q
 }
 
-// ListDocuments: List documents. Newest first. All filters have to fit.
+// ListDocuments: List and find documents. Newest first, unless sort says otherwise. All filters have to
+// fit. With q, documents whose title, external id, labels, metadata or pages hold every word of it;
+// what is new is found a moment after its commit.
 //
 // GET /v1/documents; scopes: documents:read.
-func (c *Client) ListDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) (*Page[Document], error) {
-	return call[Page[Document]](ctx, c, &request{method: "GET", path: "/v1/documents", query: p.values()}, nil, options)
+func (c *Client) ListDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) (*Page[FoundDocument], error) {
+	return call[Page[FoundDocument]](ctx, c, &request{method: "GET", path: "/v1/documents", query: p.values()}, nil, options)
 }
 
 // AllDocuments gives every item that ListDocuments lists, and asks for pages as they are needed.
-func (c *Client) AllDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) iter.Seq2[Document, error] {
-	return all(&p.After, func() (*Page[Document], error) { return c.ListDocuments(ctx, p, options...) })
+func (c *Client) AllDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) iter.Seq2[FoundDocument, error] {
+	return all(&p.After, func() (*Page[FoundDocument], error) { return c.ListDocuments(ctx, p, options...) })
 }
 
 // ListEnvelopesParams narrows ListEnvelopes; what is empty does not count.
@@ -818,6 +920,21 @@ func (c *Client) AllInboundEvents(ctx context.Context, p ListInboundEventsParams
 	return all(&p.After, func() (*Page[InboundEvent], error) { return c.ListInboundEvents(ctx, p, options...) })
 }
 
+// ListInvitations: List invitations. Newest first, also those that were used, taken back or have run
+// out, for some weeks.
+//
+// GET /v1/invitations; scopes: admin.
+func (c *Client) ListInvitations(ctx context.Context, options ...Option) ([]Invitation, error) {
+	return items[Invitation](ctx, c, &request{method: "GET", path: "/v1/invitations"}, options)
+}
+
+// ListLoginProviders: List providers of logins. By name. Their secrets are not shown.
+//
+// GET /v1/login-providers; scopes: admin.
+func (c *Client) ListLoginProviders(ctx context.Context, options ...Option) ([]LoginProvider, error) {
+	return items[LoginProvider](ctx, c, &request{method: "GET", path: "/v1/login-providers"}, options)
+}
+
 // ListOperationsParams narrows ListOperations; what is empty does not count.
 type ListOperationsParams struct {
 	// Items of a page.
@@ -851,6 +968,14 @@ func (c *Client) AllOperations(ctx context.Context, p ListOperationsParams, opti
 	return all(&p.After, func() (*Page[Operation], error) { return c.ListOperations(ctx, p, options...) })
 }
 
+// ListOrganisations: List organisations. The closed ones too; by id, the first of which runs the
+// installation.
+//
+// GET /v1/organisations; scopes: installation.
+func (c *Client) ListOrganisations(ctx context.Context, options ...Option) ([]Organisation, error) {
+	return items[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisations"}, options)
+}
+
 // ListQueues: See what waits, and why. By kind of operation, document type and business unit; only what
 // holds something.
 //
@@ -859,8 +984,8 @@ func (c *Client) ListQueues(ctx context.Context, options ...Option) (*Queues, er
 	return call[Queues](ctx, c, &request{method: "GET", path: "/v1/queues"}, nil, options)
 }
 
-// ListRoles: List roles. Those that are always there, and those of this installation's settings; by
-// name.
+// ListRoles: List roles. Those that are always there, those of this installation's settings, and the
+// organisation's own; by name.
 //
 // GET /v1/roles; scopes: admin or documents:read or documents:write.
 func (c *Client) ListRoles(ctx context.Context, options ...Option) ([]Role, error) {
@@ -898,6 +1023,14 @@ func (c *Client) ListTasks(ctx context.Context, p ListTasksParams, options ...Op
 // AllTasks gives every item that ListTasks lists, and asks for pages as they are needed.
 func (c *Client) AllTasks(ctx context.Context, p ListTasksParams, options ...Option) iter.Seq2[Task, error] {
 	return all(&p.After, func() (*Page[Task], error) { return c.ListTasks(ctx, p, options...) })
+}
+
+// ListTokenKeys: List the keys that sign access tokens. With when each signs. They replace each other
+// by themselves, every 30 days.
+//
+// GET /v1/token-keys; scopes: installation.
+func (c *Client) ListTokenKeys(ctx context.Context, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "GET", path: "/v1/token-keys"}, options)
 }
 
 // ListUsersParams narrows ListUsers; what is empty does not count.
@@ -1078,6 +1211,28 @@ func (c *Client) RemoveHookSource(ctx context.Context, id string, options ...Opt
 	return call[HookSource](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id)}, nil, options)
 }
 
+// RemoveLoginProvider: Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay
+// users.
+//
+// DELETE /v1/login-providers/{id}; scopes: admin.
+func (c *Client) RemoveLoginProvider(ctx context.Context, id string, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "DELETE", path: "/v1/login-providers/" + url.PathEscape(id)}, nil, options)
+}
+
+// RemoveRole: Remove a role. Only the organisation's own, and only while no client has it.
+//
+// DELETE /v1/roles/{name}; scopes: admin.
+func (c *Client) RemoveRole(ctx context.Context, name string, options ...Option) (*Role, error) {
+	return call[Role](ctx, c, &request{method: "DELETE", path: "/v1/roles/" + url.PathEscape(name)}, nil, options)
+}
+
+// RenameOwnOrganisation: Rename the own organisation.
+//
+// PATCH /v1/organisation; scopes: admin.
+func (c *Client) RenameOwnOrganisation(ctx context.Context, body OrganisationRequest, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "PATCH", path: "/v1/organisation"}, body, options)
+}
+
 // ReplaceDocumentFileParams narrows ReplaceDocumentFile; what is empty does not count.
 type ReplaceDocumentFileParams struct {
 	// With a raw body; or in a Content-Disposition header.
@@ -1106,6 +1261,15 @@ func (c *Client) RequestAnchor(ctx context.Context, options ...Option) (*AnchorR
 	return call[AnchorRequested](ctx, c, &request{method: "POST", path: "/v1/log/anchors"}, nil, options)
 }
 
+// ResetUser: Take every proof from a user. Passkeys, codes, recovery codes and logins, and what
+// programs were allowed in the user's name: for one who has lost a device, or it was stolen. An
+// invitation gets the user in again.
+//
+// POST /v1/users/{id}/reset; scopes: admin.
+func (c *Client) ResetUser(ctx context.Context, id string, options ...Option) (*UserDetail, error) {
+	return call[UserDetail](ctx, c, &request{method: "POST", path: "/v1/users/" + url.PathEscape(id) + "/reset"}, nil, options)
+}
+
 // RetryOperation: Start a failed operation again. For one that failed for a reason that may have
 // passed. Where the file itself is the reason, upload a corrected one.
 //
@@ -1114,11 +1278,36 @@ func (c *Client) RetryOperation(ctx context.Context, id string, options ...Optio
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/operations/" + url.PathEscape(id) + "/retry"}, nil, options)
 }
 
-// RevokeClient: End a client's access. Its tokens stop working within seconds.
+// RevokeClient: End a client's access. Its tokens stop working within seconds. To repeat it does
+// nothing.
 //
 // DELETE /v1/clients/{id}; scopes: admin.
 func (c *Client) RevokeClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
 	return call[OAuthClient](ctx, c, &request{method: "DELETE", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
+}
+
+// RevokeInvitation: Take an invitation back. Its link works no more. To repeat it does nothing.
+//
+// DELETE /v1/invitations/{id}; scopes: admin.
+func (c *Client) RevokeInvitation(ctx context.Context, id string, options ...Option) (*Invitation, error) {
+	return call[Invitation](ctx, c, &request{method: "DELETE", path: "/v1/invitations/" + url.PathEscape(id)}, nil, options)
+}
+
+// RotateClientSecret: Give an API client a new secret. The answer holds it, this once. The one before
+// works on until the overlap ends, so that nothing stands still meanwhile; one from before that ends at
+// once. Tokens are not touched.
+//
+// POST /v1/clients/{id}/rotate-secret; scopes: admin.
+func (c *Client) RotateClientSecret(ctx context.Context, id string, body ClientSecretRotation, options ...Option) (*ClientSecret, error) {
+	return call[ClientSecret](ctx, c, &request{method: "POST", path: "/v1/clients/" + url.PathEscape(id) + "/rotate-secret"}, body, options)
+}
+
+// RotateTokenKey: Replace the key that signs access tokens. The next key is published at once and signs
+// in a quarter of an hour; nothing stands still. Where there is a next one already, nothing is done.
+//
+// POST /v1/token-keys; scopes: installation.
+func (c *Client) RotateTokenKey(ctx context.Context, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "POST", path: "/v1/token-keys"}, options)
 }
 
 // RotateUnitKey: Rotate the key of a business unit. A new key takes its place at once. The operation
@@ -1155,6 +1344,21 @@ func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*
 // PUT /v1/document-types/{name}; scopes: admin.
 func (c *Client) SaveDocumentType(ctx context.Context, name string, body DocumentTypeRequest, options ...Option) (*DocumentType, error) {
 	return call[DocumentType](ctx, c, &request{method: "PUT", path: "/v1/document-types/" + url.PathEscape(name)}, body, options)
+}
+
+// SaveLoginProvider: Change a provider of logins. All settings take the place of those before; a secret
+// that is left out stays.
+//
+// PUT /v1/login-providers/{id}; scopes: admin.
+func (c *Client) SaveLoginProvider(ctx context.Context, id string, body LoginProviderRequest, options ...Option) (*LoginProvider, error) {
+	return call[LoginProvider](ctx, c, &request{method: "PUT", path: "/v1/login-providers/" + url.PathEscape(id)}, body, options)
+}
+
+// SaveRole: Make or change a role. Whoever has it has its scopes within seconds.
+//
+// PUT /v1/roles/{name}; scopes: admin.
+func (c *Client) SaveRole(ctx context.Context, name string, body RoleRequest, options ...Option) (*Role, error) {
+	return call[Role](ctx, c, &request{method: "PUT", path: "/v1/roles/" + url.PathEscape(name)}, body, options)
 }
 
 // SearchDocumentParams narrows SearchDocument; what is empty does not count.
@@ -1269,4 +1473,12 @@ func (c *Client) VoidDocument(ctx context.Context, id string, body Reason, optio
 // POST /v1/envelopes/{id}/void; scopes: envelopes:write.
 func (c *Client) VoidEnvelope(ctx context.Context, id string, body Reason, options ...Option) (*Envelope, error) {
 	return call[Envelope](ctx, c, &request{method: "POST", path: "/v1/envelopes/" + url.PathEscape(id) + "/void"}, body, options)
+}
+
+// WithdrawTokenKey: Take a key out that signs access tokens. At once, with all tokens that it has
+// signed: for a key that somebody else may know.
+//
+// DELETE /v1/token-keys/{id}; scopes: installation.
+func (c *Client) WithdrawTokenKey(ctx context.Context, id string, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "DELETE", path: "/v1/token-keys/" + url.PathEscape(id)}, options)
 }

@@ -39,8 +39,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Change a business unit. What is left out stays as it is. PATCH /v1/business-units/{name}; scopes:
-   * admin.
+   * Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
+   * administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
    */
   public BusinessUnit changeBusinessUnit(String name, BusinessUnitChange body) {
     return changeBusinessUnit(name, body, CallOptions.NONE);
@@ -49,6 +49,20 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public BusinessUnit changeBusinessUnit(String name, BusinessUnitChange body, CallOptions options) {
     return json(new Call("PATCH", "/v1/business-units/" + segment(name)), body, BusinessUnit.class, options);
+  }
+
+  /**
+   * Change an API client. What is left out stays as it is; null takes an optional member away. Its tokens
+   * follow within seconds. Where it is to prove itself by a secret from now on, rotate-secret gives it
+   * one. PATCH /v1/clients/{id}; scopes: admin.
+   */
+  public OAuthClient changeClient(String id, ClientChange body) {
+    return changeClient(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public OAuthClient changeClient(String id, ClientChange body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/clients/" + segment(id)), body, OAuthClient.class, options);
   }
 
   /**
@@ -75,6 +89,20 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSource changeHookSource(String id, HookSourceChange body, CallOptions options) {
     return json(new Call("PATCH", "/v1/hook-sources/" + segment(id)), body, HookSource.class, options);
+  }
+
+  /**
+   * Change an organisation. What is left out stays as it is. None of a closed organisation's clients and
+   * people gets in, from some seconds on; what runs is finished, recipients may finish what they were
+   * asked to sign, and nothing is deleted. PATCH /v1/organisations/{id}; scopes: installation.
+   */
+  public Organisation changeOrganisation(String id, OrganisationChange body) {
+    return changeOrganisation(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation changeOrganisation(String id, OrganisationChange body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/organisations/" + segment(id)), body, Organisation.class, options);
   }
 
   /**
@@ -135,7 +163,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Make an API client. The answer holds its secret, which is shown this once and not kept: a repeated
-   * request answers 409 result_not_repeatable. POST /v1/clients; scopes: admin.
+   * request answers 409 result_not_repeatable. An administrator who is confined to business units gives
+   * only what is its own. POST /v1/clients; scopes: admin.
    */
   public ClientSecret createClient(ClientRequest body) {
     return createClient(body, CallOptions.NONE);
@@ -222,6 +251,34 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSourceSecret createHookSource(HookSourceRequest body, CallOptions options) {
     return json(new Call("POST", "/v1/hook-sources"), body, HookSourceSecret.class, options);
+  }
+
+  /**
+   * Let people log in by a provider outside. One that speaks OpenID Connect. Somebody is known by the
+   * provider's subject, or the first time by an e-mail address that the provider has verified and that is
+   * of one of its domains. POST /v1/login-providers; scopes: admin.
+   */
+  public LoginProvider createLoginProvider(LoginProviderRequest body) {
+    return createLoginProvider(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider createLoginProvider(LoginProviderRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/login-providers"), body, LoginProvider.class, options);
+  }
+
+  /**
+   * Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
+   * administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
+   * /v1/organisations; scopes: installation.
+   */
+  public NewOrganisation createOrganisation(OrganisationRequest body) {
+    return createOrganisation(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public NewOrganisation createOrganisation(OrganisationRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/organisations"), body, NewOrganisation.class, options);
   }
 
   /**
@@ -485,6 +542,29 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Get a business unit. With its limits and what it uses of them. GET /v1/business-units/{name}; scopes:
+   * admin or documents:read or documents:write.
+   */
+  public BusinessUnitState getBusinessUnit(String name) {
+    return getBusinessUnit(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BusinessUnitState getBusinessUnit(String name, CallOptions options) {
+    return json(new Call("GET", "/v1/business-units/" + segment(name)), null, BusinessUnitState.class, options);
+  }
+
+  /** Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin. */
+  public OAuthClient getClient(String id) {
+    return getClient(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public OAuthClient getClient(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
+  }
+
+  /**
    * Get a document. Its state, what the workers do with it, and the number of its current version. GET
    * /v1/documents/{id}; scopes: documents:read.
    */
@@ -663,6 +743,26 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/operations/" + segment(id)), null, Operation.class, options);
   }
 
+  /** Get an organisation. GET /v1/organisations/{id}; scopes: installation. */
+  public Organisation getOrganisation(String id) {
+    return getOrganisation(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation getOrganisation(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/organisations/" + segment(id)), null, Organisation.class, options);
+  }
+
+  /** Get the own organisation. GET /v1/organisation; scopes: admin. */
+  public Organisation getOwnOrganisation() {
+    return getOwnOrganisation(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation getOwnOrganisation(CallOptions options) {
+    return json(new Call("GET", "/v1/organisation"), null, Organisation.class, options);
+  }
+
   /**
    * Report how signatures are protected. Signed files by what they have, want and lack, and how many run
    * out when. The documents themselves: `GET /v1/documents` with `protection_ends_before` or
@@ -685,6 +785,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Task getTask(String id, CallOptions options) {
     return json(new Call("GET", "/v1/tasks/" + segment(id)), null, Task.class, options);
+  }
+
+  /**
+   * Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
+   * documents:write.
+   */
+  public Upload getUpload(String id) {
+    return getUpload(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Upload getUpload(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/uploads/" + segment(id)), null, Upload.class, options);
   }
 
   /**
@@ -752,6 +865,21 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public WebhookReplay getWebhookReplay(String id, String replay, CallOptions options) {
     return json(new Call("GET", "/v1/webhook-endpoints/" + segment(id) + "/replays/" + segment(replay)), null, WebhookReplay.class, options);
+  }
+
+  /**
+   * Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
+   * an e-mail with a link that works once, for 72 hours, and sets up a passkey or codes. With show the
+   * link is in the answer instead, once, to be handed over some other way. POST /v1/invitations; scopes:
+   * admin.
+   */
+  public Invitation invite(InvitationRequest body) {
+    return invite(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Invitation invite(InvitationRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/invitations"), body, Invitation.class, options);
   }
 
   /**
@@ -872,16 +1000,25 @@ public abstract class Operations extends Transport {
     return items(new Call("GET", "/v1/documents/" + segment(id) + "/versions"), Version.class, options);
   }
 
-  /** List documents. Newest first. All filters have to fit. GET /v1/documents; scopes: documents:read. */
-  public Page<Document> listDocuments(ListDocumentsParams params) {
+  /**
+   * List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
+   * documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
+   * found a moment after its commit. GET /v1/documents; scopes: documents:read.
+   */
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params) {
     return listDocuments(params, CallOptions.NONE);
   }
 
   /** The same, with options. */
-  public Page<Document> listDocuments(ListDocumentsParams params, CallOptions options) {
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params, CallOptions options) {
     return page(new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -892,14 +1029,19 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class, options);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
-  public Iterable<Document> allDocuments(ListDocumentsParams params) {
+  public Iterable<FoundDocument> allDocuments(ListDocumentsParams params) {
     return all(() -> new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -910,7 +1052,7 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class);
   }
 
   /** List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read. */
@@ -1059,6 +1201,32 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * List invitations. Newest first, also those that were used, taken back or have run out, for some
+   * weeks. GET /v1/invitations; scopes: admin.
+   */
+  public List<Invitation> listInvitations() {
+    return listInvitations(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<Invitation> listInvitations(CallOptions options) {
+    return items(new Call("GET", "/v1/invitations"), Invitation.class, options);
+  }
+
+  /**
+   * List providers of logins. By name. Their secrets are not shown. GET /v1/login-providers; scopes:
+   * admin.
+   */
+  public List<LoginProvider> listLoginProviders() {
+    return listLoginProviders(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<LoginProvider> listLoginProviders(CallOptions options) {
+    return items(new Call("GET", "/v1/login-providers"), LoginProvider.class, options);
+  }
+
+  /**
    * List operations. Newest first: all, the open ones, or those that are stuck. GET /v1/operations;
    * scopes: admin or documents:read or documents:write.
    */
@@ -1087,6 +1255,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * List organisations. The closed ones too; by id, the first of which runs the installation. GET
+   * /v1/organisations; scopes: installation.
+   */
+  public List<Organisation> listOrganisations() {
+    return listOrganisations(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<Organisation> listOrganisations(CallOptions options) {
+    return items(new Call("GET", "/v1/organisations"), Organisation.class, options);
+  }
+
+  /**
    * See what waits, and why. By kind of operation, document type and business unit; only what holds
    * something. GET /v1/queues; scopes: admin.
    */
@@ -1100,8 +1281,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * List roles. Those that are always there, and those of this installation's settings; by name. GET
-   * /v1/roles; scopes: admin or documents:read or documents:write.
+   * List roles. Those that are always there, those of this installation's settings, and the
+   * organisation's own; by name. GET /v1/roles; scopes: admin or documents:read or documents:write.
    */
   public List<Role> listRoles() {
     return listRoles(CallOptions.NONE);
@@ -1135,6 +1316,19 @@ public abstract class Operations extends Transport {
         .query("assignee", params.assignee())
         .query("state", params.state())
         .query("document_id", params.documentId()), Task.class);
+  }
+
+  /**
+   * List the keys that sign access tokens. With when each signs. They replace each other by themselves,
+   * every 30 days. GET /v1/token-keys; scopes: installation.
+   */
+  public List<TokenKey> listTokenKeys() {
+    return listTokenKeys(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> listTokenKeys(CallOptions options) {
+    return items(new Call("GET", "/v1/token-keys"), TokenKey.class, options);
   }
 
   /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */
@@ -1329,6 +1523,42 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Remove a provider of logins. Nobody logs in by it any more. Whom it knew stay users. DELETE
+   * /v1/login-providers/{id}; scopes: admin.
+   */
+  public LoginProvider removeLoginProvider(String id) {
+    return removeLoginProvider(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider removeLoginProvider(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/login-providers/" + segment(id)), null, LoginProvider.class, options);
+  }
+
+  /**
+   * Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
+   * scopes: admin.
+   */
+  public Role removeRole(String name) {
+    return removeRole(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Role removeRole(String name, CallOptions options) {
+    return json(new Call("DELETE", "/v1/roles/" + segment(name)), null, Role.class, options);
+  }
+
+  /** Rename the own organisation. PATCH /v1/organisation; scopes: admin. */
+  public Organisation renameOwnOrganisation(OrganisationRequest body) {
+    return renameOwnOrganisation(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation renameOwnOrganisation(OrganisationRequest body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/organisation"), body, Organisation.class, options);
+  }
+
+  /**
    * Upload a corrected file. A new original version of a draft, sent as for a new document but without
    * details. POST /v1/documents/{id}/versions; scopes: documents:write.
    */
@@ -1356,6 +1586,20 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Take every proof from a user. Passkeys, codes, recovery codes and logins, and what programs were
+   * allowed in the user's name: for one who has lost a device, or it was stolen. An invitation gets the
+   * user in again. POST /v1/users/{id}/reset; scopes: admin.
+   */
+  public UserDetail resetUser(String id) {
+    return resetUser(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UserDetail resetUser(String id, CallOptions options) {
+    return json(new Call("POST", "/v1/users/" + segment(id) + "/reset"), null, UserDetail.class, options);
+  }
+
+  /**
    * Start a failed operation again. For one that failed for a reason that may have passed. Where the file
    * itself is the reason, upload a corrected one. POST /v1/operations/{id}/retry; scopes:
    * documents:write.
@@ -1370,8 +1614,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * End a client's access. Its tokens stop working within seconds. DELETE /v1/clients/{id}; scopes:
-   * admin.
+   * End a client's access. Its tokens stop working within seconds. To repeat it does nothing. DELETE
+   * /v1/clients/{id}; scopes: admin.
    */
   public OAuthClient revokeClient(String id) {
     return revokeClient(id, CallOptions.NONE);
@@ -1380,6 +1624,47 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public OAuthClient revokeClient(String id, CallOptions options) {
     return json(new Call("DELETE", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
+  }
+
+  /**
+   * Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
+   * /v1/invitations/{id}; scopes: admin.
+   */
+  public Invitation revokeInvitation(String id) {
+    return revokeInvitation(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Invitation revokeInvitation(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/invitations/" + segment(id)), null, Invitation.class, options);
+  }
+
+  /**
+   * Give an API client a new secret. The answer holds it, this once. The one before works on until the
+   * overlap ends, so that nothing stands still meanwhile; one from before that ends at once. Tokens are
+   * not touched. POST /v1/clients/{id}/rotate-secret; scopes: admin.
+   */
+  public ClientSecret rotateClientSecret(String id, ClientSecretRotation body) {
+    return rotateClientSecret(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public ClientSecret rotateClientSecret(String id, ClientSecretRotation body, CallOptions options) {
+    return json(new Call("POST", "/v1/clients/" + segment(id) + "/rotate-secret"), body, ClientSecret.class, options);
+  }
+
+  /**
+   * Replace the key that signs access tokens. The next key is published at once and signs in a quarter of
+   * an hour; nothing stands still. Where there is a next one already, nothing is done. POST
+   * /v1/token-keys; scopes: installation.
+   */
+  public List<TokenKey> rotateTokenKey() {
+    return rotateTokenKey(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> rotateTokenKey(CallOptions options) {
+    return items(new Call("POST", "/v1/token-keys"), TokenKey.class, options);
   }
 
   /**
@@ -1441,6 +1726,32 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public DocumentType saveDocumentType(String name, DocumentTypeRequest body, CallOptions options) {
     return json(new Call("PUT", "/v1/document-types/" + segment(name)), body, DocumentType.class, options);
+  }
+
+  /**
+   * Change a provider of logins. All settings take the place of those before; a secret that is left out
+   * stays. PUT /v1/login-providers/{id}; scopes: admin.
+   */
+  public LoginProvider saveLoginProvider(String id, LoginProviderRequest body) {
+    return saveLoginProvider(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public LoginProvider saveLoginProvider(String id, LoginProviderRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/login-providers/" + segment(id)), body, LoginProvider.class, options);
+  }
+
+  /**
+   * Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
+   * admin.
+   */
+  public Role saveRole(String name, RoleRequest body) {
+    return saveRole(name, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Role saveRole(String name, RoleRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/roles/" + segment(name)), body, Role.class, options);
   }
 
   /**
@@ -1591,5 +1902,18 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Envelope voidEnvelope(String id, Reason body, CallOptions options) {
     return json(new Call("POST", "/v1/envelopes/" + segment(id) + "/void"), body, Envelope.class, options);
+  }
+
+  /**
+   * Take a key out that signs access tokens. At once, with all tokens that it has signed: for a key that
+   * somebody else may know. DELETE /v1/token-keys/{id}; scopes: installation.
+   */
+  public List<TokenKey> withdrawTokenKey(String id) {
+    return withdrawTokenKey(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> withdrawTokenKey(String id, CallOptions options) {
+    return items(new Call("DELETE", "/v1/token-keys/" + segment(id)), TokenKey.class, options);
   }
 }
