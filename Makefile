@@ -61,7 +61,7 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
 
-bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, and beside one that hangs (ARGS="-rounds 1")
+bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, beside one that hangs, of webhooks in, and of two delivery processes beside one (ARGS="-rounds 1")
 	$(GO) run ./bench/webhooks $(ARGS)
 
 growth-webhooks: ## fill a store with ten million events and a million dead deliveries, and measure it beside a small one (ARGS="-rounds 1")

@@ -2,7 +2,7 @@
 // authentication, filter with a condition, signature, guard, attempt records, durable.
 // Load generator and receiver run in the same process, on the same cores.
 //
-//	go run ./bench/webhooks [-rounds 5] [-time 5s] [-part speed|hanging|processes] [-dir DIR]
+//	go run ./bench/webhooks [-rounds 5] [-time 5s] [-part speed|hanging|hooks|processes] [-dir DIR]
 //	go run ./bench/webhooks growth -big DIR -small DIR [-dead 1000000]
 //
 // growth compares two stores on SQLite that `bench/scale load` has filled, one with ten
@@ -53,7 +53,7 @@ func measureAll(args []string) error {
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds")
 	fs.DurationVar(&o.span, "time", 5*time.Second, "how long each trial makes events happen")
 	fs.IntVar(&o.endpoints, "endpoints", 0, "only the trials with so many endpoints")
-	fs.StringVar(&o.part, "part", "", "only speed, hanging or processes")
+	fs.StringVar(&o.part, "part", "", "only speed, hanging, hooks or processes")
 	parent := fs.String("dir", ".", "folder for the data, on a disk")
 	profile := fs.String("profile", "", "file for a CPU profile")
 	if err := fs.Parse(args); err != nil {
@@ -89,6 +89,11 @@ func measureAll(args []string) error {
 	}
 	if o.has("hanging") {
 		if err := o.hanging(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if o.has("hooks") {
+		if err := o.hooks(ctx, dir); err != nil {
 			return err
 		}
 	}

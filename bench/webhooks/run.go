@@ -49,18 +49,37 @@ type result struct {
 
 // run measures: a server with everything on, endpoints over HTTP, events by its API.
 func (t trial) run(ctx context.Context) (out result, err error) {
+	err = t.on(ctx, func(h *house) error {
+		token, err := login(h.srv, h.srv.Admin.Client.ID, h.srv.Admin.Secret)
+		if err != nil {
+			return err
+		}
+		out, err = t.measure(ctx, h.srv, h.admin, token)
+		return err
+	})
+	return out, err
+}
+
+// house is a server with its administrator.
+type house struct {
+	srv   *server.Server
+	admin access.Actor
+}
+
+// on runs fn beside a server on a new store.
+func (t trial) on(ctx context.Context, fn func(*house) error) (err error) {
 	c := config.Default()
 	if c.DataDir, err = os.MkdirTemp(t.dir, "paraph-webhooks-"); err != nil {
-		return out, err
+		return err
 	}
 	defer os.RemoveAll(c.DataDir)
 	c.Listen, c.RateLimit, c.LogLevel, c.OutboundAllow, c.TokenLifetime = "127.0.0.1:0", 0, "error", []string{"127.0.0.0/8"}, time.Hour
 	srv, err := server.New(ctx, &c, server.Options{Version: "bench", ChildArgv: []string{"/nowhere"}})
 	if err != nil {
-		return out, err
+		return err
 	}
 	if err := srv.Start(ctx); err != nil {
-		return out, err
+		return err
 	}
 	defer func() {
 		stop, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -69,11 +88,8 @@ func (t trial) run(ctx context.Context) (out result, err error) {
 			err = serr
 		}
 	}()
-	token, err := login(srv, srv.Admin.Client.ID, srv.Admin.Secret)
-	if err != nil {
-		return out, err
-	}
-	return t.measure(ctx, srv, access.Actor{Kind: access.Client, Org: srv.Admin.Client.Org, ID: srv.Admin.Client.ID, Scopes: srv.Admin.Client.Scopes}, token)
+	by := srv.Admin.Client
+	return fn(&house{srv, access.Actor{Kind: access.Client, Org: by.Org, ID: by.ID, Scopes: by.Scopes}})
 }
 
 // measure makes events happen on a running server, and times what arrives.

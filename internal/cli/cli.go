@@ -70,6 +70,7 @@ func commands() map[string]command {
 		"send":       {"Ask people to sign an approved document.", "--to 'NAME <ADDRESS>'… [flags] DOCUMENT", runSend},
 		"remind":     {"Remind the people whose turn it is to sign.", "[flags] ENVELOPE|DOCUMENT", runRemind},
 		"events":     {"Show events as they happen.", "tail [flags]", runEvents},
+		"batch":      {"Run many operations from a file.", "run [flags] FILE", runBatch},
 		"completion": {"Write what a shell needs to complete commands and flags.", "bash|zsh|fish", runCompletion},
 		"version":    {"Say which version this is.", "[--json]", runVersion},
 	}

@@ -180,6 +180,8 @@ func runDocList(ctx context.Context, env *Env, p *part, args []string) int {
 	types := fs.String("type", "", "Only of these document types, with commas.")
 	fs.StringVar(&params.BusinessUnit, "unit", "", "Only of this business unit.")
 	fs.StringVar(&params.ExternalID, "external-id", "", "Only with this reference.")
+	fs.StringVar(&params.Q, "find", "", "Only those whose title, reference, labels, metadata or pages hold every one of these words.")
+	fs.StringVar(&params.Sort, "sort", "", "Order, as the API names it; with - before it from large to small. Empty: newest first.")
 	label := pairs{}
 	fs.Var(label, "label", "Only with this label, as name=value; may be given more than once.")
 	limit := fs.Int("limit", 50, "Documents at most; 0: all.")
@@ -212,7 +214,11 @@ func runDocList(ctx context.Context, env *Env, p *part, args []string) int {
 		if *asJSON {
 			printLine(env, d)
 		}
-		rows = append(rows, []string{d.ID, string(d.State), d.Title, d.DocumentType, when(d.CreatedAt, time.Now())})
+		row := []string{d.ID, string(d.State), d.Title, d.DocumentType}
+		if d.CreatedAt != nil {
+			row = append(row, when(*d.CreatedAt, time.Now()))
+		}
+		rows = append(rows, row)
 		if n++; n == *limit {
 			break
 		}
@@ -375,6 +381,8 @@ func partsOf(command string) []part {
 		return docParts()
 	case "events":
 		return eventsParts()
+	case "batch":
+		return batchParts()
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ type Config struct {
 	Lease time.Duration `name:"lease" doc:"On PostgreSQL: how long a leading process that says nothing is believed to live; workers five times as long."`
 
 	MaxUpload       int64         `name:"max-upload" doc:"Largest file taken in, in bytes."`
+	MaxResumable    int64         `name:"max-resumable-upload" doc:"Largest file taken in that comes in pieces (tus), in bytes."`
 	MaxPages        int           `name:"max-pages" doc:"Most pages of a document."`
 	MaxPixels       int64         `name:"max-pixels" doc:"Most pixels of one picture or page."`
 	RateLimit       float64       `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
@@ -155,7 +156,7 @@ func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
-		MaxUpload: 300 << 20, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, AddressRate: 100, AddressBurst: 400,
+		MaxUpload: 300 << 20, MaxResumable: 16 << 30, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, AddressRate: 100, AddressBurst: 400,
 		ClassLimits: []string{"reads=//128", "writes=//128", "uploads=50/200/32", "searches=50/200/16", "waits=//100", "tokens=50/200/32"}, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
@@ -273,11 +274,11 @@ func (c *Config) Check() error {
 
 func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 	for setting, bad := range map[string]bool{
-		"max-upload": c.MaxUpload < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
+		"max-upload": c.MaxUpload < 1, "max-resumable-upload": c.MaxResumable < 1, "max-pages": c.MaxPages < 1, "max-pixels": c.MaxPixels < 1,
 		"token-lifetime":      c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
 		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
-		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressBurst < 1,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateLimit > 0 && c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressRate > 0 && c.AddressBurst < 1,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,

@@ -119,7 +119,7 @@ func (s *stack) asStranger(t *testing.T, client *http.Client, e entrance.Entranc
 	case entrance.Form:
 		ok = res.StatusCode < 500 && (method == http.MethodGet || len(res.Header.Values("Set-Cookie")) == 0 || strings.HasSuffix(path, "/logout") || strings.HasSuffix(path, "/leave"))
 	case entrance.Link: // a form that is sent back is looked at before its link
-		ok = res.StatusCode == http.StatusNotFound || method == http.MethodPost && res.StatusCode == http.StatusBadRequest
+		ok = res.StatusCode == http.StatusNotFound || method == http.MethodPost && (res.StatusCode == http.StatusBadRequest || res.StatusCode == http.StatusUnprocessableEntity)
 	case entrance.Signature:
 		ok = res.StatusCode == http.StatusNotFound
 	case entrance.Cookie:

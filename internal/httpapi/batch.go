@@ -69,7 +69,6 @@ type BatchResult struct {
 	IdempotencyKey string   `json:"idempotency_key,omitempty" doc:"The key it was done under. Send the operation with it again, alone or in a batch, and the result is this one."`
 	Status         int      `json:"status" example:"201" doc:"As the operation alone would have answered."`
 	Replayed       bool     `json:"replayed,omitempty" doc:"It had been done before, under this key."`
-	ETag           string   `json:"etag,omitempty"`
 	Location       string   `json:"location,omitempty"`
 	Body           AnyJSON  `json:"body,omitempty" doc:"Of the operation's answer. What is not JSON stands here as a string."`
 	Problem        *Problem `json:"problem,omitempty" doc:"Why it was refused."`
@@ -315,8 +314,7 @@ func (b *batchRecorder) Write(p []byte) (int, error) {
 var jsonMedia = regexp.MustCompile(`^application/([a-z.]+\+)?json\b`)
 
 func (b *batchRecorder) result(op planned) BatchResult {
-	r := BatchResult{ID: op.ID, IdempotencyKey: op.IdempotencyKey, Status: b.status, Replayed: b.header.Get("Idempotency-Replayed") == "true",
-		ETag: b.header.Get("ETag"), Location: b.header.Get("Location")}
+	r := BatchResult{ID: op.ID, IdempotencyKey: op.IdempotencyKey, Status: b.status, Replayed: b.header.Get("Idempotency-Replayed") == "true", Location: b.header.Get("Location")}
 	raw := bytes.TrimSpace(b.body.Bytes())
 	switch {
 	case b.status >= http.StatusBadRequest:

@@ -123,6 +123,13 @@ var catalogue = map[string]codeInfo{
 	"invalid_reason":       {kind: fault.Invalid, title: "The reason has faults"},
 	"not_sealed_yet":       {kind: fault.NotFound, title: "The sealed PDF is not there yet"},
 
+	"tus_version":       {http: http.StatusPreconditionFailed, title: "The request speaks another version of tus"},
+	"invalid_upload":    {kind: fault.Invalid, title: "The upload has faults"},
+	"offset_differs":    {kind: fault.Conflict, title: "The upload is at another place"},
+	"checksum_mismatch": {http: statusChecksum, title: "The bytes are not those of the checksum"},
+	"too_many_uploads":  {kind: fault.Conflict, title: "There are too many open uploads"},
+	"too_many_parts":    {kind: fault.Conflict, title: "The upload came in too many pieces"},
+
 	"invalid_batch": {kind: fault.Invalid, title: "The batch has faults"},
 	"batch_undone":  {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
 	"not_begun":     {kind: fault.Unavailable, title: "The operation was not begun"},

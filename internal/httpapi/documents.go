@@ -87,7 +87,7 @@ func (a *api) documents() {
 		summary: "Get a document", about: "Its state, what the workers do with it, and the number of its current version.", codes: []string{"not_found"}}, a.getDocument)
 	handle(a, route{id: "updateDocument", atomic: true, method: http.MethodPatch, path: "/v1/documents/{id}", tag: "documents", does: access.WriteDocument,
 		summary: "Change a document's details", about: "Members that are not sent stay as they are. Title, unit and metadata can be changed while the document is a draft; labels and external id until it has ended.",
-		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken"}}, a.updateDocument)
+		codes: []string{"not_found", "invalid_document", "document_not_draft", "external_id_taken", "precondition_failed"}}, a.updateDocument)
 	for _, end := range []struct {
 		id, verb, summary, about string
 		does                     access.Action
@@ -97,9 +97,9 @@ func (a *api) documents() {
 		{"recallDocument", "recall", "Take a document back to draft", "Ends the open review.", access.SubmitDocument, (*service.Service).Recall},
 	} {
 		handle(a, route{id: end.id, atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/" + end.verb, tag: "documents", does: end.does,
-			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void"}},
+			summary: end.summary, about: end.about, codes: []string{"not_found", "action_not_allowed", "invalid_void", "precondition_failed"}},
 			func(ctx context.Context, in *reasonInput) (*oneDocument, error) {
-				out, err := end.run(a.Service, ctx, callOf(ctx), in.ID, in.reason())
+				out, err := end.run(a.Service, ctx, callIf(ctx, in.IfMatch), in.ID, in.reason())
 				if err != nil {
 					return nil, err
 				}
@@ -108,7 +108,7 @@ func (a *api) documents() {
 	}
 	handle(a, route{id: "archiveDocument", atomic: true, method: http.MethodPost, path: "/v1/documents/{id}/archive", tag: "documents", does: access.WriteDocument, status: http.StatusAccepted,
 		summary: "Archive an approved document", about: "For documents that need no signature; signed ones are archived by themselves.",
-		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file"}}, a.archiveDocument)
+		codes: []string{"not_found", "action_not_allowed", "envelope_open", "document_without_file", "precondition_failed"}}, a.archiveDocument)
 	a.disposal()
 	a.protection()
 }
@@ -204,6 +204,7 @@ type DocumentPatch struct {
 type updateDocumentInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 	Body DocumentPatch
 }
 
@@ -215,7 +216,7 @@ func (a *api) updateDocument(ctx context.Context, in *updateDocumentInput) (*one
 	if in.Body.Metadata != nil {
 		edit.Metadata = []byte(*in.Body.Metadata)
 	}
-	out, err := a.Service.EditDocument(ctx, callOf(ctx), in.ID, edit)
+	out, err := a.Service.EditDocument(ctx, callIf(ctx, in.IfMatch), in.ID, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +231,7 @@ type Reason struct {
 type reasonInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 	Body *Reason
 }
 
@@ -243,10 +245,11 @@ func (in *reasonInput) reason() string {
 type archiveDocumentInput struct {
 	DocumentPath
 	Keyed
+	IfMatch
 }
 
 func (a *api) archiveDocument(ctx context.Context, in *archiveDocumentInput) (*startedOperation, error) {
-	out, err := a.Service.Archive(ctx, callOf(ctx), in.ID)
+	out, err := a.Service.Archive(ctx, callIf(ctx, in.IfMatch), in.ID)
 	if err != nil {
 		return nil, err
 	}

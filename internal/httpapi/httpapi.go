@@ -64,12 +64,14 @@ type Config struct {
 	Sources      Sources
 	PublicURL    string // without a slash at the end; source of the events
 
-	MaxUpload int64         // bytes of one uploaded file; default DefaultMaxUpload
-	MaxHook   int64         // bytes of one webhook; default DefaultMaxHook
-	Idle      time.Duration // an upload or download that stands still this long is cut off
-	Timeout   time.Duration // of requests that neither stream nor wait
-	Limiter   *Limiter      // nil: nobody is limited
-	Spared    []string      // paths at which clients prove themselves otherwise, and are counted there
+	MaxUpload int64 // bytes of one uploaded file; default DefaultMaxUpload
+	// MaxResumable is the bytes of one file that comes in pieces; default DefaultMaxResumable.
+	MaxResumable int64
+	MaxHook      int64         // bytes of one webhook; default DefaultMaxHook
+	Idle         time.Duration // an upload or download that stands still this long is cut off
+	Timeout      time.Duration // of requests that neither stream nor wait
+	Limiter      *Limiter      // nil: nobody is limited
+	Spared       []string      // paths at which clients prove themselves otherwise, and are counted there
 	// TokenKeys replaces the keys that sign tokens.
 	TokenKeys TokenKeyring
 
@@ -86,12 +88,13 @@ type Config struct {
 
 // Defaults of Config.
 const (
-	DefaultMaxUpload = 512 << 20
-	defaultIdle      = 30 * time.Second
-	defaultTimeout   = 30 * time.Second
-	maxBody          = 1 << 20 // bytes of a JSON body
-	maxWait          = 60 * time.Second
-	defaultAck       = 5 * time.Second // longest wait for an acknowledgement level, without wait=
+	DefaultMaxUpload    = 512 << 20
+	DefaultMaxResumable = 16 << 30
+	defaultIdle         = 30 * time.Second
+	defaultTimeout      = 30 * time.Second
+	maxBody             = 1 << 20 // bytes of a JSON body
+	maxWait             = 60 * time.Second
+	defaultAck          = 5 * time.Second // longest wait for an acknowledgement level, without wait=
 )
 
 // api is the contract with what its handlers need.
@@ -122,6 +125,7 @@ func New(c Config) entrance.Room {
 	a.mountLog()
 	a.mountHooks()
 	a.mountSetup()
+	a.mountTus()
 	a.mountDocs()
 	a.mountEvents()
 	a.mountRest()
@@ -167,6 +171,9 @@ func build(c Config) *api {
 func (c Config) withDefaults() Config {
 	if c.MaxUpload <= 0 {
 		c.MaxUpload = DefaultMaxUpload
+	}
+	if c.MaxResumable <= 0 {
+		c.MaxResumable = DefaultMaxResumable
 	}
 	if c.MaxHook <= 0 {
 		c.MaxHook = DefaultMaxHook

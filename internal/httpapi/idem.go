@@ -59,6 +59,13 @@ func callOf(ctx context.Context, extra ...[]byte) service.Call {
 	}}
 }
 
+// callIf is callOf for a change of something that the caller has seen in a certain revision.
+func callIf(ctx context.Context, m IfMatch) service.Call {
+	call := callOf(ctx)
+	call.Revision = m.revision()
+	return call
+}
+
 // requestDigest is the SHA-256 over everything in a request that decides what it
 // does: method, path with its ids, query in a fixed order, media type and body.
 // Each part is preceded by its length, so that no two requests run together.
@@ -90,7 +97,11 @@ func (rq *request) hashBody(r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	r.Body = &hashedBody{Reader: io.TeeReader(r.Body, rq.body), Closer: r.Body}
+	in := io.TeeReader(r.Body, rq.body)
+	if isJSON(r) {
+		in = &scanned{from: in}
+	}
+	r.Body = &hashedBody{Reader: in, Closer: r.Body}
 }
 
 type hashedBody struct {

@@ -62,6 +62,7 @@ const about = `Paraph takes a document in, reads it, routes it for approval and 
 
 var tags = []*huma.Tag{
 	{Name: "documents", Description: "Documents, their details and their versions."},
+	{Name: "uploads", Description: "Files that come in pieces, by the tus protocol."},
 	{Name: "pages", Description: "What was read on the pages."},
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
@@ -128,11 +129,29 @@ func finishSpec(o *huma.OpenAPI) {
 	describeStreams(o)
 	describeHooks(o)
 	describeSetup(o)
+	describeTus(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")
 	alsoAnswers(o.Paths["/v1/operations/{id}/retry"].Post, "202", "200", "The operation ended while the caller waited.")
+	describeTags(o)
 	openAnswers(o)
+}
+
+// describeTags declares what tagging does.
+func describeTags(o *huma.OpenAPI) {
+	for _, item := range o.Paths {
+		op := item.Get
+		if op == nil || op.Responses["200"] == nil || op.Responses["304"] != nil || op.Responses["200"].Content["application/json"] == nil {
+			continue
+		}
+		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "Answer 304 where the answer is the one with this ETag."})
+		op.Responses["304"] = &huma.Response{Description: "The caller has this answer already."}
+		if op.Responses["200"].Headers == nil {
+			op.Responses["200"].Headers = map[string]*huma.Param{}
+		}
+		op.Responses["200"].Headers["ETag"] = &huma.Param{Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 }
 
 func alsoAnswers(op *huma.Operation, like, status, description string) {

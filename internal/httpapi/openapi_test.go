@@ -65,7 +65,7 @@ func TestEveryOperationIsComplete(t *testing.T) {
 			for _, p := range op.Parameters {
 				keyed = keyed || (p.Name == "Idempotency-Key" && p.Required)
 			}
-			if keyed != (op.Method != "GET") {
+			if keyed != (op.Method != "GET") && !strings.HasPrefix(path, tusPath) {
 				t.Errorf("%s: Idempotency-Key required: %v", name, keyed)
 			}
 			for _, status := range []string{"401", "403", "422", "429", "500"} {

@@ -84,6 +84,9 @@ func problemOf(err error) *Problem {
 		Type: "/docs/errors#" + f.Code, Title: titleOf(f), Status: statuses[f.Kind],
 		Detail: f.Message, Code: f.Code, retryAfter: f.RetryAfter,
 	}
+	if info := catalogue[f.Code]; info.http != 0 {
+		p.Status = info.http
+	}
 	if special, ok := err.(*statusFault); ok {
 		p.Status = special.status
 	}

@@ -76,13 +76,22 @@ func (a *api) reception(next http.Handler) http.Handler {
 		carrier := propagation.MapCarrier{}
 		propagator.Inject(ctx, carrier)
 		rq.source.Trace = carrier.Get("traceparent")
+		tags := &tagging{ResponseWriter: w, request: r}
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/") {
+			w = tags
+		}
 		rec := &recorder{ResponseWriter: w, changes: r.Method != http.MethodGet && r.Method != http.MethodHead}
 		r = r.WithContext(context.WithValue(ctx, requestKey{}, rq))
 		rq.http, rq.writer = r, rec
 		rec.Header().Set("X-Request-Id", rq.source.RequestID)
 		defer func() {
 			if cause := recover(); cause != nil {
+				tags.held = nil
+				rec.status = 0
 				a.caught(rec, r, cause)
+			}
+			if tags.held != nil {
+				rec.status = tags.finish()
 			}
 			a.report(rq, rec, r, span, time.Since(began))
 		}()

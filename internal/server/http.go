@@ -51,7 +51,7 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	}
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := &entrance.Mux{}

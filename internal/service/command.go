@@ -28,6 +28,7 @@ type change struct {
 	spent   map[spent]int64
 	units   map[string]document.Unit // as far as they were read
 	held    bool                     // limits of units are held
+	seen    int64                    // as of Call.Revision
 }
 
 // Result is a command's typed result.
@@ -55,7 +56,7 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 	again := false
 	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) (err error) {
 		out, receipt, earlier = Result[R]{}, Receipt{Org: call.Actor.Org}, nil
-		c := &change{Tx: tx, actor: call.Actor}
+		c := &change{Tx: tx, actor: call.Actor, seen: call.Revision}
 		// Most keys are new, and a known one cannot be kept once more. So it is asked
 		// for only when the command runs again, or has been refused.
 		if again {
@@ -250,7 +251,11 @@ func (c *change) flush(ctx context.Context) error {
 
 // document reads a document and checks that the actor may do the action on it.
 func (c *change) document(ctx context.Context, docID string, do access.Action) (document.Document, error) {
-	return documentFor(ctx, c, c.actor, docID, do)
+	d, err := documentFor(ctx, c, c.actor, docID, do)
+	if err == nil {
+		err = expected(c.seen, d.Revision)
+	}
+	return d, err
 }
 
 // documentFor reads a document for an actor: fault NotFound where it does not

@@ -150,8 +150,8 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 		if err != nil {
 			return Uploaded{}, err
 		}
-		if !d.State.Allows(document.Submit) {
-			return Uploaded{}, fault.New(fault.Conflict, "document_not_draft", "The document is %s; only a draft takes a new file.", d.State)
+		if err := draftOnly(&d); err != nil {
+			return Uploaded{}, err
 		}
 		versions, err := c.Versions(ctx, d.Org, d.ID)
 		if err == nil {
@@ -183,6 +183,13 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 		}
 		return Uploaded{Document: d, Version: v, Operation: op}, c.InsertOperation(ctx, op)
 	})
+}
+
+func draftOnly(d *document.Document) error {
+	if !d.State.Allows(document.Submit) {
+		return fault.New(fault.Conflict, "document_not_draft", "The document is %s; only a draft takes a new file.", d.State)
+	}
+	return nil
 }
 
 // draft checks everything that can be checked before the body is read, and gives

@@ -186,6 +186,9 @@ type Call struct {
 	Idem  *Idempotency // nil: the caller cannot repeat the call
 	// Receipt, where it is not nil, is filled once the command has committed.
 	Receipt *Receipt
+	// Revision, where it is not 0, is that of the document as the caller has seen it:
+	// fault Precondition "precondition_failed" where it has been changed since.
+	Revision int64
 }
 
 // Receipt names what a command wrote into the journal, so that its caller can

@@ -88,6 +88,7 @@ type Reader interface {
 	inboundReader
 	webhookReader
 	searchReader
+	uploadReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -113,6 +114,7 @@ type Tx interface {
 	inboundWriter
 	webhookWriter
 	searchWriter
+	uploadWriter
 }
 
 type accessReader interface {

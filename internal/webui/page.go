@@ -154,7 +154,15 @@ func (*model) Headers(a webhook.Attempt) (lines []string) {
 }
 
 // Took gives how long an attempt took.
-func (*model) Took(a webhook.Attempt) string { return a.Took.Round(time.Millisecond).String() }
+func (*model) Took(a webhook.Attempt) string { return fmt.Sprintf("%d ms", a.Took.Milliseconds()) }
+
+// Events says how many events.
+func (*model) Events(n int64) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
+}
 
 // Exact gives a time for machines, Ago how long ago it was or is to be.
 func (*model) Exact(t time.Time) string { return t.UTC().Format(time.RFC3339) }

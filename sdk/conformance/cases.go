@@ -16,6 +16,7 @@ type testCase struct {
 	life    int                                                // of tokens, in seconds; 0: 600; below 0: none
 	token   func(s *server, w http.ResponseWriter, n int) bool // answers for the token endpoint; false: as ever
 	cut     func(n int) bool                                   // drops attempt n before its body is read
+	early   func(x *exchange) bool                             // answers an attempt before its body is read; false: as ever
 	answer  func(x *exchange)                                  // answers an attempt at the API
 	check   func(s *server, r Result) string                   // what is wrong; "" nothing
 	memory  bool                                               // what the driver's memory grows by is measured

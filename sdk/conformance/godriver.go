@@ -108,6 +108,8 @@ func driveGo(ctx context.Context, c *Command) (map[string]any, error) {
 		return map[string]any{"ids": ids}, err
 	case "upload":
 		return goUpload(ctx, client, text("path"), c.Args["stream"] == true)
+	case "upload_large":
+		return goUploadLarge(ctx, client, text("path"))
 	case "download":
 		f, err := os.Create(text("path"))
 		if err != nil {
@@ -160,6 +162,25 @@ func goUpload(ctx context.Context, client *paraph.Client, path string, stream bo
 		return nil, err
 	}
 	return map[string]any{"id": up.Document.ID, "sha256": up.Version.SHA256, "progress": progress}, nil
+}
+
+func goUploadLarge(ctx context.Context, client *paraph.Client, path string) (map[string]any, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file := paraph.File{Content: f, Name: "s can.pdf", MediaType: "application/pdf"}
+	id, err := client.BeginUpload(ctx, paraph.CreateDocumentParams{Title: "Ä file", Label: map[string]string{"a": "b"}}, file)
+	if err != nil {
+		return nil, err
+	}
+	var progress int64
+	made, err := client.ContinueUpload(ctx, id, file, paraph.OnProgress(func(done, _ int64) { progress = done }))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"upload": id, "document": made.DocumentID, "operation": made.OperationID, "progress": progress}, nil
 }
 
 func goWebhook(c *Command) (map[string]any, error) {

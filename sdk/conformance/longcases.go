@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/webhook"
@@ -38,6 +40,15 @@ func fileCases(folder string) []testCase {
 			return ""
 		})},
 		{name: "a stream is sent once", command: do("upload", map[string]any{"path": folder + "/small.bin", "stream": true}), answer: status(503), check: expect(1, "problem 503 http_503")},
+		{name: "an upload in pieces, cut and silent", command: do("upload_large", small).with(1, 1000), early: pieces, check: func(s *server, r Result) string {
+			if want := fmt.Sprintf("ok document=doc_1 operation=op_1 progress=%d upload=upl_1", len(file)); said(r) != want {
+				return fmt.Sprintf("got %s, want %s", said(r), want)
+			}
+			if sumOf(s.kept) != sumOf(file) {
+				return fmt.Sprintf("%d bytes were kept, and they are others", len(s.kept))
+			}
+			return ""
+		}},
 		{name: "300 MB up in flat memory", command: do("upload", map[string]any{"path": folder + "/big.bin"}), memory: true, answer: uploaded, check: func(s *server, r Result) string {
 			if !r.OK || s.attempts[0].size != large || r.Value["progress"] != float64(large) {
 				return fmt.Sprintf("%s; %d bytes arrived", said(r), s.attempts[0].size)
@@ -89,6 +100,58 @@ func fileCases(folder string) []testCase {
 			_, _ = x.Write(file) // whole, as If-Range wants it where the file is another
 		}, check: expect(2, "other")},
 	}
+}
+
+// pieces is a server of tus 1.0.0 whose line breaks in each attempt but the fourth.
+func pieces(x *exchange) bool {
+	if x.r.Header.Get("Tus-Resumable") != "1.0.0" {
+		x.s.fault("%s came without Tus-Resumable", x.r.Method)
+	}
+	x.s.mu.Lock()
+	kept := len(x.s.kept)
+	x.s.mu.Unlock()
+	switch x.r.Method {
+	case http.MethodPost:
+		if want := "filename cyBjYW4ucGRm"; x.r.Header.Get("Upload-Length") != strconv.Itoa(len(file)) || !strings.Contains(x.r.Header.Get("Upload-Metadata"), want) ||
+			!strings.Contains(x.r.Header.Get("Upload-Metadata"), "title w4QgZmlsZQ==") || !strings.Contains(x.r.Header.Get("Upload-Metadata"), "labels ") {
+			x.s.fault("the upload is described as %s", x.r.Header.Get("Upload-Metadata"))
+		}
+		x.Header().Set("Location", "/v1/uploads/upl_1")
+		x.WriteHeader(http.StatusCreated)
+	case http.MethodHead:
+		x.Header().Set("Upload-Offset", strconv.Itoa(kept))
+		x.WriteHeader(http.StatusOK)
+	case http.MethodPatch:
+		if at := x.r.Header.Get("Upload-Offset"); at != strconv.Itoa(kept) {
+			problem(x, http.StatusConflict, "offset_differs")
+			return true
+		}
+		most := []int{150_000, 50_000, 100_000, len(file)}[min(x.s.breaks, 3)]
+		part := make([]byte, 0, most)
+		for len(part) < most {
+			n, err := x.r.Body.Read(part[len(part):cap(part)])
+			if part = part[:len(part)+n]; err != nil {
+				break
+			}
+		}
+		x.s.mu.Lock()
+		x.s.kept = append(x.s.kept, part...)
+		x.s.breaks++
+		last := x.s.breaks
+		x.s.mu.Unlock()
+		switch last {
+		case 1, 3:
+			drop(x)
+		case 2: // the rest arrives and is lost, and nobody says a word
+			_, _ = io.Copy(io.Discard, x.r.Body)
+			<-x.r.Context().Done()
+		default:
+			x.Header().Set("Paraph-Document-Id", "doc_1")
+			x.Header().Set("Paraph-Operation-Id", "op_1")
+			x.WriteHeader(http.StatusNoContent)
+		}
+	}
+	return true
 }
 
 func describe(x *exchange) {

@@ -39,6 +39,8 @@ type server struct {
 	attempts  []attempt
 	elsewhere int // requests at the place that redirects point to
 	proofs    map[string]bool
+	kept      []byte   // of an upload in pieces
+	breaks    int      // of its line
 	faults    []string // of the client, seen on the way
 }
 
@@ -132,6 +134,12 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 		s.note(a)
 		drop(w)
 		return
+	}
+	if s.c.early != nil {
+		s.note(a)
+		if s.c.early(&exchange{ResponseWriter: w, s: s, r: r, n: n}) {
+			return
+		}
 	}
 	sum := sha256.New()
 	var start bytes.Buffer

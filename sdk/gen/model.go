@@ -118,8 +118,10 @@ type docOperation struct {
 		Required                     bool
 		Schema                       *schema
 	}
-	RequestBody struct{ Content map[string]struct{ Schema *schema } } `yaml:"requestBody"`
-	Responses   map[string]struct {
+	RequestBody struct {
+		Content map[string]struct{ Schema *schema }
+	} `yaml:"requestBody"`
+	Responses map[string]struct {
 		Content map[string]struct{ Schema *schema }
 	}
 }
@@ -296,6 +298,9 @@ func (r *reader) input(t typ, patch bool) {
 // method can serve.
 func skipped(method string, o *docOperation) bool {
 	_, tus := o.RequestBody.Content["application/offset+octet-stream"]
+	for _, p := range o.Parameters {
+		tus = tus || p.Name == "Tus-Resumable"
+	}
 	if tus || method == "head" || method == "options" || o.ID == "" {
 		return true
 	}

@@ -49,6 +49,7 @@ func (r *request) stream(file io.Reader) error {
 		var end int64
 		if end, err = seeker.Seek(0, io.SeekEnd); err == nil {
 			r.length = end - start
+			_, err = seeker.Seek(start, io.SeekStart)
 		}
 	}
 	if err != nil {

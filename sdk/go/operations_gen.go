@@ -598,8 +598,21 @@ func (c *Client) ListDocumentVersions(ctx context.Context, id string, options ..
 type ListDocumentsParams struct {
 	// Items of a page.
 	Limit int
-	// The next of the page before.
+	// The next of the page before, with the same sort.
 	After string
+	// With - from large to small. What has the same value stands in the order of ids. Default: newest
+	// first.
+	Sort string
+	// Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+	// matter.
+	Q string
+	// Only these members of each document, with commas; id is always there. Default: all.
+	Fields []string
+	// metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+	// numbers.
+	Metadata map[string]string
+	// Changed at this time or later.
+	UpdatedAfter time.Time
 	// One or more, with commas.
 	State []DocumentState
 	// One or more, with commas.
@@ -625,6 +638,11 @@ func (p *ListDocumentsParams) values() url.Values {
 	q := url.Values{}
 	setQuery(q, "limit", p.Limit)
 	setQuery(q, "after", p.After)
+	setQuery(q, "sort", p.Sort)
+	setQuery(q, "q", p.Q)
+	setQuery(q, "fields", p.Fields)
+	setDeep(q, "metadata", p.Metadata)
+	setQuery(q, "updated_after", p.UpdatedAfter)
 	setQuery(q, "state", p.State)
 	setQuery(q, "document_type", p.DocumentType)
 	setQuery(q, "business_unit", p.BusinessUnit)
@@ -639,16 +657,18 @@ func (p *ListDocumentsParams) values() url.Values {
 	return q
 }
 
-// ListDocuments: List documents. Newest first. All filters have to fit.
+// ListDocuments: List and find documents. Newest first, unless sort says otherwise. All filters have to
+// fit. With q, documents whose title, external id, labels, metadata or pages hold every word of it;
+// what is new is found a moment after its commit.
 //
 // GET /v1/documents; scopes: documents:read.
-func (c *Client) ListDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) (*Page[Document], error) {
-	return call[Page[Document]](ctx, c, &request{method: "GET", path: "/v1/documents", query: p.values()}, nil, options)
+func (c *Client) ListDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) (*Page[FoundDocument], error) {
+	return call[Page[FoundDocument]](ctx, c, &request{method: "GET", path: "/v1/documents", query: p.values()}, nil, options)
 }
 
 // AllDocuments gives every item that ListDocuments lists, and asks for pages as they are needed.
-func (c *Client) AllDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) iter.Seq2[Document, error] {
-	return all(&p.After, func() (*Page[Document], error) { return c.ListDocuments(ctx, p, options...) })
+func (c *Client) AllDocuments(ctx context.Context, p ListDocumentsParams, options ...Option) iter.Seq2[FoundDocument, error] {
+	return all(&p.After, func() (*Page[FoundDocument], error) { return c.ListDocuments(ctx, p, options...) })
 }
 
 // ListEnvelopesParams narrows ListEnvelopes; what is empty does not count.

@@ -28,6 +28,7 @@ type request struct {
 	moved        bool                      // the attempt brought something that counts: the patience starts anew
 	wait         time.Duration             // that the server may hold its answer back
 	progress     func(done, total int64)
+	base         int64      // bytes of the file that the server had before
 	fault        *readFault // of the caller's own reader
 }
 
@@ -62,7 +63,7 @@ func (c *Client) do(ctx context.Context, r *request, options []Option, read func
 	for _, o := range options {
 		o(r)
 	}
-	if r.method != http.MethodGet && r.header.Get("Idempotency-Key") == "" {
+	if r.method != http.MethodGet && r.method != http.MethodHead && r.header.Get("Idempotency-Key") == "" {
 		r.header.Set("Idempotency-Key", rand.Text())
 	}
 	renewed, nonces := false, 0
@@ -213,7 +214,7 @@ func (c *Client) request(w *watch, r *request, token string) (*http.Request, err
 		r.fault = &readFault{Reader: body, note: func(n int) {
 			w.moved()
 			if done += int64(n); r.progress != nil && n > 0 {
-				r.progress(done, r.length)
+				r.progress(r.base+done, max(-1, r.base+r.length))
 			}
 		}}
 		body = io.NopCloser(r.fault) // the caller's reader is the caller's to close

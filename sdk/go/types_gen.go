@@ -72,6 +72,17 @@ const (
 	DeliveryStateSkipped   DeliveryState = "skipped"
 )
 
+// DocumentMatchIn is a string of which these values are known; more may come.
+type DocumentMatchIn string
+
+const (
+	DocumentMatchInTitle      DocumentMatchIn = "title"
+	DocumentMatchInExternalID DocumentMatchIn = "external_id"
+	DocumentMatchInLabels     DocumentMatchIn = "labels"
+	DocumentMatchInMetadata   DocumentMatchIn = "metadata"
+	DocumentMatchInPage       DocumentMatchIn = "page"
+)
+
 // DocumentPageSource is a string of which these values are known; more may come.
 type DocumentPageSource string
 
@@ -832,6 +843,17 @@ type DocumentEventData struct {
 	WantedLevel string `json:"wanted_level,omitzero"`
 }
 
+// DocumentMatch is part of the contract.
+type DocumentMatch struct {
+	// The words found, in the order of the text.
+	Highlights []Highlight     `json:"highlights"`
+	In         DocumentMatchIn `json:"in"`
+	// Where it is a page.
+	Page int `json:"page,omitzero"`
+	// What stands there and around it.
+	Text string `json:"text"`
+}
+
 // DocumentPage is part of the contract.
 type DocumentPage struct {
 	Blank bool `json:"blank"`
@@ -1029,6 +1051,39 @@ type Field struct {
 	Y      float64 `json:"y"`
 }
 
+// FoundDocument is part of the contract.
+type FoundDocument struct {
+	// Who was asked, from the last submission.
+	ApproverList []string   `json:"approver_list,omitzero"`
+	BusinessUnit string     `json:"business_unit,omitzero"`
+	CreatedAt    *time.Time `json:"created_at,omitzero"`
+	CreatedBy    string     `json:"created_by,omitzero"`
+	// The version that people see and sign; 0 until captured.
+	CurrentVersion int    `json:"current_version,omitzero"`
+	DocumentType   string `json:"document_type,omitzero"`
+	// The caller's own reference, unique within the organisation.
+	ExternalID string `json:"external_id,omitzero"`
+	ID         string `json:"id"`
+	// Free, for filtering.
+	Labels map[string]string `json:"labels,omitzero"`
+	// Where the document holds what q asks for; the first few places.
+	Matches []DocumentMatch `json:"matches,omitzero"`
+	// Checked against the document type's schema.
+	Metadata json.RawMessage `json:"metadata,omitzero"`
+	// Of the current version; 0 until captured.
+	Pages int `json:"pages,omitzero"`
+	// How far the technical work has come; it never hides in the state.
+	Processing *Processing `json:"processing,omitzero"`
+	// Of each signed file, where one document is asked for: the document itself first, then a certificate
+	// of completion of its own.
+	Protection []Protection `json:"protection,omitzero"`
+	// Counts the changes of the document.
+	Revision  int           `json:"revision,omitzero"`
+	State     DocumentState `json:"state,omitzero"`
+	Title     string        `json:"title,omitzero"`
+	UpdatedAt *time.Time    `json:"updated_at,omitzero"`
+}
+
 // Grant is part of the contract.
 type Grant struct {
 	CreatedAt  time.Time `json:"created_at"`
@@ -1120,6 +1175,12 @@ type Handshake struct {
 	Token  string `json:"token,omitzero"`
 	Value  string `json:"value"`
 	When   string `json:"when,omitzero"`
+}
+
+// Highlight is part of the contract.
+type Highlight struct {
+	End   int `json:"end"`
+	Start int `json:"start"`
 }
 
 // Hit is part of the contract.

@@ -23,9 +23,13 @@ type Kafka struct {
 	cmd      *exec.Cmd
 }
 
-// NewKafka formats and starts a broker from the folder of its jars.
-func NewKafka(t testing.TB, lib string) *Kafka {
+// NewKafka formats and starts a broker from the jars that the judges fetch.
+func NewKafka(t testing.TB) *Kafka {
 	t.Helper()
+	lib := filepath.Join(testneed.Root(t), ".cache", "judges", "kafka", "lib")
+	if _, err := os.Stat(lib); err != nil {
+		testneed.Missing(t, "the broker's jars are not there; make judges fetches them")
+	}
 	k := &Kafka{dir: t.TempDir(), lib: lib, port: freePort(t)}
 	conf := fmt.Sprintf(`process.roles=broker,controller
 node.id=1

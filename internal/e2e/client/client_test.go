@@ -289,6 +289,50 @@ func (d *desk) tail(id string) {
 	}
 }
 
+// TestBatch runs a file of operations twice, and faults in between.
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.login(d.newClient(paraph.ClientRequest{Name: "Ines", Principal: person, Scopes: everything}))
+	write := func(lines ...string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(d.home, "work.jsonl"), []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	draft := func(title string) string {
+		return `{"method":"POST","path":"/v1/drafts","body":{"title":"` + title + `"}}`
+	}
+	refused := `{"id":"mine","method":"POST","path":"/v1/documents/doc_nowhere/void","body":{"reason":"x"}}`
+	count := func() int {
+		t.Helper()
+		out, _ := d.run(0, "doc", "list", "--json")
+		return strings.Count(out, "\n")
+	}
+	write(draft("a"), "", draft("b"), refused)
+	for range 2 {
+		out, said := d.run(1, "batch", "run", "work.jsonl")
+		if !strings.Contains(out, "mine") || !strings.Contains(out, "404") || !strings.Contains(said, "2 done, 1 refused") || count() != 2 {
+			t.Fatalf("it says %q %q, and there are %d documents", out, said, count())
+		}
+	}
+	if out, _ := d.run(1, "batch", "run", "work.jsonl", "--json"); !strings.Contains(out, `"replayed":true`) {
+		t.Errorf("a second run says %q", out)
+	}
+	d.run(1, "batch", "run", "work.jsonl", "--atomic", "--key", "another")
+	if n := count(); n != 2 {
+		t.Errorf("an undone transaction left %d documents", n)
+	}
+	d.run(0, "batch", "run", "work.jsonl", "--help")
+	write(draft("c"), `{"method":"POST","paht":"/v1/drafts"}`, "not JSON")
+	if _, said := d.run(1, "batch", "run", "work.jsonl"); !strings.Contains(said, "line 2") || !strings.Contains(said, "line 3") || count() != 2 {
+		t.Errorf("faults in the file: %q", said)
+	}
+	if out, _ := d.run(0, "doc", "list", "--label", "a=b"); out != "" {
+		t.Errorf("a filter lets through %q", out)
+	}
+}
+
 // TestTokensOfALoginAreRenewed: two commands share a login whose tokens are renewed.
 func TestTokensOfALoginAreRenewed(t *testing.T) {
 	t.Parallel()

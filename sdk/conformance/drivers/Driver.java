@@ -75,13 +75,19 @@ public final class Driver {
       case "list": {
         List<String> ids = new ArrayList<>();
         ListDocumentsParams params = ListDocumentsParams.builder().state(List.of(DocumentState.DRAFT, DocumentState.APPROVED)).label(Map.of("a", "b c")).build();
-        for (Document d : paraph.allDocuments(params)) ids.add(d.id());
+        for (FoundDocument d : paraph.allDocuments(params)) ids.add(d.id());
         return Map.of("ids", ids);
       }
       case "upload": {
         Source file = Boolean.TRUE.equals(a.get("stream")) ? Source.once(Files.newInputStream(Path.of(path)), "", "application/pdf") : Source.of(Path.of(path), "application/pdf");
         Uploaded up = paraph.createDocument(CreateDocumentParams.builder().title("A file").build(), file.named("s can.pdf"), watched);
         return Map.of("id", up.document().id(), "sha256", up.version().sha256(), "progress", progress[0]);
+      }
+      case "upload_large": {
+        Source file = Source.of(Path.of(path), "application/pdf").named("s can.pdf");
+        String upload = paraph.beginUpload(CreateDocumentParams.builder().title("Ä file").label(Map.of("a", "b")).build(), file);
+        Made made = paraph.continueUpload(upload, file, watched);
+        return Map.of("upload", upload, "document", made.documentId(), "operation", made.operationId(), "progress", progress[0]);
       }
       case "download":
         try (OutputStream to = Files.newOutputStream(Path.of(path))) {

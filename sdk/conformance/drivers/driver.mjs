@@ -41,6 +41,13 @@ const actions = {
     const up = await paraph.createDocument(file, { title: "A file" }, { onProgress: (done) => (progress = done) });
     return { id: up.document.id, sha256: up.version.sha256, progress };
   },
+  async upload_large(paraph, { path }) {
+    let progress = 0;
+    const file = await openFile(path, { name: "s can.pdf", mediaType: "application/pdf" });
+    const id = await paraph.beginUpload(file, { title: "Ä file", label: { a: "b" } });
+    const made = await paraph.continueUpload(id, file, { onProgress: (done) => (progress = done) });
+    return { upload: id, document: made.documentId, operation: made.operationId, progress };
+  },
   async download(paraph, { id, path }) {
     let progress = 0;
     const d = await save(await paraph.getDocumentContent(id, { onProgress: (done) => (progress = done) }), path);

@@ -96,6 +96,15 @@ async def upload(client, a):
     return {"id": up.document.id, "sha256": up.version.sha256, "progress": progress[0]}
 
 
+async def upload_large(client, a):
+    progress = [0]
+    source = paraph.Source(content=a["path"], name="s can.pdf", media_type="application/pdf")
+    id = await maybe(client.begin_upload(source, title="Ä file", label={"a": "b"}))
+    options = paraph.Options(on_progress=lambda done, _: progress.__setitem__(0, done))
+    made = await maybe(client.continue_upload(id, source, options=options))
+    return {"upload": id, "document": made.document_id, "operation": made.operation_id, "progress": progress[0]}
+
+
 async def download(client, a):
     progress = [0]
     options = paraph.Options(on_progress=lambda done, _: progress.__setitem__(0, done))
@@ -111,7 +120,7 @@ async def tail(client, a):
     return await listed(client.tail(after=a["after"]), int(a["count"]))
 
 
-ACTIONS = {"get": get, "create": create, "update": update, "list": list_, "upload": upload, "download": download, "wait_operation": wait_operation, "tail": tail}
+ACTIONS = {"get": get, "create": create, "update": update, "list": list_, "upload": upload, "upload_large": upload_large, "download": download, "wait_operation": wait_operation, "tail": tail}
 
 for line in sys.stdin:
     c = json.loads(line)

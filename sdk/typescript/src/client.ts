@@ -1,7 +1,7 @@
 import { OperationFailed, ParaphError } from "./errors.js";
 import { Operations } from "./operations.gen.js";
-import { segment, Transport, type CallOptions, type Config } from "./runtime.js";
-import type { Document, Envelope, Event, Operation, TypedEvent } from "./types.gen.js";
+import { segment, Transport, type CallOptions, type Config, type Source } from "./runtime.js";
+import type { CreateDocumentParams, Document, Envelope, Event, Operation, TypedEvent } from "./types.gen.js";
 
 /** Which events are heard; what is left out does not count. */
 export interface TailParams {
@@ -13,6 +13,13 @@ export interface TailParams {
   subject_id?: string;
 }
 
+/** What became of an upload in pieces, once the file was whole. */
+export interface Made {
+  documentId: string;
+  /** Reads the file. */
+  operationId: string;
+}
+
 /** How long the server may hold back an answer while something is awaited, in seconds. */
 const looks = 30;
 
@@ -20,6 +27,28 @@ const looks = 30;
 export class Paraph extends Operations {
   constructor(config: Config) {
     super(new Transport(config));
+  }
+
+  /**
+   * Begins an upload in pieces (tus 1.0.0), for files of many gigabytes and lines that break, and gives its id. Keep that
+   * to go on after a restart: an upload runs out 24 hours after its last piece.
+   */
+  async beginUpload(file: Source, params: CreateDocumentParams = {}, options?: CallOptions): Promise<string> {
+    const { label, ...rest } = params;
+    const about = { filename: file.name, filetype: file.mediaType, ...rest, labels: label && JSON.stringify(label) };
+    const coded = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+    const pairs = Object.entries(about).flatMap(([name, value]) => (value ? [`${name} ${coded(String(value))}`] : []));
+    const { content } = file;
+    const size = content instanceof Uint8Array ? content.length : "size" in content ? content.size : undefined;
+    if (size === undefined) throw new ParaphError("paraph: a file that is sent in pieces has to be one that can be read again");
+    const where = await this.transport.begin({ "Upload-Length": String(size), "Upload-Metadata": pairs.join(",") }, options);
+    return where.slice(where.lastIndexOf("/") + 1);
+  }
+
+  /** Sends what is still missing of an upload, and gives what was made of the file. */
+  async continueUpload(id: string, file: Source, options?: CallOptions): Promise<Made> {
+    const headers = await this.transport.continue(`/v1/uploads/${segment(id)}`, file, options);
+    return { documentId: headers.get("Paraph-Document-Id") ?? "", operationId: headers.get("Paraph-Operation-Id") ?? "" };
   }
 
   /** Waits for the end of an operation. One that failed is thrown as OperationFailed. */

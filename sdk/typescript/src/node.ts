@@ -9,7 +9,7 @@ import type { Download, Source } from "./runtime.js";
 /** A file to send, read from disk as it goes, and again where it has to be sent again. */
 export async function openFile(path: string, about: { name?: string; mediaType?: string } = {}): Promise<Source> {
   const { size } = await stat(path);
-  return { name: basename(path), ...about, content: { open: () => createReadStream(path, { highWaterMark: 256 << 10 }), size } };
+  return { name: basename(path), ...about, content: { open: (start = 0) => createReadStream(path, { start, highWaterMark: 256 << 10 }), size } };
 }
 
 /** Writes a file to disk as it comes. */

@@ -535,13 +535,17 @@ export class Operations {
     return this.transport.items({ method: "GET", path: `/v1/documents/${segment(id)}/versions` }, options);
   }
 
-  /** List documents. Newest first. All filters have to fit. GET /v1/documents; scopes: documents:read. */
-  listDocuments(params: T.ListDocumentsParams = {}, options?: CallOptions): Promise<Page<T.Document>> {
+  /**
+   * List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
+   * documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
+   * found a moment after its commit. GET /v1/documents; scopes: documents:read.
+   */
+  listDocuments(params: T.ListDocumentsParams = {}, options?: CallOptions): Promise<Page<T.FoundDocument>> {
     return this.transport.json({ method: "GET", path: `/v1/documents`, query: params }, undefined, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
-  allDocuments(params: T.ListDocumentsParams = {}, options?: CallOptions): AsyncIterableIterator<T.Document> {
+  allDocuments(params: T.ListDocumentsParams = {}, options?: CallOptions): AsyncIterableIterator<T.FoundDocument> {
     return all(params, (p) => this.listDocuments(p, options));
   }
 

@@ -46,7 +46,7 @@ export interface CallOptions {
 
 /** A file to send. A Blob, bytes, or `open` can be sent again where the connection breaks; a stream is sent once. */
 export interface Source {
-  content: Blob | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | { open: () => AsyncIterable<Uint8Array>; size: number };
+  content: Blob | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | { open: (from?: number) => AsyncIterable<Uint8Array>; size: number };
   /** Of the file, for people. */
   name?: string;
   /** application/octet-stream where it is left out. */
@@ -222,7 +222,7 @@ class Attempts {
   sourceFault: unknown;
 
   constructor(private readonly transport: Transport, readonly call: Call, readonly options: CallOptions) {
-    if (call.method !== "GET") this.headers["Idempotency-Key"] = options.idempotencyKey ?? crypto.randomUUID();
+    if (call.method !== "GET" && call.method !== "HEAD") this.headers["Idempotency-Key"] = options.idempotencyKey ?? crypto.randomUUID();
     const prefer = [options.wait ? `wait=${Math.min(Math.floor(options.wait), 60)}` : "", options.ack ? `ack=${options.ack}` : ""].filter(Boolean);
     if (prefer.length > 0) this.headers.Prefer = prefer.join(", ");
     if (options.ifMatch) this.headers["If-Match"] = options.ifMatch;
@@ -282,6 +282,8 @@ interface Body {
   make(note: (n: number) => void, failed: (err: unknown) => void): BodyInit;
   once: boolean;
   total: number | undefined;
+  /** Bytes of the file that the server has already. */
+  from: number;
 }
 
 /** Sends requests, with tokens, and again where that may help. */
@@ -354,7 +356,7 @@ export class Transport {
       init.body = body.make(
         (n) => {
           watch.moved();
-          options.onProgress?.((done += n), body.total);
+          options.onProgress?.(body.from + (done += n), body.total);
         },
         (err) => (tries.sourceFault = err ?? new ParaphError("paraph: the file could not be read")),
       );
@@ -409,7 +411,7 @@ export class Transport {
   json<T>(call: Call, body: unknown, options: CallOptions = {}): Promise<T> {
     if (body === undefined) return this.parsed(call, undefined, options);
     const text = JSON.stringify(body);
-    return this.parsed(call, { mediaType: "application/json", make: () => text, once: false, total: undefined }, options);
+    return this.parsed(call, { mediaType: "application/json", make: () => text, once: false, total: undefined, from: 0 }, options);
   }
 
   /** An operation whose answer is a list that comes whole. */
@@ -498,6 +500,45 @@ export class Transport {
     }
   }
 
+  /** Begins an upload in pieces, and gives its address. */
+  async begin(headers: Record<string, string>, options: CallOptions = {}): Promise<string> {
+    return (await this.headersOf({ method: "POST", path: "/v1/uploads" }, headers, options)).get("Location") ?? "";
+  }
+
+  private async headersOf(call: Call, headers: Record<string, string>, options: CallOptions): Promise<Headers> {
+    const tries = new Attempts(this, call, options);
+    Object.assign(tries.headers, { "Tus-Resumable": "1.0.0" }, headers);
+    for (;;) {
+      try {
+        const answer = await this.once(tries);
+        answer.end();
+        return answer.res.headers;
+      } catch (err) {
+        await tries.failed(err);
+      }
+    }
+  }
+
+  /** Sends what is still missing of an upload in pieces. Where the connection breaks it goes on behind what arrived. */
+  async continue(path: string, file: Source, options: CallOptions = {}): Promise<Headers> {
+    const tries = new Attempts(this, { method: "PATCH", path }, options);
+    for (let had = -1, differing = 0; ; ) {
+      const head = await this.headersOf({ method: "HEAD", path }, {}, { signal: options.signal });
+      const at = Number(head.get("Upload-Offset"));
+      const moved = at > had && had >= 0;
+      had = at;
+      Object.assign(tries.headers, { "Tus-Resumable": "1.0.0", "Upload-Offset": String(at) });
+      try {
+        const answer = await this.once(tries, bodyOf({ ...file, mediaType: "application/offset+octet-stream" }, at));
+        answer.end();
+        return answer.res.headers;
+      } catch (err) {
+        if (err instanceof Problem && err.code === "offset_differs" && differing++ < 5) await pause(this.backoff * differing, options.signal);
+        else await tries.failed(err, moved);
+      }
+    }
+  }
+
   /** Lines of a stream that is taken up again where it breaks off; take tells whether what it got counts as progress. */
   async *lines(call: Call, headers: Record<string, string>, options: CallOptions, ended: () => boolean): AsyncGenerator<string | undefined> {
     const tries = new Attempts(this, call, options);
@@ -541,18 +582,18 @@ function queryOf(query: object | undefined): string {
   return out.size > 0 ? `?${out}` : "";
 }
 
-function bodyOf(file: Source): Body {
+function bodyOf(file: Source, from = 0): Body {
   const mediaType = file.mediaType ?? "application/octet-stream";
   const { content } = file;
   if (content instanceof Uint8Array) {
-    return bodyOf({ ...file, content: { open: () => pieces(content), size: content.length } });
+    return bodyOf({ ...file, content: { open: (at = 0) => pieces(content.subarray(at)), size: content.length } }, from);
   }
   if (content instanceof Blob) {
     if (typeof window !== "undefined") {
       // Browsers send streams over HTTP/2 only, a Blob over anything.
-      return { mediaType, once: false, total: content.size, make: (note) => (note(content.size), content) };
+      return { mediaType, once: false, total: content.size, from, make: (note) => (note(content.size - from), content.slice(from)) };
     }
-    return bodyOf({ ...file, content: { open: () => content.stream() as unknown as AsyncIterable<Uint8Array>, size: content.size } });
+    return bodyOf({ ...file, content: { open: (at = 0) => content.slice(at).stream() as unknown as AsyncIterable<Uint8Array>, size: content.size } }, from);
   }
   const stream = (parts: AsyncIterable<Uint8Array>, note: (n: number) => void, failed: (err: unknown) => void) => {
     const iterator = parts[Symbol.asyncIterator]();
@@ -574,10 +615,10 @@ function bodyOf(file: Source): Body {
     }, { highWaterMark: 1 });
   };
   if (!(Symbol.asyncIterator in content) && "open" in content) {
-    return { mediaType, once: false, total: content.size, make: (note, failed) => stream(content.open(), note, failed) };
+    return { mediaType, once: false, total: content.size, from, make: (note, failed) => stream(content.open(from), note, failed) };
   }
   const parts = content as AsyncIterable<Uint8Array>;
-  return { mediaType, once: true, total: undefined, make: (note, failed) => stream(parts, note, failed) };
+  return { mediaType, once: true, total: undefined, from: 0, make: (note, failed) => stream(parts, note, failed) };
 }
 
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -26,6 +26,9 @@ export type DecisionOutcome = "approve" | "reject" | "return" | (string & {});
 export type DeliveryState = "pending" | "delivered" | "dead" | "skipped" | (string & {});
 
 /** Of these values; more may come. */
+export type DocumentMatchIn = "title" | "external_id" | "labels" | "metadata" | "page" | (string & {});
+
+/** Of these values; more may come. */
 export type DocumentPageSource = "text_layer" | "ocr" | "none" | (string & {});
 
 /** Of these values; more may come. */
@@ -566,6 +569,16 @@ export interface DocumentEventData {
   wanted_level?: string;
 }
 
+export interface DocumentMatch {
+  /** The words found, in the order of the text. */
+  highlights: Highlight[];
+  in: DocumentMatchIn;
+  /** Where it is a page. */
+  page?: number;
+  /** What stands there and around it. */
+  text: string;
+}
+
 export interface DocumentPage {
   blank: boolean;
   /** Mean confidence of its words, 0 to 100. */
@@ -761,6 +774,40 @@ export interface Field {
   y: number;
 }
 
+export interface FoundDocument {
+  /** Who was asked, from the last submission. */
+  approver_list?: string[];
+  business_unit?: string;
+  created_at?: string;
+  created_by?: string;
+  /** The version that people see and sign; 0 until captured. */
+  current_version?: number;
+  document_type?: string;
+  /** The caller's own reference, unique within the organisation. */
+  external_id?: string;
+  id: string;
+  /** Free, for filtering. */
+  labels?: Record<string, string>;
+  /** Where the document holds what q asks for; the first few places. */
+  matches?: DocumentMatch[];
+  /** Checked against the document type's schema. */
+  metadata?: Json;
+  /** Of the current version; 0 until captured. */
+  pages?: number;
+  /** How far the technical work has come; it never hides in the state. */
+  processing?: Processing;
+  /**
+   * Of each signed file, where one document is asked for: the document itself first, then a certificate
+   * of completion of its own.
+   */
+  protection?: Protection[];
+  /** Counts the changes of the document. */
+  revision?: number;
+  state?: DocumentState;
+  title?: string;
+  updated_at?: string;
+}
+
 export interface Grant {
   created_at: string;
   document_id: string;
@@ -846,6 +893,11 @@ export interface Handshake {
   token?: string;
   value: string;
   when?: string;
+}
+
+export interface Highlight {
+  end: number;
+  start: number;
 }
 
 export interface Hit {
@@ -1927,8 +1979,27 @@ export interface ListArchiveRecordsParams {
 export interface ListDocumentsParams {
   /** Items of a page. */
   limit?: number;
-  /** The next of the page before. */
+  /** The next of the page before, with the same sort. */
   after?: string;
+  /**
+   * With - from large to small. What has the same value stands in the order of ids. Default: newest
+   * first.
+   */
+  sort?: string;
+  /**
+   * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+   * matter.
+   */
+  q?: string;
+  /** Only these members of each document, with commas; id is always there. Default: all. */
+  fields?: string[];
+  /**
+   * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+   * numbers.
+   */
+  metadata?: Record<string, string>;
+  /** Changed at this time or later. */
+  updated_after?: string;
   /** One or more, with commas. */
   state?: DocumentState[];
   /** One or more, with commas. */

@@ -7,6 +7,7 @@ runner does these things, with or without await.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -75,6 +76,15 @@ class Download:
     sha256: str = ""
     """Of the bytes written, in hexadecimal."""
     size: int = 0
+
+
+@dataclass(slots=True)
+class Made:
+    """What became of an upload in pieces, once the file was whole."""
+
+    document_id: str
+    operation_id: str
+    """Reads the file."""
 
 
 @dataclass(slots=True)
@@ -187,6 +197,7 @@ class Body:
         self.size: int | None = None
         self.start = 0
         self.once = False
+        self.skip = 0  # bytes that the server has already
         if isinstance(self.content, bytes):
             self.size = len(self.content)
         elif isinstance(self.content, (str, os.PathLike)):
@@ -198,7 +209,7 @@ class Body:
             self.once = True
 
     def read(self) -> Iterator[bytes]:
-        done = 0
+        done = self.skip
         try:
             for part in self._parts():
                 yield part
@@ -213,15 +224,16 @@ class Body:
     def _parts(self) -> Iterator[bytes]:
         content = self.content
         if isinstance(content, bytes):
-            for at in range(0, len(content), PIECE):
+            for at in range(self.skip, len(content), PIECE):
                 yield content[at : at + PIECE]
         elif isinstance(content, (str, os.PathLike)):
             with open(content, "rb") as file:
+                file.seek(self.skip)
                 while part := file.read(PIECE):
                     yield part
         elif hasattr(content, "read"):
             if not self.once:
-                content.seek(self.start)
+                content.seek(self.start + self.skip)
             while part := content.read(PIECE):
                 yield part
         else:
@@ -326,7 +338,7 @@ class Core:
         if isinstance(body, Body):
             tries.spent = body.once
             if body.size is not None:
-                headers["Content-Length"] = str(body.size)
+                headers["Content-Length"] = str(body.size - body.skip)
         answer = yield Send(call.method, url + ("?" + urlencode(query) if query else ""), headers, content, self.timeout + tries.options.wait)
         self.note(answer)
         status = answer.response.status_code
@@ -418,6 +430,51 @@ class Core:
             raise DigestMismatch("the file arrived changed: its SHA-256 is not the one announced")
         return out
 
+    def begin(self, file: Source, params: Mapping[str, Any], options: Options | None) -> Steps[str]:
+        """Begins an upload in pieces, and gives its id."""
+        body = Body(file, None)
+        if body.size is None:
+            raise ParaphError("a file that is sent in pieces has to be one that can be read again")
+        name = file.name or (os.path.basename(file.content) if isinstance(file.content, (str, os.PathLike)) else None)
+        labels = params.get("label")
+        about = {"filename": name, "filetype": file.media_type, **{k: v for k, v in params.items() if k != "label"}, "labels": json.dumps(labels) if labels else None}
+        pairs = [f"{k} {base64.b64encode(str(v).encode()).decode()}" for k, v in about.items() if v]
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(body.size), "Upload-Metadata": ",".join(pairs)}
+        got = yield from self.headers_of(Call("POST", "/v1/uploads"), options, headers)
+        return got.get("Location", "").rpartition("/")[2]
+
+    def headers_of(self, call: Call, options: Options | None, headers: dict[str, str]) -> Steps[Mapping[str, str]]:
+        tries = Attempts(self, call, options, headers)
+        while True:
+            try:
+                answer = yield from self.once(tries, None)
+                yield Close(answer)
+                return answer.response.headers
+            except ParaphError as err:
+                yield from tries.failed(err)
+
+    def go_on(self, path: str, file: Source, options: Options | None) -> Steps[Made]:
+        """Sends what is still missing of an upload in pieces. Where the connection breaks it goes on behind what arrived."""
+        tries = Attempts(self, Call("PATCH", path), options, {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"})
+        body = Body(file, tries.options.on_progress)
+        had, differing = -1, 0
+        while True:
+            head = yield from self.headers_of(Call("HEAD", path), None, {"Tus-Resumable": "1.0.0"})
+            body.skip = int(head.get("Upload-Offset", "0"))
+            moved, had = 0 <= had < body.skip, body.skip
+            tries.headers["Upload-Offset"] = str(body.skip)
+            try:
+                answer = yield from self.once(tries, body)
+                yield Close(answer)
+                headers = answer.response.headers
+                return Made(headers.get("Paraph-Document-Id", ""), headers.get("Paraph-Operation-Id", ""))
+            except ParaphError as err:
+                if isinstance(err, Problem) and err.code == "offset_differs" and differing < 5:
+                    differing += 1
+                    yield Pause(self.backoff * differing)
+                else:
+                    yield from tries.failed(err, moved)
+
     def tail(self, query: Mapping[str, Any], kind: Any) -> Steps[None]:
         """A stream that breaks off is taken up behind the last event that came whole: half an event leaves no trace."""
         tries = Attempts(self, Call("GET", "/v1/events/stream", query), None, {"Accept": "text/event-stream"})
@@ -456,7 +513,7 @@ class Attempts:
     def __init__(self, core: Core, call: Call, options: Options | None, headers: dict[str, str]) -> None:
         self.core, self.call, self.options, self.headers = core, call, options or Options(), headers
         self.attempt, self.renewed, self.nonces, self.spent = 0, False, 0, False
-        if call.method != "GET":
+        if call.method not in ("GET", "HEAD"):
             headers["Idempotency-Key"] = self.options.idempotency_key or str(uuid.uuid4())
         prefer = [f"wait={min(int(self.options.wait), 60)}"] if self.options.wait else []
         if self.options.ack:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import httpx
 
 from . import types as t
-from ._core import Call, Core, Options, segment
+from ._core import Call, Core, Made, Options, Source, segment
 from ._json import decode
 from ._operations import AsyncOperations, Operations
 from .errors import OperationFailed, ParaphError
@@ -38,6 +38,17 @@ class Paraph(Operations):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def begin_upload(self, file: Source, *, document_type: str | None = None, business_unit: str | None = None, title: str | None = None,
+                     external_id: str | None = None, label: Mapping[str, str] | None = None, metadata: str | None = None, options: Options | None = None) -> str:
+        """Begins an upload in pieces (tus 1.0.0), for files of many gigabytes and lines that break, and gives its id. Keep
+        that to go on after a restart: an upload runs out 24 hours after its last piece."""
+        about = {"document_type": document_type, "business_unit": business_unit, "title": title, "external_id": external_id, "label": label, "metadata": metadata}
+        return self._run(self._core.begin(file, about, options))
+
+    def continue_upload(self, id: str, file: Source, *, options: Options | None = None) -> Made:
+        """Sends what is still missing of an upload, and gives what was made of the file."""
+        return self._run(self._core.go_on(f"/v1/uploads/{segment(id)}", file, options))
 
     def wait_operation(self, id: str) -> t.Operation:
         """Waits for the end of an operation. One that failed is raised as OperationFailed."""
@@ -98,6 +109,17 @@ class AsyncParaph(AsyncOperations):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def begin_upload(self, file: Source, *, document_type: str | None = None, business_unit: str | None = None, title: str | None = None,
+                     external_id: str | None = None, label: Mapping[str, str] | None = None, metadata: str | None = None, options: Options | None = None) -> str:
+        """Begins an upload in pieces (tus 1.0.0), for files of many gigabytes and lines that break, and gives its id. Keep
+        that to go on after a restart: an upload runs out 24 hours after its last piece."""
+        about = {"document_type": document_type, "business_unit": business_unit, "title": title, "external_id": external_id, "label": label, "metadata": metadata}
+        return await self._run(self._core.begin(file, about, options))
+
+    async def continue_upload(self, id: str, file: Source, *, options: Options | None = None) -> Made:
+        """Sends what is still missing of an upload, and gives what was made of the file."""
+        return await self._run(self._core.go_on(f"/v1/uploads/{segment(id)}", file, options))
 
     async def wait_operation(self, id: str) -> t.Operation:
         """Waits for the end of an operation. One that failed is raised as OperationFailed."""

@@ -13,6 +13,7 @@ BatchOperationMethod = Union[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], s
 BusStateKind = Union[Literal["nats", "kafka"], str]
 DecisionOutcome = Union[Literal["approve", "reject", "return"], str]
 DeliveryState = Union[Literal["pending", "delivered", "dead", "skipped"], str]
+DocumentMatchIn = Union[Literal["title", "external_id", "labels", "metadata", "page"], str]
 DocumentPageSource = Union[Literal["text_layer", "ocr", "none"], str]
 DocumentState = Union[Literal["draft", "submitted", "in_review", "approved", "signed", "archived", "rejected", "declined", "voided", "expired", "disposed"], str]
 EnvelopeState = Union[Literal["created", "sent", "sealing", "completed", "declined", "voided", "expired"], str]
@@ -584,6 +585,19 @@ class DocumentEventData:
 
 
 @dataclass(kw_only=True, slots=True)
+class DocumentMatch:
+    """Part of the contract."""
+
+    highlights: list[Highlight]
+    """The words found, in the order of the text."""
+    in_: DocumentMatchIn
+    page: int | None = None
+    """Where it is a page."""
+    text: str
+    """What stands there and around it."""
+
+
+@dataclass(kw_only=True, slots=True)
 class DocumentPage:
     """Part of the contract."""
 
@@ -809,6 +823,42 @@ class Field:
 
 
 @dataclass(kw_only=True, slots=True)
+class FoundDocument:
+    """Part of the contract."""
+
+    approver_list: list[str] | None = None
+    """Who was asked, from the last submission."""
+    business_unit: str | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    current_version: int | None = None
+    """The version that people see and sign; 0 until captured."""
+    document_type: str | None = None
+    external_id: str | None = None
+    """The caller's own reference, unique within the organisation."""
+    id: str
+    labels: dict[str, str] | None = None
+    """Free, for filtering."""
+    matches: list[DocumentMatch] | None = None
+    """Where the document holds what q asks for; the first few places."""
+    metadata: Any | None = None
+    """Checked against the document type's schema."""
+    pages: int | None = None
+    """Of the current version; 0 until captured."""
+    processing: Processing | None = None
+    """How far the technical work has come; it never hides in the state."""
+    protection: list[Protection] | None = None
+    """Of each signed file, where one document is asked for: the document itself first, then a certificate
+    of completion of its own.
+    """
+    revision: int | None = None
+    """Counts the changes of the document."""
+    state: DocumentState | None = None
+    title: str | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Grant:
     """Part of the contract."""
 
@@ -913,6 +963,14 @@ class Handshake:
     token: str | None = None
     value: str
     when: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Highlight:
+    """Part of the contract."""
+
+    end: int
+    start: int
 
 
 @dataclass(kw_only=True, slots=True)

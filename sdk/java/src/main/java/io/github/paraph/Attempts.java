@@ -30,7 +30,7 @@ final class Attempts {
     this.transport = transport;
     this.call = call;
     this.options = options;
-    if (!call.method.equals("GET")) {
+    if (!call.method.equals("GET") && !call.method.equals("HEAD")) {
       headers.put("Idempotency-Key", options.idempotencyKey != null ? options.idempotencyKey : UUID.randomUUID().toString());
     }
     String prefer = options.wait.isZero() ? "" : "wait=" + Math.min(options.wait.toSeconds(), 60);

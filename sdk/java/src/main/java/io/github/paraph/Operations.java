@@ -872,16 +872,25 @@ public abstract class Operations extends Transport {
     return items(new Call("GET", "/v1/documents/" + segment(id) + "/versions"), Version.class, options);
   }
 
-  /** List documents. Newest first. All filters have to fit. GET /v1/documents; scopes: documents:read. */
-  public Page<Document> listDocuments(ListDocumentsParams params) {
+  /**
+   * List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
+   * documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
+   * found a moment after its commit. GET /v1/documents; scopes: documents:read.
+   */
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params) {
     return listDocuments(params, CallOptions.NONE);
   }
 
   /** The same, with options. */
-  public Page<Document> listDocuments(ListDocumentsParams params, CallOptions options) {
+  public Page<FoundDocument> listDocuments(ListDocumentsParams params, CallOptions options) {
     return page(new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -892,14 +901,19 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class, options);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
-  public Iterable<Document> allDocuments(ListDocumentsParams params) {
+  public Iterable<FoundDocument> allDocuments(ListDocumentsParams params) {
     return all(() -> new Call("GET", "/v1/documents")
         .query("limit", params.limit())
         .query("after", params.after())
+        .query("sort", params.sort())
+        .query("q", params.q())
+        .query("fields", params.fields())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
         .query("state", params.state())
         .query("document_type", params.documentType())
         .query("business_unit", params.businessUnit())
@@ -910,7 +924,7 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), Document.class);
+        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class);
   }
 
   /** List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read. */

@@ -1,15 +1,22 @@
 package io.github.paraph;
 
+import io.github.paraph.model.CreateDocumentParams;
 import io.github.paraph.model.Document;
 import io.github.paraph.model.Envelope;
 import io.github.paraph.model.Event;
 import io.github.paraph.model.EventData;
 import io.github.paraph.model.ListEventsParams;
 import io.github.paraph.model.Operation;
+import java.net.http.HttpHeaders;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** Speaks with one server as one OAuth client. It may be used from many threads. */
 public final class Paraph extends Operations {
@@ -19,6 +26,34 @@ public final class Paraph extends Operations {
   /** Speaks with nobody yet. */
   public Paraph(Config config) {
     super(config);
+  }
+
+  /**
+   * Begins an upload in pieces (tus 1.0.0), for files of many gigabytes and lines that break, and gives its id. Keep that
+   * to go on after a restart: an upload runs out 24 hours after its last piece.
+   */
+  public String beginUpload(CreateDocumentParams params, Source file) {
+    if (file.once()) throw new IllegalArgumentException("a file that is sent in pieces has to be one that can be read again");
+    Map<String, String> about = new LinkedHashMap<>();
+    about.put("filename", file.name());
+    about.put("filetype", file.mediaType());
+    about.put("document_type", params.documentType());
+    about.put("business_unit", params.businessUnit());
+    about.put("title", params.title());
+    about.put("external_id", params.externalId());
+    about.put("metadata", params.metadata());
+    about.put("labels", params.label() == null ? null : Json.write(params.label()));
+    String pairs = about.entrySet().stream().filter(e -> e.getValue() != null && !e.getValue().isEmpty())
+        .map(e -> e.getKey() + " " + Base64.getEncoder().encodeToString(e.getValue().getBytes(StandardCharsets.UTF_8))).collect(Collectors.joining(","));
+    String where = headersOf(new Call("POST", "/v1/uploads"), Map.of("Upload-Length", String.valueOf(file.size()), "Upload-Metadata", pairs), CallOptions.NONE)
+        .firstValue("Location").orElse("");
+    return where.substring(where.lastIndexOf('/') + 1);
+  }
+
+  /** Sends what is still missing of an upload, and gives what was made of the file. */
+  public Made continueUpload(String id, Source file, CallOptions options) {
+    HttpHeaders headers = goOn("/v1/uploads/" + segment(id), file, options);
+    return new Made(headers.firstValue("Paraph-Document-Id").orElse(""), headers.firstValue("Paraph-Operation-Id").orElse(""));
   }
 
   /** Waits for the end of an operation. One that failed is thrown as OperationFailedException. */

@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -241,29 +242,62 @@ abstract class Transport {
     if (file.name() != null) call.query.putIfAbsent("file_name", file.name());
     Body body = (tries, watch) -> {
       tries.spent = file.once();
-      BodyPublisher parts = BodyPublishers.ofInputStream(() -> counted(file, tries, watch));
+      BodyPublisher parts = BodyPublishers.ofInputStream(() -> counted(file, 0, tries, watch));
       return file.size() > 0 ? BodyPublishers.fromPublisher(parts, file.size()) : parts;
     };
     return cast(kind, parsed(call, body, Map.of("Content-Type", file.mediaType()), options));
   }
 
-  /** Opens a file, and tells each piece that is read of it. */
-  private static InputStream counted(Source file, Attempts tries, Watch watch) {
+  /** Sends a request until it is answered, and gives the answer's headers. */
+  final HttpHeaders headersOf(Call call, Map<String, String> headers, CallOptions options) {
+    Attempts tries = new Attempts(this, call, options);
+    tries.headers.put("Tus-Resumable", "1.0.0");
+    tries.headers.putAll(headers);
+    return repeat(tries, null, () -> false, (answer, watch) -> answer.response.headers());
+  }
+
+  /** Sends what is still missing of an upload in pieces. Where the connection breaks it goes on behind what arrived. */
+  final HttpHeaders goOn(String path, Source file, CallOptions options) {
+    Attempts tries = new Attempts(this, new Call("PATCH", path), options);
+    tries.headers.put("Tus-Resumable", "1.0.0");
+    tries.headers.put("Content-Type", "application/offset+octet-stream");
+    int differing = 0;
+    for (long had = -1; ; ) {
+      long at = headersOf(new Call("HEAD", path), Map.of(), CallOptions.NONE).firstValueAsLong("Upload-Offset").orElse(0);
+      boolean moved = had >= 0 && at > had;
+      had = at;
+      tries.headers.put("Upload-Offset", String.valueOf(at));
+      Body body = (t, watch) -> {
+        BodyPublisher parts = BodyPublishers.ofInputStream(() -> counted(file, at, t, watch));
+        return file.size() > at ? BodyPublishers.fromPublisher(parts, file.size() - at) : BodyPublishers.noBody();
+      };
+      try {
+        return once(tries, body, (answer, watch) -> answer.response.headers());
+      } catch (ParaphException err) {
+        if (err instanceof Problem p && p.code().equals("offset_differs") && differing++ < 5) pause(config.backoff.multipliedBy(differing));
+        else tries.failed(err, moved);
+      }
+    }
+  }
+
+  /** Opens a file behind what the server has of it, and tells each piece that is read. */
+  private static InputStream counted(Source file, long from, Attempts tries, Watch watch) {
     InputStream content;
     try {
       content = file.content().open();
+      content.skipNBytes(from);
     } catch (IOException err) {
       tries.sourceFault = err;
       return null;
     }
     return new FilterInputStream(content) {
-      private long done;
+      private long done = from;
 
       @Override
-      public int read(byte[] to, int from, int length) throws IOException {
+      public int read(byte[] to, int at, int length) throws IOException {
         int n;
         try {
-          n = super.read(to, from, length);
+          n = super.read(to, at, length);
         } catch (IOException err) {
           tries.sourceFault = err;
           throw err;

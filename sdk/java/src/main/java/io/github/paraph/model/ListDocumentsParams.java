@@ -5,7 +5,15 @@ package io.github.paraph.model;
  * Narrows listDocuments; what is null does not count.
  *
  * @param limit Items of a page. May be null.
- * @param after The next of the page before. May be null.
+ * @param after The next of the page before, with the same sort. May be null.
+ * @param sort With - from large to small. What has the same value stands in the order of ids. Default: newest
+ *     first. May be null.
+ * @param q Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+ *     matter. May be null.
+ * @param fields Only these members of each document, with commas; id is always there. Default: all. May be null.
+ * @param metadata metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+ *     numbers. May be null.
+ * @param updatedAfter Changed at this time or later. May be null.
  * @param state One or more, with commas. May be null.
  * @param documentType One or more, with commas. May be null.
  * @param businessUnit May be null.
@@ -18,7 +26,7 @@ package io.github.paraph.model;
  * @param protectionEndsBefore The protection of a signature in it runs out before this time. May be null.
  * @param protectionDelayed A signature in it lacks something for the level that is wanted. May be null.
  */
-public record ListDocumentsParams(Long limit, String after, java.util.List<String> state, java.util.List<String> documentType, String businessUnit, String createdBy, String approver, String externalId, java.util.Map<String, String> label, java.time.Instant createdAfter, java.time.Instant createdBefore, java.time.Instant protectionEndsBefore, Boolean protectionDelayed) {
+public record ListDocumentsParams(Long limit, String after, String sort, String q, java.util.List<String> fields, java.util.Map<String, String> metadata, java.time.Instant updatedAfter, java.util.List<String> state, java.util.List<String> documentType, String businessUnit, String createdBy, String approver, String externalId, java.util.Map<String, String> label, java.time.Instant createdAfter, java.time.Instant createdBefore, java.time.Instant protectionEndsBefore, Boolean protectionDelayed) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();
@@ -28,6 +36,11 @@ public record ListDocumentsParams(Long limit, String after, java.util.List<Strin
   public static final class Builder {
     private Long limit;
     private String after;
+    private String sort;
+    private String q;
+    private java.util.List<String> fields;
+    private java.util.Map<String, String> metadata;
+    private java.time.Instant updatedAfter;
     private java.util.List<String> state;
     private java.util.List<String> documentType;
     private String businessUnit;
@@ -48,9 +61,48 @@ public record ListDocumentsParams(Long limit, String after, java.util.List<Strin
       return this;
     }
 
-    /** The next of the page before. */
+    /** The next of the page before, with the same sort. */
     public Builder after(String after) {
       this.after = after;
+      return this;
+    }
+
+    /**
+     * With - from large to small. What has the same value stands in the order of ids. Default: newest
+     * first.
+     */
+    public Builder sort(String sort) {
+      this.sort = sort;
+      return this;
+    }
+
+    /**
+     * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+     * matter.
+     */
+    public Builder q(String q) {
+      this.q = q;
+      return this;
+    }
+
+    /** Only these members of each document, with commas; id is always there. Default: all. */
+    public Builder fields(java.util.List<String> fields) {
+      this.fields = fields;
+      return this;
+    }
+
+    /**
+     * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+     * numbers.
+     */
+    public Builder metadata(java.util.Map<String, String> metadata) {
+      this.metadata = metadata;
+      return this;
+    }
+
+    /** Changed at this time or later. */
+    public Builder updatedAfter(java.time.Instant updatedAfter) {
+      this.updatedAfter = updatedAfter;
       return this;
     }
 
@@ -119,7 +171,7 @@ public record ListDocumentsParams(Long limit, String after, java.util.List<Strin
 
     /** What was put together. */
     public ListDocumentsParams build() {
-      return new ListDocumentsParams(limit, after, state, documentType, businessUnit, createdBy, approver, externalId, label, createdAfter, createdBefore, protectionEndsBefore, protectionDelayed);
+      return new ListDocumentsParams(limit, after, sort, q, fields, metadata, updatedAfter, state, documentType, businessUnit, createdBy, approver, externalId, label, createdAfter, createdBefore, protectionEndsBefore, protectionDelayed);
     }
   }
 }
