@@ -74,6 +74,7 @@ var tags = []*huma.Tag{
 	{Name: "archive", Description: "The compliance archive."},
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
+	{Name: "people", Description: "The people of the organisation, and their groups."},
 	{Name: "settings", Description: "Document types, business units, roles and clients."},
 	{Name: "installation", Description: "Organisations, and the keys that sign tokens."},
 }

@@ -25,10 +25,10 @@ type change struct {
 	entries []journal.Entry
 	lastID  string // of the newest entry: ids of one command keep their order
 	docID   string // the document it changes, "" for none
+	seen    int64  // as of Call.Revision
 	spent   map[spent]int64
 	units   map[string]document.Unit // as far as they were read
 	held    bool                     // limits of units are held
-	seen    int64                    // as of Call.Revision
 }
 
 // Result is a command's typed result.
