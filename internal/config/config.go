@@ -284,7 +284,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"token-lifetime":      c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
 		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
-		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressBurst < 1,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateLimit > 0 && c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressRate > 0 && c.AddressBurst < 1,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,

@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"mime"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,7 +17,7 @@ import (
 
 const (
 	setupPath = "/v1/setup"
-	maxSetup  = 8 << 10 // bytes of its body
+	maxSetup  = 64 << 10 // bytes of its body
 )
 
 // SetupRequest uses a set-up link up.
@@ -45,10 +49,26 @@ func (a *api) setUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) useSetupLink(w http.ResponseWriter, r *http.Request) (out service.ClientSecret, err error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return out, fault.New(fault.Unsupported, "unsupported_media_type", "Send JSON with Content-Type: application/json.")
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSetup))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return out, fault.New(fault.TooLarge, "body_too_large", "The request's body is larger than %d bytes.", maxSetup)
+	case err != nil:
+		return out, httpFault(http.StatusBadRequest, "body_incomplete", "The request's body ended before it was complete. Nothing was kept; send it again.")
+	}
+	if err := scanJSON(raw); err != nil {
+		return out, err
+	}
 	var in SetupRequest
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSetup))
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil || in.Token == "" {
+	if err := dec.Decode(&in); err != nil && !json.Valid(raw) {
+		return out, httpFault(http.StatusBadRequest, "malformed_body", "The body cannot be read as JSON.")
+	} else if err != nil || in.Token == "" {
 		return out, fault.New(fault.Invalid, "invalid_request", "Send a JSON object with the member token, and nothing it does not know.")
 	}
 	return a.Service.SetUp(r.Context(), SourceOf(r.Context()), in.Token, service.Setup{Organisation: in.Organisation, Principal: in.Principal})
@@ -66,6 +86,7 @@ func describeSetup(o *huma.OpenAPI) {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: refTo[SetupRequest](o.Components.Schemas, "SetupRequest")}}},
 		Responses: map[string]*huma.Response{
 			"201": {Description: "The administrator is made.", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/ClientSecret"}}}},
+			"400": refused("`body_incomplete`, `malformed_body`"), "413": refused("`body_too_large`"), "415": refused("`unsupported_media_type`"),
 			"410": refused("`setup_link_gone`"), "422": refused("`invalid_request`, `invalid_organisation`, `invalid_client_request`"), "429": refused("`rate_limited`"), "500": refused("`internal`"), "503": refused("`store_unavailable`"),
 		},
 	}}

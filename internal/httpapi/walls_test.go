@@ -21,10 +21,14 @@ import (
 const secretWord = "heliotrope"
 
 // wholeHouse are operations on what belongs to the installation, for all organisations.
-var wholeHouse = map[string]bool{"getAnchor": true, "getAnchorCheckpoint": true, "getAnchorToken": true}
+// Who runs it, TestOrganisations asks.
+var wholeHouse = map[string]bool{
+	"getAnchor": true, "getAnchorCheckpoint": true, "getAnchorToken": true,
+	"listOrganisations": true, "getOrganisation": true, "changeOrganisation": true, "listTokenKeys": true, "withdrawTokenKey": true,
+}
 
 // ownName are operations on what is known by a name that others may use too.
-var ownName = map[string]bool{"saveDocumentType": true}
+var ownName = map[string]bool{"saveDocumentType": true, "saveRole": true}
 
 // organisationWide are operations on what everybody in the organisation may look at.
 var organisationWide = map[string]bool{"getDocumentType": true}
@@ -42,6 +46,7 @@ func (h *house) bodies() map[string]any {
 		"changeHookSource":      `{"name":"mine"}`,
 		"changeBusinessUnit":    `{"weight":2}`,
 		"createWebhookEndpoint": `{"url":"https://eve.example/hook"}`, "changeWebhookEndpoint": `{"description":"mine"}`,
+		"saveRole": `{"scopes":["tasks:read"]}`, "changeClient": `{"name":"Mine"}`,
 		"createUser": `{"user_name":"eve@example.org"}`, "createGroup": `{"name":"Mine"}`,
 		"addHookSecret": `{"overlap_seconds":3600}`,
 	}
@@ -61,7 +66,8 @@ func furnish(s *stack) *house {
 	s.admin.post("/v1/business-units", `{"name":"buying"}`).want(201)
 	s.admin.post("/v1/business-units", `{"name":"`+secretWord+`"}`).want(201)
 	s.admin.json("PUT", "/v1/document-types/"+secretWord, `{"title":"`+secretWord+`"}`).want(200)
-	h.ids["business-units"], h.ids["document-types"] = secretWord, secretWord
+	s.admin.json("PUT", "/v1/roles/scribe", `{"scopes":["tasks:read"]}`).want(200)
+	h.ids["business-units"], h.ids["document-types"], h.ids["roles"] = secretWord, secretWord, "scribe"
 
 	sealed := s.admin.draft(fields)
 	s.admin.post("/v1/approvals", canonical(sealed.ID)).want(201)
