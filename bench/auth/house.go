@@ -75,7 +75,7 @@ func build(ctx context.Context) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := httpapi.Config{Service: svc, Verifier: oauth.NewVerifier(h.conf), Clock: clock.System{}, Log: quiet, PublicURL: issuer, Rate: httpapi.Rate{PerSecond: -1}}
+	c := httpapi.Config{Service: svc, Verifier: oauth.NewVerifier(h.conf), Clock: clock.System{}, Log: quiet, PublicURL: issuer}
 	for _, p := range oauth.Patterns() {
 		c.Mounts = append(c.Mounts, httpapi.Mount{Pattern: p, Room: tokens})
 	}

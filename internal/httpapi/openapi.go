@@ -74,6 +74,7 @@ var tags = []*huma.Tag{
 	{Name: "archive", Description: "The compliance archive."},
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
+	{Name: "people", Description: "The people of the organisation, and their groups."},
 	{Name: "settings", Description: "Document types, business units, roles and clients."},
 	{Name: "installation", Description: "Organisations, and the keys that sign tokens."},
 }
@@ -97,7 +98,7 @@ func security(do access.Action) []map[string][]string {
 
 // problems are the error answers of a route, each with the codes it can have.
 func problems(rt route) map[string]*huma.Response {
-	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
+	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "too_many_at_once", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
 	if rt.method != "GET" {
 		codes = append(codes, codeKeyRequired, "idempotency_key_reused")
 		if rt.method != "DELETE" && !rt.stream {

@@ -137,6 +137,7 @@ func (s *Service) ResumableUpload(ctx context.Context, call Call, uploadID strin
 	err = s.Store.Read(Within(ctx, call.Actor.Org), func(ctx context.Context, tx Reader) error {
 		u, err = tx.Upload(ctx, call.Actor.Org, uploadID)
 		if fault.KindOf(err) == fault.NotFound || (err == nil && (u.Owner != call.idemClient() || !u.ExpiresAt.After(tx.Now()))) {
+			u = ResumableUpload{} // nothing of another's is told
 			return uploadGone()
 		}
 		return err

@@ -323,6 +323,16 @@ const (
 	TaskStateCancelled TaskState = "cancelled"
 )
 
+// TokenKeyState is a string of which these values are known; more may come.
+type TokenKeyState string
+
+const (
+	TokenKeyStateNext      TokenKeyState = "next"
+	TokenKeyStateSigns     TokenKeyState = "signs"
+	TokenKeyStateBefore    TokenKeyState = "before"
+	TokenKeyStateWithdrawn TokenKeyState = "withdrawn"
+)
+
 // VersionKind is a string of which these values are known; more may come.
 type VersionKind string
 
@@ -564,7 +574,6 @@ type BatchOperation struct {
 type BatchResult struct {
 	// Of the operation's answer. What is not JSON stands here as a string.
 	Body json.RawMessage `json:"body,omitzero"`
-	ETag string          `json:"etag,omitzero"`
 	ID   string          `json:"id,omitzero"`
 	// The key it was done under. Send the operation with it again, alone or in a batch, and the result is
 	// this one.
@@ -605,27 +614,103 @@ type BusState struct {
 
 // BusinessUnit is part of the contract.
 type BusinessUnit struct {
-	CreatedAt time.Time `json:"created_at"`
-	Name      string    `json:"name"`
-	Title     string    `json:"title"`
+	// Since when it takes no new documents.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	// What it may take up; an absent member is without a limit.
+	Limits   UnitLimits `json:"limits"`
+	Name     string     `json:"name"`
+	Revision int        `json:"revision"`
+	Title    string     `json:"title"`
 	// Its share of the work on documents of one type beside other units.
 	Weight int `json:"weight"`
 }
 
 // BusinessUnitChange is part of requests.
 type BusinessUnitChange struct {
-	Title *string `json:"title,omitzero"`
+	// Whether it takes no new documents. Those that it has go on.
+	Closed *bool            `json:"closed,omitzero"`
+	Limits *UnitLimitChange `json:"limits,omitzero"`
+	Title  *string          `json:"title,omitzero"`
 	// 1 to 1000.
 	Weight *int `json:"weight,omitzero"`
 }
 
 // BusinessUnitRequest is part of requests.
 type BusinessUnitRequest struct {
+	// What it may take up. Absent: without limits.
+	Limits *UnitLimits `json:"limits,omitzero"`
 	// 1 to 63 characters of a-z, 0-9, _ and -.
 	Name  string `json:"name"`
 	Title string `json:"title,omitzero"`
 	// Its share of the work on documents of one type beside other units, 1 to 1000. Default 1.
 	Weight int `json:"weight,omitzero"`
+}
+
+// BusinessUnitState is part of the contract.
+type BusinessUnitState struct {
+	// Since when it takes no new documents.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	// The key that its documents' keys lie under; absent before anything was kept.
+	Key *UnitKey `json:"key,omitzero"`
+	// What it may take up; an absent member is without a limit.
+	Limits   UnitLimits `json:"limits"`
+	Name     string     `json:"name"`
+	Revision int        `json:"revision"`
+	Title    string     `json:"title"`
+	Use      UnitUse    `json:"use"`
+	// Its share of the work on documents of one type beside other units.
+	Weight int `json:"weight"`
+}
+
+// ClientChange is part of requests.
+type ClientChange struct {
+	// null: all.
+	BusinessUnits *[]string `json:"business_units,omitzero"`
+	// It gets only tokens that are bound to its DPoP key.
+	DPoPBoundAccessTokens *bool `json:"dpop_bound_access_tokens,omitzero"`
+	// Absent: client_credentials.
+	GrantTypes []string `json:"grant_types,omitzero"`
+	// JWK set: keys of its assertions, or with its self-signed certificates in x5c.
+	JWKS      json.RawMessage `json:"jwks,omitzero"`
+	Name      *string         `json:"name,omitzero"`
+	Principal *string         `json:"principal,omitzero"`
+	// Where people come back to after a login, compared as text.
+	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// It may begin a login only by a request that it pushed.
+	RequirePushedAuthorizationRequests *bool `json:"require_pushed_authorization_requests,omitzero"`
+	// Further resources that it may ask tokens for, beside this server.
+	Resources []string  `json:"resources,omitzero"`
+	Roles     *[]string `json:"roles,omitzero"`
+	Scopes    *[]string `json:"scopes,omitzero"`
+	// Resources that it is itself: it may introspect tokens for them, and exchange them.
+	Serves                []string `json:"serves,omitzero"`
+	TLSClientAuthSANDNS   *string  `json:"tls_client_auth_san_dns,omitzero"`
+	TLSClientAuthSANEmail *string  `json:"tls_client_auth_san_email,omitzero"`
+	TLSClientAuthSANIP    *string  `json:"tls_client_auth_san_ip,omitzero"`
+	TLSClientAuthSANURI   *string  `json:"tls_client_auth_san_uri,omitzero"`
+	// Whom its certificate must name, with tls_client_auth. Exactly one of these.
+	TLSClientAuthSubjectDN *string `json:"tls_client_auth_subject_dn,omitzero"`
+	// It gets only tokens that are bound to its certificate.
+	TLSClientCertificateBoundAccessTokens *bool `json:"tls_client_certificate_bound_access_tokens,omitzero"`
+	// How it proves who it is; absent: client_secret, in the header or the form.
+	TokenEndpointAuthMethod *OAuthClientTokenEndpointAuthMethod `json:"token_endpoint_auth_method,omitzero"`
+}
+
+// ClientEventData of the contract. Data of the events client.changed, client.created, client.revoked,
+// client.secret_rotated.
+type ClientEventData struct {
+	AuthMethod string `json:"auth_method"`
+	// Units that it is confined to.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ClientID      string   `json:"client_id"`
+	Name          string   `json:"name"`
+	// How long the secret before works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
+	Principal      string     `json:"principal"`
+	Roles          []string   `json:"roles,omitzero"`
+	Scopes         []string   `json:"scopes,omitzero"`
 }
 
 // ClientRequest is part of requests.
@@ -670,6 +755,12 @@ type ClientSecret struct {
 	Client OAuthClient `json:"client"`
 	// Shown once; absent where the client proves itself otherwise.
 	ClientSecret string `json:"client_secret,omitzero"`
+}
+
+// ClientSecretRotation is part of requests.
+type ClientSecretRotation struct {
+	// How long the secret before works too: 0 to 2592000. Absent: 86400, a day. 0 ends it at once.
+	OverlapSeconds int `json:"overlap_seconds,omitzero"`
 }
 
 // Decision is part of requests.
@@ -1466,6 +1557,14 @@ type Named struct {
 	Name string `json:"name"`
 }
 
+// NewOrganisation is part of the contract.
+type NewOrganisation struct {
+	Organisation   Organisation `json:"organisation"`
+	SetupExpiresAt time.Time    `json:"setup_expires_at"`
+	// Works once. It is a secret until then.
+	SetupURL string `json:"setup_url"`
+}
+
 // NewSecret is part of the contract.
 type NewSecret struct {
 	Endpoint WebhookEndpoint `json:"endpoint"`
@@ -1526,6 +1625,8 @@ type OAuthClient struct {
 	// JWK set: keys of its assertions, or with its self-signed certificates in x5c.
 	JWKS json.RawMessage `json:"jwks,omitzero"`
 	Name string          `json:"name"`
+	// How long the secret before the present one works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
 	// Whom it speaks for.
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
@@ -1534,8 +1635,9 @@ type OAuthClient struct {
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
 	Resources []string   `json:"resources,omitzero"`
+	Revision  int        `json:"revision"`
 	RevokedAt *time.Time `json:"revoked_at,omitzero"`
-	// Roles whose scopes it has, as they are configured now.
+	// Roles whose scopes it has, as they are now.
 	Roles []string `json:"roles,omitzero"`
 	// Beside those of its roles.
 	Scopes []string `json:"scopes"`
@@ -1590,6 +1692,37 @@ type OperationEventData struct {
 	OperationID  string `json:"operation_id"`
 	// Why it failed, for people.
 	Reason string `json:"reason,omitzero"`
+}
+
+// Organisation is part of the contract.
+type Organisation struct {
+	// Since when none of its clients and people gets in.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Revision  int        `json:"revision"`
+}
+
+// OrganisationChange is part of requests.
+type OrganisationChange struct {
+	// Whether nobody of it gets in.
+	Closed *bool   `json:"closed,omitzero"`
+	Name   *string `json:"name,omitzero"`
+}
+
+// OrganisationEventData of the contract. Data of the events organisation.changed, organisation.created.
+type OrganisationEventData struct {
+	// None of its clients and people gets in.
+	Closed         bool   `json:"closed,omitzero"`
+	Name           string `json:"name"`
+	OrganisationID string `json:"organisation_id"`
+}
+
+// OrganisationRequest is part of requests.
+type OrganisationRequest struct {
+	// 1 to 200 bytes.
+	Name string `json:"name"`
 }
 
 // Pick is part of requests.
@@ -1827,8 +1960,27 @@ type ReplayRequest struct {
 
 // Role is part of the contract.
 type Role struct {
+	CreatedAt *time.Time `json:"created_at,omitzero"`
+	Name      string     `json:"name"`
+	// The organisation has made it, and may change it. The others belong to the installation.
+	Own       bool       `json:"own"`
+	Revision  int        `json:"revision,omitzero"`
+	Scopes    []string   `json:"scopes"`
+	Title     string     `json:"title,omitzero"`
+	UpdatedAt *time.Time `json:"updated_at,omitzero"`
+}
+
+// RoleEventData of the contract. Data of the events role.removed, role.saved.
+type RoleEventData struct {
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
+	Title  string   `json:"title,omitzero"`
+}
+
+// RoleRequest is part of requests.
+type RoleRequest struct {
+	Scopes []string `json:"scopes"`
+	Title  string   `json:"title,omitzero"`
 }
 
 // Scheme is part of requests.
@@ -1860,10 +2012,37 @@ type SecretRotation struct {
 	Signing NewWebhookEndpointSigning `json:"signing,omitzero"`
 }
 
+// SecurityEventData of the contract. Data of the events security.login_failed.
+type SecurityEventData struct {
+	// Absent where many addresses are counted together.
+	Address string `json:"address,omitzero"`
+	// Whose they were to be; absent where there is no such client, or for what is counted together.
+	ClientID string    `json:"client_id,omitzero"`
+	Count    int       `json:"count"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	// client or login.
+	Way string `json:"way,omitzero"`
+}
+
 // SentEvent is part of the contract.
 type SentEvent struct {
 	// Its delivery is under the endpoint's deliveries.
 	EventID string `json:"event_id"`
+}
+
+// SetupEventData of the contract. Data of the events setup.completed.
+type SetupEventData struct {
+	AuthMethod string `json:"auth_method"`
+	// Units that it is confined to.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ClientID      string   `json:"client_id"`
+	Name          string   `json:"name"`
+	// How long the secret before works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
+	Principal      string     `json:"principal"`
+	Roles          []string   `json:"roles,omitzero"`
+	Scopes         []string   `json:"scopes,omitzero"`
 }
 
 // SigningLink is part of the contract.
@@ -1931,11 +2110,98 @@ type TokenEventData struct {
 	Subject string `json:"subject"`
 }
 
-// UnitEventData of the contract. Data of the events unit.changed, unit.created.
+// TokenKey is part of the contract.
+type TokenKey struct {
+	Algorithm string    `json:"algorithm"`
+	ID        string    `json:"id"`
+	SignsAt   time.Time `json:"signs_at"`
+	// next: it is published and signs from signs_at on; before: another signs, and its tokens run out.
+	State       TokenKeyState `json:"state"`
+	WithdrawnAt *time.Time    `json:"withdrawn_at,omitzero"`
+}
+
+// TokenKeyEventData of the contract. Data of the events token_key.added, token_key.changed.
+type TokenKeyEventData struct {
+	Algorithm   string `json:"algorithm"`
+	KeyID       string `json:"key_id"`
+	SignsAt     string `json:"signs_at"`
+	WithdrawnAt string `json:"withdrawn_at,omitzero"`
+}
+
+// UnitEventData of the contract. Data of the events unit.changed, unit.created, unit.limit_neared,
+// unit.limit_reached.
 type UnitEventData struct {
 	BusinessUnit string `json:"business_unit"`
+	// It takes no new documents.
+	Closed bool `json:"closed,omitzero"`
+	Limit  int  `json:"limit,omitzero"`
+	// What it may store.
+	LimitBytes             int `json:"limit_bytes,omitzero"`
+	LimitBytesPerFile      int `json:"limit_bytes_per_file,omitzero"`
+	LimitDocumentsPerMonth int `json:"limit_documents_per_month,omitzero"`
+	LimitPagesPerDocument  int `json:"limit_pages_per_document,omitzero"`
+	// The month that is counted, YYYY-MM.
+	Month string `json:"month,omitzero"`
+	Used  int    `json:"used,omitzero"`
 	// Its share of the work beside other units.
 	Weight int `json:"weight,omitzero"`
+	// bytes, or documents_per_month.
+	What string `json:"what,omitzero"`
+}
+
+// UnitKey is part of the contract.
+type UnitKey struct {
+	CreatedAt time.Time `json:"created_at"`
+	ID        string    `json:"id"`
+}
+
+// UnitLimitChange is part of requests.
+type UnitLimitChange struct {
+	Bytes             int `json:"bytes,omitzero"`
+	BytesPerFile      int `json:"bytes_per_file,omitzero"`
+	DocumentsPerMonth int `json:"documents_per_month,omitzero"`
+	PagesPerDocument  int `json:"pages_per_document,omitzero"`
+}
+
+// UnitLimits is part of requests.
+type UnitLimits struct {
+	// Stored, with everything that is made of what came in.
+	Bytes int `json:"bytes,omitzero"`
+	// Of one uploaded file.
+	BytesPerFile int `json:"bytes_per_file,omitzero"`
+	// New ones in a calendar month (UTC).
+	DocumentsPerMonth int `json:"documents_per_month,omitzero"`
+	PagesPerDocument  int `json:"pages_per_document,omitzero"`
+}
+
+// UnitUse is part of the contract.
+type UnitUse struct {
+	// Stored now.
+	Bytes int `json:"bytes"`
+	// New ones in the month.
+	Documents int `json:"documents"`
+	// The month that is counted (UTC).
+	Month string `json:"month"`
+}
+
+// Upload is part of the contract.
+type Upload struct {
+	// Why no document could be made of the file.
+	Code      string    `json:"code,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	// Made of the file, once it is whole.
+	DocumentID string `json:"document_id,omitzero"`
+	// Moves on with each piece.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	// Bytes of the whole file.
+	Length int `json:"length"`
+	// Bytes that are kept.
+	Offset int `json:"offset"`
+	// Reads the file.
+	OperationID string `json:"operation_id,omitzero"`
+	// The same for people.
+	Reason string `json:"reason,omitzero"`
 }
 
 // Uploaded is part of the contract.
@@ -2257,6 +2523,10 @@ type Word struct {
 
 // Types of events.
 const (
+	EventClientChanged             = "client.changed"
+	EventClientCreated             = "client.created"
+	EventClientRevoked             = "client.revoked"
+	EventClientSecretRotated       = "client.secret_rotated"
 	EventDelegationGranted         = "delegation.granted"
 	EventDelegationReuseDetected   = "delegation.reuse_detected"
 	EventDelegationRevoked         = "delegation.revoked"
@@ -2308,12 +2578,22 @@ const (
 	EventOperationRetried          = "operation.retried"
 	EventOperationStarted          = "operation.started"
 	EventOperationSucceeded        = "operation.succeeded"
+	EventOrganisationChanged       = "organisation.changed"
+	EventOrganisationCreated       = "organisation.created"
+	EventRoleRemoved               = "role.removed"
+	EventRoleSaved                 = "role.saved"
+	EventSecurityLoginFailed       = "security.login_failed"
+	EventSetupCompleted            = "setup.completed"
 	EventTaskCancelled             = "task.cancelled"
 	EventTaskDecided               = "task.decided"
 	EventTaskOpened                = "task.opened"
 	EventTokenExchanged            = "token.exchanged"
+	EventTokenKeyAdded             = "token_key.added"
+	EventTokenKeyChanged           = "token_key.changed"
 	EventUnitChanged               = "unit.changed"
 	EventUnitCreated               = "unit.created"
+	EventUnitLimitNeared           = "unit.limit_neared"
+	EventUnitLimitReached          = "unit.limit_reached"
 	EventUserCreated               = "user.created"
 	EventUserDeactivated           = "user.deactivated"
 	EventUserInvited               = "user.invited"

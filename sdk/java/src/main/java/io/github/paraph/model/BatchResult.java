@@ -6,7 +6,6 @@ package io.github.paraph.model;
  *
  * @param body Of the operation's answer. What is not JSON stands here as a string. May be null. JSON: maps, lists,
  *     strings, numbers, booleans, null.
- * @param etag May be null.
  * @param id May be null.
  * @param idempotencyKey The key it was done under. Send the operation with it again, alone or in a batch, and the result is
  *     this one. May be null.
@@ -15,5 +14,5 @@ package io.github.paraph.model;
  * @param replayed It had been done before, under this key. May be null.
  * @param status As the operation alone would have answered.
  */
-public record BatchResult(Object body, String etag, String id, String idempotencyKey, String location, Refusal problem, Boolean replayed, long status) {
+public record BatchResult(Object body, String id, String idempotencyKey, String location, Refusal problem, Boolean replayed, long status) {
 }
