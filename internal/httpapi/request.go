@@ -95,13 +95,14 @@ func (a *api) reception(next http.Handler) http.Handler {
 			}
 			a.report(rq, rec, r, span, time.Since(began))
 		}()
+		if a.Origins.answer(rec, r) {
+			return
+		}
 		if err := a.fromAddress(rq, rec, r); err != nil {
 			writeProblem(rec, r, err)
 			return
 		}
-		if !a.Origins.answer(rec, r) {
-			next.ServeHTTP(rec, r)
-		}
+		next.ServeHTTP(rec, r)
 	})
 }
 

@@ -87,7 +87,7 @@ func (s *Service) WriteFailedLogins(ctx context.Context) error {
 // failedByOrg finds out whose they were to be. Nobody learns by the log which clients
 // there are elsewhere: a name of no client is left out.
 func (s *Service) failedByOrg(ctx context.Context, noted map[failure]failedTries) (out map[string]map[failure]failedTries, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "noting failed logins"), func(ctx context.Context, tx Reader) error {
 		out = map[string]map[failure]failedTries{}
 		first, err := home(ctx, tx)
 		if err != nil || first == "" {

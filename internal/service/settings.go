@@ -17,7 +17,7 @@ import (
 func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSecret, made bool, err error) {
 	ctx = Across(ctx, "the first organisation")
 	var there []access.Organisation
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "the first organisation"), func(ctx context.Context, tx Reader) error {
 		there, err = tx.Organisations(ctx)
 		return err
 	})
