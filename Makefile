@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
+
+bench-auth: ## measure authentication and decision of tokens that are new, beside a bare ecdsa.Verify, and token requests a second over HTTP
+	$(GO) run ./bench/auth $(ARGS)
 
 bench-webhooks: ## measure deliveries a second and the time from event to receipt at 10, 100 and 1,000 endpoints, beside one that hangs, of webhooks in, and of two delivery processes beside one (ARGS="-rounds 1")
 	$(GO) run ./bench/webhooks $(ARGS)

@@ -48,7 +48,7 @@ func newFloor(ctx context.Context, name string, at storePlace) (*floor, error) {
 	if name == "postgres" {
 		f.lanes, url = 4, at.under
 	}
-	f.store, err = store.Open(ctx, store.Options{URL: url, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), BeforeCommit: func(ctx context.Context, tx service.Tx) error {
+	f.store, err = store.Open(ctx, store.Options{URL: url, Across: "bench", Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), BeforeCommit: func(ctx context.Context, tx service.Tx) error {
 		_, err := f.sequencer.Number(ctx, tx)
 		return err
 	}})

@@ -66,7 +66,7 @@ const sample = 200_000
 
 // least gives entries per second of CPU time, for reading and for hashing alone.
 func least(ctx context.Context, c *config.Config) (reading, hashing float64, err error) {
-	db, err := store.Open(ctx, store.Options{URL: server.DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: server.DatabaseURL(c), KeepSchema: true, Across: "bench"})
 	if err != nil {
 		return 0, 0, err
 	}

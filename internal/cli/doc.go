@@ -112,6 +112,8 @@ func runDocUpload(ctx context.Context, env *Env, p *part, args []string) int {
 	fs.StringVar(&params.ExternalID, "external-id", "", "Your own reference.")
 	fs.StringVar(&params.Metadata, "metadata", "", "A JSON object, as the document type wants it.")
 	fs.Var(label, "label", "A label, as name=value; may be given more than once.")
+	pieces := fs.Bool("in-pieces", false, "Send it so that it can be gone on with; files of 64 MB and more are sent so anyway.")
+	resume := fs.String("resume", "", "Id of an upload that broke off (upl_…), to go on with for one file.")
 	wait := fs.Bool("wait", true, "Wait until the pages are read.")
 	asJSON := fs.Bool("json", false, "Write one line of JSON for each file.")
 	connect := apiFlags(env, fs)
@@ -121,8 +123,8 @@ func runDocUpload(ctx context.Context, env *Env, p *part, args []string) int {
 		return code
 	case len(files) == 0:
 		return wrong(env, "say which files to upload")
-	case len(files) > 1 && params.Title != "":
-		return wrong(env, "--title is for one file")
+	case len(files) > 1 && (params.Title != "" || *resume != ""):
+		return wrong(env, "--title and --resume are for one file")
 	}
 	params.Label = label
 	client, err := connect()
@@ -130,7 +132,10 @@ func runDocUpload(ctx context.Context, env *Env, p *part, args []string) int {
 		return fail(env, err)
 	}
 	for _, name := range files {
-		up, err := uploadFile(ctx, env, client, params, name, *wait)
+		up, err := uploadFile(ctx, env, client, params, name, *pieces, *resume)
+		if err == nil && *wait {
+			err = waitRead(ctx, env, client, up, name)
+		}
 		if err != nil {
 			code = failAPI(env, fmt.Errorf("%s: %w", name, err))
 			continue // the others are not to blame
@@ -144,33 +149,56 @@ func runDocUpload(ctx context.Context, env *Env, p *part, args []string) int {
 	return code
 }
 
-func uploadFile(ctx context.Context, env *Env, client *paraph.Client, params paraph.CreateDocumentParams, name string, wait bool) (*paraph.Uploaded, error) {
+// inPieces is the size from which files are sent in pieces, in bytes.
+const inPieces = 64 << 20
+
+func uploadFile(ctx context.Context, env *Env, client *paraph.Client, params paraph.CreateDocumentParams, name string, pieces bool, resume string) (*paraph.Uploaded, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	progress, end := newBar(env, filepath.Base(name))
-	up, err := client.CreateDocument(ctx, params, paraph.File{
-		Content: f, Name: filepath.Base(name), MediaType: mediaTypes[strings.ToLower(filepath.Ext(name))],
-	}, paraph.OnProgress(progress))
-	end()
-	if err != nil || !wait {
-		return up, err
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
+	file := paraph.File{Content: f, Name: filepath.Base(name), MediaType: mediaTypes[strings.ToLower(filepath.Ext(name))]}
+	progress, end := newBar(env, filepath.Base(name))
+	defer end()
+	if !pieces && resume == "" && info.Size() < inPieces {
+		return client.CreateDocument(ctx, params, file, paraph.OnProgress(progress))
+	}
+	if resume == "" {
+		if resume, err = client.BeginUpload(ctx, params, file); err != nil {
+			return nil, err
+		}
+	}
+	made, err := client.ContinueUpload(ctx, resume, file, paraph.OnProgress(progress))
+	if err != nil {
+		return nil, fmt.Errorf("%w\nWhat arrived is kept for a day. Go on with: paraph doc upload --resume %s %s", err, resume, name)
+	}
+	d, err := client.GetDocument(ctx, made.DocumentID)
+	if err != nil {
+		return nil, err
+	}
+	return &paraph.Uploaded{Document: *d, Operation: paraph.Operation{ID: made.OperationID}}, nil
+}
+
+// waitRead waits until a file's pages are read, and gives what is known then.
+func waitRead(ctx context.Context, env *Env, client *paraph.Client, up *paraph.Uploaded, name string) error {
 	if onTerminal(env.Stderr) {
 		fmt.Fprintf(env.Stderr, "%s is being read.\r", plain(filepath.Base(name)))
 	}
 	op, err := client.WaitOperation(ctx, up.Operation.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d, err := client.GetDocument(ctx, up.Document.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	up.Document, up.Operation = *d, *op
-	return up, nil
+	return nil
 }
 
 func runDocList(ctx context.Context, env *Env, p *part, args []string) int {

@@ -88,7 +88,7 @@ func (s *stack) writeLate(n, behind int) {
 	}
 	err := journal.Seal(&e, journal.Hash{})
 	size := func() (size int64) {
-		err := s.server.Store.Read(context.Background(), func(ctx context.Context, tx service.Reader) error {
+		err := s.server.Store.Read(service.Across(context.Background(), "a test"), func(ctx context.Context, tx service.Reader) error {
 			head, err := tx.LogHead(ctx)
 			size = head.Size
 			return err
@@ -99,7 +99,7 @@ func (s *stack) writeLate(n, behind int) {
 		return size
 	}
 	if err == nil {
-		err = s.server.Store.Write(context.Background(), func(ctx context.Context, tx service.Tx) error {
+		err = s.server.Store.Write(service.Across(context.Background(), "a test"), func(ctx context.Context, tx service.Tx) error {
 			if err := tx.InsertEntry(ctx, e); err != nil {
 				return err
 			}

@@ -128,7 +128,7 @@ func TestARetiredMasterKeyIsInTheLog(t *testing.T) {
 			if time.Now().After(until) {
 				t.Fatalf("paraph keys retire: %d %s", code, out)
 			}
-			if _, err := s.server.Service.Purge(t.Context()); err != nil {
+			if _, err := s.server.Service.Purge(service.Across(t.Context(), "a test")); err != nil {
 				t.Fatal(err)
 			}
 			s.forgetAnswers()

@@ -302,7 +302,7 @@ func (a *answer) into(v any) {
 // read looks into the database.
 func (s *stack) read(fn func(ctx context.Context, tx service.Reader) error) {
 	s.t.Helper()
-	if err := s.server.Store.Read(context.Background(), fn); err != nil {
+	if err := s.server.Store.Read(service.Across(context.Background(), "a test"), fn); err != nil {
 		s.t.Fatal(err)
 	}
 }

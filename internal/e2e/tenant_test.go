@@ -22,7 +22,7 @@ func (s *stack) foreigner() *caller {
 	for _, scope := range everyScope {
 		c.Scopes = append(c.Scopes, access.Scope(scope))
 	}
-	err := s.server.Store.Write(context.Background(), func(ctx context.Context, tx service.Tx) error {
+	err := s.server.Store.Write(service.Across(context.Background(), "a test"), func(ctx context.Context, tx service.Tx) error {
 		if err := tx.InsertOrganisation(ctx, access.Organisation{ID: c.Org, Name: "Other", CreatedAt: tx.Now()}); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/webform"
 )
@@ -39,6 +40,7 @@ func (s *Server) client(r *http.Request, form url.Values) (caller, error) {
 	now, address := s.Clock.Now(), webform.AddressOf(s.SourceOf, r)
 	wait := s.wrong.Wait(now, address)
 	s.wrong.Wrong(now, address)
+	s.Service.NoteFailedLogin(event.WaySecret, id, address)
 	if wait > 0 {
 		return caller{}, slowDown(wait, "Too many wrong credentials came from this address.")
 	}

@@ -32,8 +32,8 @@ type SetupPage struct {
 // NewSetupPage makes a SetupPage.
 func NewSetupPage(s SetupService, log *slog.Logger, sourceOf func(context.Context) access.Source) *SetupPage {
 	p := &SetupPage{service: s, log: log, sourceOf: sourceOf}
-	p.mux.To(entrance.Nothing, entrance.Uncounted).HandleFunc("GET "+service.SetupPath, pages.Guarded(log, errorPage, p.form))
-	p.mux.To(entrance.Link, entrance.Uncounted).HandleFunc("POST "+service.SetupPath, pages.Guarded(log, errorPage, p.use))
+	p.mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc("GET "+service.SetupPath, pages.Guarded(log, errorPage, p.form))
+	p.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+service.SetupPath, pages.Guarded(log, errorPage, p.use))
 	return p
 }
 

@@ -62,7 +62,7 @@ func Audit(ctx context.Context, c *config.Config, key string, progress func(done
 // against the document's chain of entries; and, where wanted, every file against
 // its digest. It changes nothing, and its memory does not grow with the store.
 func AuditStore(ctx context.Context, c *config.Config, o AuditOptions) (*AuditReport, error) {
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "audit"})
 	if err != nil {
 		return nil, err
 	}

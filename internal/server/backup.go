@@ -34,7 +34,7 @@ func Backup(ctx context.Context, c *config.Config, w backup.Where, version strin
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "backup"})
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func lookDatabase(ctx context.Context, c *config.Config) []Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	db, err := store.Open(ctx, store.Options{URL: url, KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: url, KeepSchema: true, Across: "doctor"})
 	if err != nil {
 		return []Finding{{About: "database", Says: err.Error(), Mend: "paraph migrate"}}
 	}

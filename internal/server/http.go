@@ -53,8 +53,8 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	}
 	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Room: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
 	api := httpapi.New(httpapi.Config{
-		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
+		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies}, Origins: s.Config.CrossOrigins,
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := &entrance.Mux{}
@@ -79,14 +79,6 @@ func (s *Server) signpage() entrance.Room {
 
 // sourceOf tells where a request to a page came from.
 func sourceOf(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) }
-
-// rate gives the limit per client; a rate of 0 means none.
-func (s *Server) rate() httpapi.Rate {
-	if s.Config.RateLimit == 0 {
-		return httpapi.Rate{PerSecond: -1}
-	}
-	return httpapi.Rate{PerSecond: s.Config.RateLimit, Burst: s.Config.RateBurst}
-}
 
 // postman sends the workers' letters by SMTP.
 type postman struct{ *mail.Sender }

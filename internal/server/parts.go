@@ -90,6 +90,7 @@ func (s *Server) state(ctx context.Context) (telemetry.State, error) {
 	var f service.Figures
 	var vouched telemetry.State
 	var hooks telemetry.Webhooks
+	ctx = service.Across(ctx, "the gauges of the installation")
 	err := s.Store.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
 		if f, err = tx.Figures(ctx); err != nil {
 			return err

@@ -33,7 +33,7 @@ type Ending struct {
 // protection runs out before a time, or lacks something for the level that is
 // wanted, and gives how many signed files there are. It changes nothing.
 func LookEnding(ctx context.Context, c *config.Config, before time.Time, each func(Ending)) (files int64, err error) {
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "doctor"})
 	if err != nil {
 		return 0, err
 	}

@@ -23,7 +23,7 @@ func Reindex(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		}
 		defer lock.Close()
 	}
-	st, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), Log: log})
+	st, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), Log: log, Across: "reindex"})
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func AcceptRestore(ctx context.Context, c *config.Config, reason string, anyway 
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "restore"})
 	if err != nil {
 		return nil, err
 	}

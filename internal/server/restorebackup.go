@@ -76,7 +76,7 @@ func Restore(ctx context.Context, c *config.Config, from FromBackup, say func(st
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), Across: "restore", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func ListKeys(ctx context.Context, c *config.Config) ([]MasterKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "key rotation"})
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +312,7 @@ func RotateUnit(ctx context.Context, c *config.Config, org, unit string) (*Rotat
 
 // wish writes down what is asked for.
 func wish(ctx context.Context, c *config.Config, what func(context.Context, service.Store) (service.KeyWish, error)) error {
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "key rotation"})
 	if err != nil {
 		return err
 	}
@@ -352,7 +352,7 @@ func openRotation(ctx context.Context, c *config.Config) (r *rotation, closing f
 	if err != nil {
 		return nil, nil, errors.Join(err, unlock())
 	}
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "key rotation"})
 	if err != nil {
 		return nil, nil, errors.Join(err, unlock())
 	}

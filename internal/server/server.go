@@ -137,6 +137,7 @@ func New(ctx context.Context, c *config.Config, o Options) (_ *Server, err error
 	if s.Keys, err = loadKeys(c, s.clock, c.Has(config.RoleWork), func(err error) { s.log.Warn("the sealing key is away; what is to be sealed waits", "error", err) }); err != nil {
 		return nil, fmt.Errorf("the keys: %w", err)
 	}
+	ctx = service.Across(ctx, "a start")
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -244,6 +245,10 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if len(mistakes) > 0 {
 		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
 	}
+	limits, err := requestLimits(c)
+	if err != nil {
+		return err
+	}
 	conditions, err := newConditions()
 	if err != nil {
 		return err
@@ -262,7 +267,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
 		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
-		Protection: protectionPlan(c),
+		Protection: protectionPlan(c), RequestLimits: limits, FirstName: c.Organisation,
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -297,7 +302,9 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 
 // Start serves and works until Stop, or until a part fails: see Failed.
 func (s *Server) Start(ctx context.Context) error {
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	// What begins with a request reaches no further than who sent it; all else here is
+	// the installation's own work.
+	ctx, s.stop = context.WithCancel(service.Across(context.WithoutCancel(ctx), "the server's own work"))
 	s.goPart(ctx, "high-water mark", s.keeper.Run)
 	s.goPart(ctx, "keys", s.keepKeys)
 	if err := s.startVouching(ctx); err != nil {
@@ -335,6 +342,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	if s.admin != nil {
 		s.goPart(ctx, "admin", func(context.Context) error { return s.admin.serve() })
+	}
+	if s.Config.Has(config.RoleAPI) {
+		s.goPart(ctx, "wrong credentials", s.failedLogins)
 	}
 	if s.tokenKeys != nil {
 		s.goPart(ctx, "token keys", s.keepTokenKeys)
@@ -378,6 +388,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		s.log.Warn("the PDF engine could not be prepared; each child prepares it by itself, more slowly", "error", err)
 	}
 	debug.FreeOSMemory() // what only the start needed
+	if err := s.Service.CountUse(ctx, s.opts.Version); err != nil && ctx.Err() == nil {
+		s.log.Warn("what business units use could not be counted; it is tried again at the next start", "error", err)
+	}
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {

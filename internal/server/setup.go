@@ -54,7 +54,7 @@ func (s *Server) Setup() (SetupLink, bool) {
 // one; org "" is for the first organisation, which is not there yet.
 // Faults: those of service.NewSetupLink.
 func NewSetupLink(ctx context.Context, c *config.Config, org string) (SetupLink, error) {
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "a set-up link"})
 	if err != nil {
 		return SetupLink{}, err
 	}

@@ -27,7 +27,7 @@ const nextTokenKey = "next"
 
 // ListTokenKeys gives the keys that sign tokens, by the time from which they do.
 func ListTokenKeys(ctx context.Context, c *config.Config) (out []TokenKey, err error) {
-	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true})
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "token keys"})
 	if err != nil {
 		return nil, err
 	}

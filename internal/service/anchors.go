@@ -140,7 +140,7 @@ func (s *Service) Anchors(ctx context.Context, a access.Actor, f AnchorFilter) (
 		return nil, err
 	}
 	f.Limit = limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Anchors(ctx, f)
 		return err
 	})
@@ -153,7 +153,7 @@ func (s *Service) Anchor(ctx context.Context, a access.Actor, id string) (out An
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return out, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Anchor(ctx, id)
 		return err
 	})

@@ -43,7 +43,7 @@ func (s *Service) ArchiveRecord(ctx context.Context, a access.Actor, recordID st
 	if err := access.Allowed(a, access.ReadArchive); err != nil {
 		return r, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if r, err = tx.ArchiveRecord(ctx, a.Org, recordID); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (s *Service) ArchiveRecords(ctx context.Context, a access.Actor, f ArchiveF
 		return nil, err
 	}
 	f.Org, f.Units, f.Limit = a.Org, a.Units, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.ArchiveRecords(ctx, f)
 		return err
 	})
@@ -75,7 +75,7 @@ func (s *Service) ArchivePackage(ctx context.Context, a access.Actor, recordID s
 		return r, nil, err
 	}
 	var b Blob
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		b, err = tx.Blob(ctx, r.Org, r.Package)
 		return err
 	})
@@ -98,7 +98,7 @@ func (s *Service) ArchiveAddition(ctx context.Context, a access.Actor, recordID 
 	}
 	x := r.Additions[no-1]
 	var b Blob
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		b, err = tx.Blob(ctx, x.Org, x.Package)
 		return err
 	})

@@ -319,7 +319,7 @@ func (s *Service) GiveBack(ctx context.Context, holder string) (n int64, err err
 // Adopt puts an operation into the backlog that an older version of Paraph left
 // in another queue. It does nothing where the operation is there, or has ended.
 func (s *Service) Adopt(ctx context.Context, org, opID, documentType, trace string) error {
-	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	return s.Store.Write(Within(ctx, org), func(ctx context.Context, tx Tx) error {
 		op, err := tx.Operation(ctx, org, opID)
 		if err != nil || op.State.Ended() {
 			return err

@@ -67,7 +67,7 @@ func (s *Service) Bus(ctx context.Context, a access.Actor) (v BusView, err error
 		return v, fault.New(fault.NotFound, "no_bus", "No event bus is configured.")
 	}
 	v.Kind = s.BusKind
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (s *Service) ReceiveCommand(ctx context.Context, clientID string, c hook.Co
 		return fault.New(fault.Invalid, "bad_command", "There is no command %q.", c.Name)
 	}
 	var cl access.OAuthClient
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) (err error) {
 		cl, err = tx.Client(ctx, clientID)
 		return err
 	})

@@ -80,6 +80,9 @@ func (s *Service) checkClient(ctx context.Context, c *change, cl *access.OAuthCl
 	if err := l.Err("invalid_client_request", "The client has faults."); err != nil {
 		return err
 	}
+	if class := cl.Profile.Limits.Exceed(s.RequestLimits); class != "" && !c.actor.HasAny(access.Installation) {
+		return fault.New(fault.Forbidden, "above_installation", "The installation allows a client fewer %s than that. Whoever runs it can allow this one more.", class)
+	}
 	gets := slices.DeleteFunc(roles.Of(cl), func(sc access.Scope) bool { return slices.Contains(had, sc) })
 	return mayGive(c.actor, gets)
 }
@@ -175,7 +178,7 @@ func (s *Service) Clients(ctx context.Context, a access.Actor) (out []access.OAu
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Clients(ctx, a.Org)
 		out = slices.DeleteFunc(out, func(cl access.OAuthClient) bool { return !manages(a, cl) })
 		return err
@@ -188,7 +191,7 @@ func (s *Service) Client(ctx context.Context, a access.Actor, clientID string) (
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return cl, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		cl, err = managed(ctx, tx, a, clientID)
 		return err
 	})
@@ -212,7 +215,7 @@ func managed(ctx context.Context, tx Reader, a access.Actor, clientID string) (a
 // Fault Unauthorized "invalid_client", the same for every reason.
 func (s *Service) Authenticate(ctx context.Context, clientID, secret string) (cl access.OAuthClient, err error) {
 	left := false
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
 		if cl, err = tx.Client(ctx, clientID); err != nil {
 			return err
 		}
@@ -249,7 +252,7 @@ func padded(hash []byte) []byte {
 // holds before the token runs out. Fault Unauthorized "invalid_token".
 func (s *Service) ActiveClient(ctx context.Context, clientID string) (cl access.OAuthClient, err error) {
 	left := false
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a client"), func(ctx context.Context, tx Reader) error {
 		if cl, err = tx.Client(ctx, clientID); err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ type change struct {
 	lastID  string // of the newest entry: ids of one command keep their order
 	docID   string // the document it changes, "" for none
 	seen    int64  // as of Call.Revision
+	spent   map[spent]int64
+	units   map[string]document.Unit // as far as they were read
+	held    bool                     // limits of units are held
 }
 
 // Result is a command's typed result.
@@ -51,7 +54,7 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 	var receipt Receipt
 	var earlier *IdempotencyRecord
 	again := false
-	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.Store.Propose(call.within(ctx), func(ctx context.Context, tx Tx) (err error) {
 		out, receipt, earlier = Result[R]{}, Receipt{Org: call.Actor.Org}, nil
 		c := &change{Tx: tx, actor: call.Actor, seen: call.Revision}
 		// Most keys are new, and a known one cannot be kept once more. So it is asked
@@ -68,7 +71,10 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 			}
 			return err
 		}
-		if err := c.flush(ctx); err != nil {
+		if err = c.settle(ctx); err == nil {
+			err = c.flush(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		receipt.Entry = c.lastID
@@ -82,6 +88,18 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 		*call.Receipt = receipt
 	}
 	return out, err
+}
+
+// within confines a command to its actor's organisation. Where the actor has none,
+// as for the first organisation's making, the context has to say how far it reaches.
+func (c Call) within(ctx context.Context) context.Context {
+	switch {
+	case c.across != "":
+		return Across(ctx, c.across)
+	case c.Actor.Org == "":
+		return ctx
+	}
+	return Within(ctx, c.Actor.Org)
 }
 
 // errKnown undoes whatever a command has written whose key is known: its result

@@ -106,7 +106,7 @@ func (s *Service) find(ctx context.Context, a access.Actor, ref DocumentRef) (st
 		return ref.DocumentID, nil
 	}
 	var found []document.Document
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
 		found, err = tx.Documents(ctx, DocumentFilter{Org: a.Org, ExternalID: ref.ExternalID, Limit: 1})
 		return err
 	})

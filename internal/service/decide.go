@@ -224,7 +224,7 @@ func (s *Service) Approval(ctx context.Context, a access.Actor, approvalID strin
 	if err := access.Allowed(a, access.ReadTask); err != nil {
 		return out, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if out, err = tx.Approval(ctx, a.Org, approvalID); err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (s *Service) Approval(ctx context.Context, a access.Actor, approvalID strin
 
 // Approvals lists a document's approvals, oldest first. Faults: NotFound.
 func (s *Service) Approvals(ctx context.Context, a access.Actor, docID string) (out []approval.Approval, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if _, err := documentFor(ctx, tx, a, docID, access.ReadTask); err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func (s *Service) Tasks(ctx context.Context, a access.Actor, f TaskFilter) (out 
 		return nil, err
 	}
 	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, a.Principal, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Tasks(ctx, f)
 		return err
 	})
@@ -263,7 +263,7 @@ func (s *Service) Task(ctx context.Context, a access.Actor, taskID string) (t ap
 	if err := access.Allowed(a, access.ReadTask); err != nil {
 		return t, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if t, err = tx.Task(ctx, a.Org, taskID); err != nil {
 			return err
 		}

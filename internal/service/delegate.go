@@ -245,7 +245,7 @@ func (c *change) revoke(ctx context.Context, d *delegation.Delegation, kind jour
 // RefreshToken gives the delegation of a refresh token that would be taken now,
 // for its client to look at. Fault NotFound where it would not.
 func (s *Service) RefreshToken(ctx context.Context, text, clientID string) (d delegation.Delegation, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a delegation by its token"), func(ctx context.Context, tx Reader) error {
 		var p delegation.Presented
 		if d, p, _, err = s.presentedToken(ctx, tx, text, clientID); err != nil {
 			return err
@@ -306,7 +306,7 @@ func (s *Service) RevokeDelegation(ctx context.Context, call Call, delegationID 
 
 // Delegations lists what a person lets clients do, newest first.
 func (s *Service) Delegations(ctx context.Context, org, userID string) (out []delegation.Delegation, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Delegations(ctx, DelegationFilter{Org: org, UserID: userID, InForce: s.Clock.Now()})
 		return err
 	})
@@ -315,7 +315,7 @@ func (s *Service) Delegations(ctx context.Context, org, userID string) (out []de
 
 // Delegated tells whether the person lets the client do all of this already.
 func (s *Service) Delegated(ctx context.Context, u access.User, clientID string, scopes, resources []string) (yes bool, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, u.Org), func(ctx context.Context, tx Reader) error {
 		given, err := tx.Delegations(ctx, DelegationFilter{Org: u.Org, UserID: u.ID, ClientID: clientID, InForce: s.Clock.Now()})
 		yes = slices.ContainsFunc(given, func(d delegation.Delegation) bool {
 			return covers(d.Scopes, scopes) && covers(d.Resources, resources)

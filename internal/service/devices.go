@@ -52,7 +52,7 @@ func (s *Service) WaitingDevice(ctx context.Context, org, userCode string) (d de
 	if !ok {
 		return d, delegation.UnknownUserCode()
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		d, err = waitingDevice(ctx, tx, org, delegation.HashUserCode(code), s.Clock.Now())
 		return err
 	})
@@ -145,7 +145,7 @@ func (s *Service) PushRequest(ctx context.Context, call Call, form string, life 
 // PushedRequest gives a request that was pushed by the client and not answered yet.
 // Fault NotFound.
 func (s *Service) PushedRequest(ctx context.Context, text, clientID string) (p PushedRequest, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a pushed request"), func(ctx context.Context, tx Reader) error {
 		p, err = tx.PushedRequest(ctx, hashText(text))
 		if err == nil && (p.ClientID != clientID || !s.Clock.Now().Before(p.ExpiresAt)) {
 			return access.NotFound()
@@ -158,7 +158,7 @@ func (s *Service) PushedRequest(ctx context.Context, text, clientID string) (p P
 // UseAssertion notes that a client has proved itself by the assertion of a name
 // (jti). Fault Conflict "exists" where it has done so before.
 func (s *Service) UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error {
-	return s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error {
+	return s.Store.Propose(Across(ctx, "finding a client"), func(ctx context.Context, tx Tx) error {
 		return tx.TakeOnce(ctx, sha256.Sum256([]byte("assertion\x00"+clientID+"\x00"+jti)), until)
 	})
 }

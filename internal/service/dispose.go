@@ -103,6 +103,9 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	if err := c.supersede(ctx, d, "The document was disposed of."); err != nil {
 		return Operation{}, err
 	}
+	if _, err := c.giveBack(ctx, d); err != nil {
+		return Operation{}, err
+	}
 	if err := c.Erase(ctx, d.Org, d.ID); err != nil {
 		return Operation{}, err
 	}
@@ -150,7 +153,7 @@ type Remains struct {
 // Remains reads what is to be deleted. Fault Conflict "operation_ended" where
 // the document was not disposed of.
 func (s *Service) Remains(ctx context.Context, org, docID string) (r Remains, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if r.Document, err = tx.Document(ctx, org, docID); err != nil {
 			return err
 		}

@@ -455,7 +455,7 @@ func (s *Service) Envelope(ctx context.Context, a access.Actor, envID string) (e
 	if err := access.Allowed(a, access.ReadEnvelope); err != nil {
 		return e, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if e, err = tx.Envelope(ctx, a.Org, envID); err != nil {
 			return err
 		}
@@ -470,7 +470,7 @@ func (s *Service) Envelopes(ctx context.Context, a access.Actor, f EnvelopeFilte
 		return nil, err
 	}
 	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, a.Principal, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Envelopes(ctx, f)
 		return err
 	})

@@ -66,7 +66,7 @@ func (s *Service) Events(ctx context.Context, a access.Actor, q EventQuery) (Eve
 // readEvents reads one page. All entries below the log's size are numbered, so
 // the cursor may jump there when a page is not full.
 func (s *Service) readEvents(ctx context.Context, f EntryFilter, latest bool) (page EventPage, next int64, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, f.Org), func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ type EventProof struct {
 // Event gives one public event. Faults: NotFound; Conflict "not_in_log_yet" for
 // the moment before it is numbered.
 func (s *Service) Event(ctx context.Context, a access.Actor, eventID string) (e journal.Entry, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err = eventFor(ctx, tx, a, eventID)
 		return err
 	})
@@ -127,7 +127,7 @@ func eventFor(ctx context.Context, tx Reader, a access.Actor, eventID string) (j
 
 // Proof gives the proof of one event. Faults: as Event.
 func (s *Service) Proof(ctx context.Context, a access.Actor, eventID string) (out EventProof, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := eventFor(ctx, tx, a, eventID)
 		if err != nil {
 			return err

@@ -86,7 +86,7 @@ func (s *Service) UnshareDocument(ctx context.Context, call Call, docID, grantID
 // Grants lists whom a document was shared with, newest first, also what has
 // ended. Faults: NotFound; Forbidden "missing_scope".
 func (s *Service) Grants(ctx context.Context, a access.Actor, docID string) (out []access.Grant, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, a, docID, access.ShareDocument)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (s *Service) Explain(ctx context.Context, a access.Actor, docID, clientID s
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		cl, err := tx.Client(ctx, clientID)
 		if err != nil {
 			return err

@@ -381,7 +381,7 @@ func (s *Service) EndHookSecret(ctx context.Context, call Call, sourceID, secret
 
 // HookSource gives a source and its secrets, without their values. Faults: NotFound.
 func (s *Service) HookSource(ctx context.Context, a access.Actor, sourceID string) (src hook.Source, secrets []hook.Secret, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if src, err = sourceFor(ctx, tx, a, sourceID); err != nil {
 			return err
 		}
@@ -399,7 +399,7 @@ func (s *Service) HookSources(ctx context.Context, a access.Actor) (out []hook.S
 	if err := access.Allowed(a, access.ManageSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		all, err := tx.HookSources(ctx, a.Org)
 		for _, src := range all {
 			if ownsUnit(a, src.Unit) {

@@ -22,7 +22,7 @@ type InboundView struct {
 
 // InboundEvent gives an event that came in, without what it came with. Faults: NotFound.
 func (s *Service) InboundEvent(ctx context.Context, a access.Actor, inboundID string) (v InboundView, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := inboundFor(ctx, tx, a, inboundID)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (s *Service) InboundEvents(ctx context.Context, a access.Actor, f InboundFi
 		return nil, err
 	}
 	f.Org, f.Units, f.Limit = a.Org, a.Units, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		rows, err := tx.InboundEvents(ctx, f)
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func (s *Service) InboundEvents(ctx context.Context, a access.Actor, f InboundFi
 // InboundContent gives what came with an event. Faults: NotFound; Gone "payload_gone".
 func (s *Service) InboundContent(ctx context.Context, a access.Actor, inboundID string) (hook.Event, hook.Content, error) {
 	var e hook.Event
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
 		e, err = inboundFor(ctx, tx, a, inboundID)
 		return err
 	})
@@ -211,7 +211,7 @@ func (s *Service) BeginInbound(ctx context.Context, org, inboundID, trace string
 	var src hook.Source
 	var secrets []hook.Secret
 	var cl access.OAuthClient
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if p.Event, err = tx.InboundEvent(ctx, org, inboundID); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ type keptWriter interface {
 // cannot be decrypted is left out: it is read again.
 func (s *Service) KeptPages(ctx context.Context, org, opID string) (map[int][]byte, error) {
 	var kept []PageKept
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) (err error) {
 		kept, err = tx.KeptPages(ctx, org, opID)
 		return err
 	})
@@ -53,7 +53,7 @@ func (s *Service) KeepPage(ctx context.Context, call Call, opID string, p PageKe
 		return err
 	}
 	p.Data = sealed
-	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	return s.Store.Write(Within(ctx, call.Actor.Org), func(ctx context.Context, tx Tx) error {
 		// Locked: as many processes as read the document write here.
 		op, err := tx.LockOperation(ctx, call.Actor.Org, opID)
 		if err == nil && op.State != OperationRunning {

@@ -67,7 +67,7 @@ func (s *Service) AuditState(ctx context.Context, a access.Actor) (out LogState,
 	if err := access.Allowed(a, access.ReadEvent); err != nil {
 		return out, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
 		if err != nil {
 			return err

@@ -81,7 +81,7 @@ func (s *Service) Operation(ctx context.Context, a access.Actor, opID string) (o
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return op, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if op, err = tx.Operation(ctx, a.Org, opID); err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (s *Service) Operations(ctx context.Context, a access.Actor, f OperationFil
 		return nil, err
 	}
 	f.Org, f.Units, f.Limit = a.Org, a.Units, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Operations(ctx, f)
 		return err
 	})

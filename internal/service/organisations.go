@@ -39,9 +39,28 @@ func runsInstallation(ctx context.Context, tx Reader, a access.Actor) error {
 	return err
 }
 
+// ofInstallation lets whoever has the installation's scope reach every organisation,
+// where that is what is asked for. runsInstallation decides whether that is so.
+func ofInstallation(ctx context.Context, a access.Actor) context.Context {
+	if access.Allowed(a, access.ManageInstallation) != nil {
+		return Within(ctx, a.Org)
+	}
+	return Across(ctx, acrossInstallation)
+}
+
+// ofInstallation is the same for a command.
+func (c Call) ofInstallation() Call {
+	if access.Allowed(c.Actor, access.ManageInstallation) == nil {
+		c.across = acrossInstallation
+	}
+	return c
+}
+
+const acrossInstallation = "running the installation"
+
 // Organisations lists the organisations by id. Fault Forbidden "missing_scope".
 func (s *Service) Organisations(ctx context.Context, a access.Actor) (out []access.Organisation, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(ofInstallation(ctx, a), func(ctx context.Context, tx Reader) error {
 		if err := runsInstallation(ctx, tx, a); err != nil {
 			return err
 		}
@@ -54,7 +73,7 @@ func (s *Service) Organisations(ctx context.Context, a access.Actor) (out []acce
 // Organisation gives the actor's own organisation, or any to whoever runs the
 // installation; id "" is the own one. Faults: NotFound; Forbidden "missing_scope".
 func (s *Service) Organisation(ctx context.Context, a access.Actor, id string) (out access.Organisation, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(ofInstallation(ctx, a), func(ctx context.Context, tx Reader) error {
 		out, err = organisationFor(ctx, tx, a, id)
 		return err
 	})
@@ -93,7 +112,7 @@ func (s *Service) CreateOrganisation(ctx context.Context, call Call, name string
 	if err := checkOrganisation(name); err != nil {
 		return Result[NewOrganisation]{}, err
 	}
-	return run(ctx, s, call, true, func(ctx context.Context, c *change) (out NewOrganisation, err error) {
+	return run(ctx, s, call.ofInstallation(), true, func(ctx context.Context, c *change) (out NewOrganisation, err error) {
 		if err := runsInstallation(ctx, c, c.actor); err != nil {
 			return out, err
 		}
@@ -134,7 +153,7 @@ func (c *change) logOrganisation(kind journal.Kind, o *access.Organisation) erro
 // Faults: NotFound; Precondition; Invalid "invalid_organisation"; Conflict
 // "own_organisation" for closing the first one; Forbidden "missing_scope", "confined_to_units".
 func (s *Service) ChangeOrganisation(ctx context.Context, call Call, id string, revision int64, name *string, closed *bool) (Result[access.Organisation], error) {
-	return run(ctx, s, call, false, func(ctx context.Context, c *change) (access.Organisation, error) {
+	return run(ctx, s, call.ofInstallation(), false, func(ctx context.Context, c *change) (access.Organisation, error) {
 		o, err := organisationFor(ctx, c, c.actor, id)
 		if err == nil {
 			err = access.WholeOrganisation(c.actor)

@@ -32,13 +32,16 @@ func mayNotLogIn() error {
 }
 
 func (s *Service) activeUser(ctx context.Context, id string) (out access.User, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a person"), func(ctx context.Context, tx Reader) error {
 		u, err := tx.User(ctx, id)
 		if fault.KindOf(err) == fault.NotFound || err == nil && !u.Active {
 			return mayNotLogIn()
 		}
 		if err != nil {
 			return err
+		}
+		if o, err := tx.Organisation(ctx, u.Org); err != nil || !o.ClosedAt.IsZero() {
+			return cmp.Or(err, mayNotLogIn())
 		}
 		d, err := s.detail(ctx, tx, u)
 		out = access.User{ID: u.ID, Org: u.Org, Name: cmp.Or(u.Display, u.Name), Principal: u.Name, Scopes: d.Scopes, Units: d.AllUnits}

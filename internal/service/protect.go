@@ -209,7 +209,7 @@ func (s *Service) ProtectionReport(ctx context.Context, a access.Actor) (out Pro
 		return out, err
 	}
 	out = ProtectionReport{At: s.Clock.Now(), Plan: s.Protection}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if out.Counts, err = tx.ProtectionReport(ctx, a.Org, a.Units, out.At); err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (s *Service) ProtectionReport(ctx context.Context, a access.Actor) (out Pro
 
 // Protections gives the lines of a document. Faults: as Document.
 func (s *Service) Protections(ctx context.Context, a access.Actor, docID string) (out []document.Protection, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if _, err := documentFor(ctx, tx, a, docID, access.ReadDocument); err != nil {
 			return err
 		}

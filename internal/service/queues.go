@@ -68,7 +68,7 @@ func (s *Service) Waiting(ctx context.Context, op Operation) (w *Waiting, err er
 	if op.State.Ended() {
 		return nil, nil
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, op.Org), func(ctx context.Context, tx Reader) error {
 		w, err = s.waiting(ctx, tx, op)
 		return err
 	})

@@ -15,7 +15,7 @@ import (
 
 // Document gives one document. Faults: NotFound, Forbidden "missing_scope".
 func (s *Service) Document(ctx context.Context, a access.Actor, docID string) (d document.Document, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err = documentFor(ctx, tx, a, docID, access.ReadDocument)
 		return err
 	})
@@ -28,7 +28,7 @@ func (s *Service) Documents(ctx context.Context, a access.Actor, f DocumentFilte
 		return nil, err
 	}
 	f.Org, f.Units, f.Principal, f.Limit = a.Org, a.Units, a.Principal, limit(f.Limit)
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Documents(ctx, f)
 		return err
 	})
@@ -63,7 +63,7 @@ func (s *Service) FindDocuments(ctx context.Context, a access.Actor, f DocumentF
 	if text == "" {
 		return out, nil
 	}
-	return out, s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	return out, s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
 		for i := range out {
 			if out[i].Matches, err = matches(ctx, tx, &out[i].Document, f.Search); err != nil {
 				return err
@@ -75,7 +75,7 @@ func (s *Service) FindDocuments(ctx context.Context, a access.Actor, f DocumentF
 
 // Versions lists a document's versions by number.
 func (s *Service) Versions(ctx context.Context, a access.Actor, docID string) (out []document.Version, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if _, err := documentFor(ctx, tx, a, docID, access.ReadDocument); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (s *Service) Versions(ctx context.Context, a access.Actor, docID string) (o
 func (s *Service) Content(ctx context.Context, a access.Actor, docID string, version int) (document.Version, Content, error) {
 	var v document.Version
 	var b Blob
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, a, docID, access.ReadDocument)
 		if err != nil {
 			return err
@@ -120,7 +120,7 @@ func (s *Service) Content(ctx context.Context, a access.Actor, docID string, ver
 // Pages lists the pages of the document's current version.
 // Faults: NotFound; Conflict "document_processing".
 func (s *Service) Pages(ctx context.Context, a access.Actor, docID string) (pages []document.Page, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, a, docID, access.ReadDocument)
 		if err != nil {
 			return err
@@ -159,7 +159,7 @@ func currentPages(ctx context.Context, tx Reader, d *document.Document) ([]docum
 func (s *Service) PageWords(ctx context.Context, a access.Actor, docID string, no int) (document.Page, []document.Word, error) {
 	var page document.Page
 	var blob Blob
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, a, docID, access.ReadDocument)
 		if err != nil {
 			return err
@@ -222,7 +222,7 @@ func (s *Service) Search(ctx context.Context, a access.Actor, docID, text string
 	}
 	var pages []PageHit
 	blobs := map[string]Blob{}
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
 		if docID != "" {
 			if _, err := documentFor(ctx, tx, a, docID, access.ReadDocument); err != nil {
 				return err

@@ -80,7 +80,7 @@ func (s *Service) ReceiveHook(ctx context.Context, sourceID string, r *hook.Requ
 	var src hook.Source
 	var secrets []hook.Secret
 	now := s.Clock.Now()
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a source of webhooks"), func(ctx context.Context, tx Reader) error {
 		if src, err = tx.HookSource(ctx, sourceID); err != nil {
 			return err
 		}

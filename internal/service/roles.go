@@ -15,7 +15,7 @@ func (s *Service) OwnRoles(ctx context.Context, a access.Actor) (out []access.Ow
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.OwnRoles(ctx, a.Org)
 		return err
 	})

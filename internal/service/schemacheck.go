@@ -355,7 +355,7 @@ func (s *Service) look(ctx context.Context, org string, k *checks) error {
 	want := *k.missing
 	k.missing = nil
 	var t document.Type
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) (err error) {
 		terms, err := tx.DocumentTypeTerms(ctx, org, want.typ)
 		if err != nil {
 			return err

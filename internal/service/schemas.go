@@ -85,7 +85,7 @@ func (s *Service) DocumentType(ctx context.Context, a access.Actor, name string)
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return t, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		t, err = tx.DocumentType(ctx, a.Org, name)
 		return err
 	})
@@ -97,7 +97,7 @@ func (s *Service) DocumentTypes(ctx context.Context, a access.Actor) (out []docu
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.DocumentTypes(ctx, a.Org)
 		return err
 	})

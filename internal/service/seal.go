@@ -25,7 +25,7 @@ type SealInput struct {
 // SealInput reads what is sealed. Fault Conflict "operation_ended" where the
 // envelope is not waiting for its seal: a twin was first.
 func (s *Service) SealInput(ctx context.Context, org, envID string) (in SealInput, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if in.Envelope, err = tx.Envelope(ctx, org, envID); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (c *change) insertSealed(ctx context.Context, d *document.Document, e *sign
 			Blob: dv.Blob.ID, SHA256: dv.Blob.SHA256, Size: dv.Blob.Size, Pages: dv.Pages, Signatures: dv.Signatures, CreatedAt: c.Now(),
 			Standing: dv.Standing,
 		}
-		if err := c.InsertBlob(ctx, dv.Blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, dv.Blob); err != nil {
 			return nil, err
 		}
 		if err := c.InsertVersion(ctx, v); err != nil {
@@ -205,7 +205,7 @@ type ArchiveInput struct {
 
 // ArchiveInput reads what is archived.
 func (s *Service) ArchiveInput(ctx context.Context, org, docID string) (in ArchiveInput, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		if in.Document, err = tx.Document(ctx, org, docID); err != nil {
 			return err
 		}
@@ -260,7 +260,7 @@ func (s *Service) FinishArchive(ctx context.Context, call Call, opID string, r A
 		}
 		r.Org, r.Unit, r.DocumentID, r.ArchivedAt = d.Org, d.Unit, d.ID, c.Now()
 		r.Package, r.PackageSHA256, r.PackageSize = blob.ID, blob.SHA256, blob.Size
-		if err := c.InsertBlob(ctx, blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, blob); err != nil {
 			return op, err
 		}
 		if err := c.InsertArchiveRecord(ctx, r); err != nil {

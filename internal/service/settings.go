@@ -15,6 +15,7 @@ import (
 // Bootstrap makes the first organisation with its default unit, document type
 // and an administrator's client, where no organisation exists. made tells whether it did.
 func (s *Service) Bootstrap(ctx context.Context, orgName string) (admin ClientSecret, made bool, err error) {
+	ctx = Across(ctx, "the first organisation")
 	var there []access.Organisation
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
 		there, err = tx.Organisations(ctx)

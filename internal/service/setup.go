@@ -77,7 +77,7 @@ type Setup struct {
 // CheckSetup tells for which organisation a link works: its name, "" for the first one.
 // Fault Gone "setup_link_gone", the same for every reason.
 func (s *Service) CheckSetup(ctx context.Context, token string) (organisation string, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a set-up link"), func(ctx context.Context, tx Reader) error {
 		l, err := setupLink(ctx, tx, token)
 		if err != nil || l.Org == "" {
 			return err
@@ -107,12 +107,12 @@ func setupLink(ctx context.Context, tx Reader, token string) (SetupLink, error) 
 //
 // Faults: Gone "setup_link_gone"; Invalid "invalid_organisation", "invalid_client_request".
 func (s *Service) SetUp(ctx context.Context, source access.Source, token string, in Setup) (ClientSecret, error) {
-	in.Organisation = cmp.Or(in.Organisation, "Paraph")
+	in.Organisation = cmp.Or(in.Organisation, s.FirstName, "Paraph")
 	if err := checkOrganisation(in.Organisation); err != nil {
 		return ClientSecret{}, err
 	}
 	call := Call{Actor: access.Actor{Kind: access.System, ID: "setup", Source: source}}
-	out, err := run(ctx, s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
+	out, err := run(Across(ctx, "a set-up link"), s, call, true, func(ctx context.Context, c *change) (ClientSecret, error) {
 		// Of two links that are used at once, one waits here for the other.
 		if _, _, err := c.Lease(ctx, "bootstrap", "bootstrap", time.Second); err != nil {
 			return ClientSecret{}, err

@@ -47,7 +47,7 @@ func (v *SignerView) withdrawn() bool { return v.Recipient.State == signing.Reci
 //
 // Faults: NotFound "link_unknown"; Gone "link_expired".
 func (s *Service) OpenLink(ctx context.Context, token string) (v SignerView, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a recipient by a link"), func(ctx context.Context, tx Reader) error {
 		v, err = s.openLink(ctx, tx, token)
 		return err
 	})
@@ -104,7 +104,7 @@ func (s *Service) openLink(ctx context.Context, tx Reader, token string) (Signer
 func (s *Service) LinkContent(ctx context.Context, token string, sealed bool) (document.Version, Content, error) {
 	var v document.Version
 	var b Blob
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Across(ctx, "finding a recipient by a link"), func(ctx context.Context, tx Reader) error {
 		view, err := s.openLink(ctx, tx, token)
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func (s *Service) LinkContent(ctx context.Context, token string, sealed bool) (d
 func (s *Service) LinkWords(ctx context.Context, token string, no int) (document.Page, []document.Word, error) {
 	var page document.Page
 	var blob Blob
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Across(ctx, "finding a recipient by a link"), func(ctx context.Context, tx Reader) error {
 		view, err := s.openLink(ctx, tx, token)
 		if err != nil {
 			return err

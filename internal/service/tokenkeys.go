@@ -24,7 +24,7 @@ func (s *Service) TokenKeys(ctx context.Context) (out []TokenKey, err error) {
 // ListTokenKeys is TokenKeys for whoever runs the installation.
 // Fault Forbidden "missing_scope".
 func (s *Service) ListTokenKeys(ctx context.Context, a access.Actor) (out []TokenKey, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if err := runsInstallation(ctx, tx, a); err != nil {
 			return err
 		}

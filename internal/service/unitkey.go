@@ -78,7 +78,7 @@ func (s *Service) rotateUnitKey(ctx context.Context, c *change, unit string) (op
 // SupersededKeys gives the keys of a unit that are out of force, and how many
 // keys of documents still lie under them.
 func (s *Service) SupersededKeys(ctx context.Context, org, unit string) (keys []Key, under int, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		all, err := tx.SupersededKeys(ctx)
 		if err != nil {
 			return err

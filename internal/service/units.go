@@ -79,7 +79,7 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.Units(ctx, a.Org)
 		return err
 	})
@@ -89,7 +89,10 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 // UnitState is a business unit with what it uses and the key it is under.
 type UnitState struct {
 	document.Unit
-	Key Key // without an id where nothing was kept for it yet
+	Key       Key // without an id where nothing was kept for it yet
+	Bytes     int64
+	Documents int64  // new ones in the month
+	Month     string // YYYY-MM, UTC
 }
 
 // Unit gives one that the actor may act in. Fault NotFound.
@@ -100,14 +103,21 @@ func (s *Service) Unit(ctx context.Context, a access.Actor, name string) (out Un
 	if !a.InUnit(name) {
 		return out, access.NotFound()
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		if out.Unit, err = tx.Unit(ctx, a.Org, name); err != nil {
 			return err
 		}
 		out.Key, err = tx.Key(ctx, a.Org, name, ClassDocuments)
-		if fault.KindOf(err) == fault.NotFound {
-			err = nil
+		if err = unlessMissing(err); err != nil {
+			return err
 		}
+		out.Month = monthOf(tx.Now())
+		bytes, err := tx.UnitUse(ctx, a.Org, name, useBytes)
+		if err != nil {
+			return err
+		}
+		docs, err := tx.UnitUse(ctx, a.Org, name, useDocuments+out.Month)
+		out.Bytes, out.Documents = bytes.Used, docs.Used
 		return err
 	})
 	return out, err

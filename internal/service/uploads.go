@@ -119,7 +119,7 @@ func (s *Service) BeginUpload(ctx context.Context, call Call, length int64, d Up
 
 // replaceable checks that a document takes a corrected file.
 func (s *Service) replaceable(ctx context.Context, a access.Actor, docID string, unit *string) error {
-	return s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	return s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		d, err := documentFor(ctx, tx, a, docID, access.WriteDocument)
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (s *Service) ResumableUpload(ctx context.Context, call Call, uploadID strin
 	if err := access.Allowed(call.Actor, access.WriteDocument); err != nil {
 		return u, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, call.Actor.Org), func(ctx context.Context, tx Reader) error {
 		u, err = tx.Upload(ctx, call.Actor.Org, uploadID)
 		if fault.KindOf(err) == fault.NotFound || (err == nil && (u.Owner != call.idemClient() || !u.ExpiresAt.After(tx.Now()))) {
 			u = ResumableUpload{} // nothing of another's is told
@@ -189,7 +189,7 @@ func (s *Service) AppendUpload(ctx context.Context, call Call, uploadID string, 
 // advance makes pieces part of the upload.
 func (s *Service) advance(ctx context.Context, u *ResumableUpload, pieces []Blob) error {
 	next := *u
-	err := s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.Store.Propose(Within(ctx, u.Org), func(ctx context.Context, tx Tx) error {
 		next = *u
 		now, err := tx.Upload(ctx, u.Org, u.ID)
 		if fault.KindOf(err) == fault.NotFound {
@@ -256,7 +256,7 @@ func (s *Service) FinishUpload(ctx context.Context, call Call, u ResumableUpload
 		return u, offsetDiffers(&u)
 	}
 	var parts []Blob
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Within(ctx, call.Actor.Org), func(ctx context.Context, tx Reader) (err error) {
 		parts, err = tx.UploadParts(ctx, u.Org, u.ID)
 		return err
 	})
@@ -286,7 +286,7 @@ func (s *Service) FinishUpload(ctx context.Context, call Call, u ResumableUpload
 // conclude keeps what became of an upload. Once it is a document its pieces go;
 // those of one that was refused stay until it runs out.
 func (s *Service) conclude(ctx context.Context, u ResumableUpload, parts []Blob, made Uploaded, refused error) (ResumableUpload, error) {
-	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.Store.Write(Within(ctx, u.Org), func(ctx context.Context, tx Tx) error {
 		now, err := tx.Upload(ctx, u.Org, u.ID)
 		if err != nil {
 			return err
@@ -338,7 +338,7 @@ func (s *Service) CollectUploads(ctx context.Context) (n int, err error) {
 
 func (s *Service) dropUpload(ctx context.Context, u *ResumableUpload) error {
 	var parts []Blob
-	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.Store.Write(Within(ctx, u.Org), func(ctx context.Context, tx Tx) (err error) {
 		if parts, err = tx.UploadParts(ctx, u.Org, u.ID); err != nil {
 			return err
 		}

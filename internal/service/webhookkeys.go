@@ -39,7 +39,7 @@ func partsContext(endpointID string) []byte { return []byte("webhook endpoint\x0
 func (s *Service) EndpointKeys(ctx context.Context, e webhook.Endpoint) (keys EndpointKeys, err error) {
 	var rows []webhook.Secret
 	var sealed []byte
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, e.Org), func(ctx context.Context, tx Reader) error {
 		if sealed, err = tx.EndpointSealed(ctx, e.No); err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func hashed(token string) []byte {
 
 // PortalBy gives what a link allows. Faults: NotFound "link_unknown"; Gone "link_expired".
 func (s *Service) PortalBy(ctx context.Context, token string) (p Portal, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a portal by its link"), func(ctx context.Context, tx Reader) error {
 		if p, err = tx.Portal(ctx, hashed(token)); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (v *EndpointView) Resting() bool { return v.Enabled && v.Queue.Health.Open(
 
 // EndpointOf gives one endpoint. Faults: NotFound.
 func (s *Service) EndpointOf(ctx context.Context, a access.Actor, endpointID string) (v EndpointView, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := endpointFor(ctx, tx, a, endpointID, access.ReadWebhook)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (s *Service) EndpointsOf(ctx context.Context, a access.Actor, before string
 	if err := access.Allowed(a, access.ReadWebhook); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		all, err := tx.Endpoints(ctx, a.Org)
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func (s *Service) Deliveries(ctx context.Context, a access.Actor, endpointID str
 		}
 		states = []webhook.State{one}
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := endpointFor(ctx, tx, a, endpointID, access.ReadWebhook)
 		if err != nil {
 			return err
@@ -196,7 +196,7 @@ type DeliveryDetail struct {
 
 // DeliveryOf gives the delivery of an event to an endpoint. Faults: NotFound.
 func (s *Service) DeliveryOf(ctx context.Context, a access.Actor, endpointID, eventID string) (out DeliveryDetail, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, d, entry, err := deliveryFor(ctx, tx, a, endpointID, eventID, access.ReadWebhook)
 		if err != nil {
 			return err

@@ -268,7 +268,7 @@ func placeAt(ctx context.Context, tx Reader, at time.Time, from, to int64) (int6
 
 // ReplayOf gives a replay of an endpoint. Faults: NotFound.
 func (s *Service) ReplayOf(ctx context.Context, a access.Actor, endpointID, replayID string) (r webhook.Replay, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := endpointFor(ctx, tx, a, endpointID, access.ReadWebhook)
 		if err != nil {
 			return err
@@ -304,7 +304,7 @@ func (s *Service) AwaitReplay(ctx context.Context, a access.Actor, endpointID, r
 
 // Replays lists the replays of an endpoint, newest first. Faults: NotFound.
 func (s *Service) Replays(ctx context.Context, a access.Actor, endpointID, before string, most int) (out []webhook.Replay, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		e, err := endpointFor(ctx, tx, a, endpointID, access.ReadWebhook)
 		if err != nil {
 			return err

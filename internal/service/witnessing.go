@@ -146,7 +146,7 @@ func (s *Service) AwaitAck(ctx context.Context, r Receipt, want Ack, d time.Dura
 // ackOf gives the level a command has reached.
 func (s *Service) ackOf(ctx context.Context, r Receipt) (level Ack, err error) {
 	level = AckCommitted
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, r.Org), func(ctx context.Context, tx Reader) error {
 		e, err := tx.Entry(ctx, r.Org, r.Entry)
 		if err != nil || e.Index < 0 {
 			return err
@@ -194,7 +194,7 @@ func (s *Service) evidenceReady(ctx context.Context, org, docID string) (ready b
 	if s.EvidenceAck != AckWitnessed || s.Witnesses == nil {
 		return true, nil
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
 		head, err := tx.LogHead(ctx)
 		if err != nil {
 			return err
@@ -229,7 +229,7 @@ func (s *Service) Vouching(ctx context.Context, a access.Actor) (out Vouching, e
 	if err := access.Allowed(a, access.ReadSettings); err != nil {
 		return out, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = s.Vouched(ctx, tx)
 		return err
 	})

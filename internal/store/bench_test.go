@@ -23,7 +23,7 @@ func BenchmarkWrite(b *testing.B) {
 				if engine == "postgres" {
 					url = pgtest.Database(b)
 				}
-				s, err := store.Open(b.Context(), store.Options{URL: url})
+				s, err := store.Open(b.Context(), store.Options{URL: url, Across: "bench"})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -71,7 +71,7 @@ func BenchmarkNumber(b *testing.B) {
 				if engine == "postgres" {
 					url = pgtest.Database(b)
 				}
-				s, err := store.Open(b.Context(), store.Options{URL: url})
+				s, err := store.Open(b.Context(), store.Options{URL: url, Across: "bench"})
 				if err != nil {
 					b.Fatal(err)
 				}

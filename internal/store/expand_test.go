@@ -125,7 +125,7 @@ func TestWorksOnANewerSchema(t *testing.T) {
 	url := pgtest.Database(t)
 	openPg(t, url)
 	pgtest.Exec(t, url, "ALTER TABLE document ADD COLUMN from_the_future text", "INSERT INTO schema_migration VALUES (9000, 'more', 1)")
-	o := Options{URL: url, MaxConns: 4}
+	o := Options{URL: url, MaxConns: 4, Across: "tests"}
 	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatalf("after an expand step: %v", err)

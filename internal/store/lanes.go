@@ -162,7 +162,13 @@ func (l *lanes) send(ctx context.Context, c *pgxpool.Conn, group []*offered) (er
 	b.Queue("BEGIN")
 	b.Queue(lanePatience)
 	var want []int64
+	reach := ""
 	for _, o := range group {
+		if o.p.reach != reach { // most of a group are of one organisation
+			reach = o.p.reach
+			b.Queue(setReach, reach)
+			want = append(want, 1)
+		}
 		for _, s := range o.p.steps {
 			b.Queue(rebind(s.query), s.args...)
 			want = append(want, s.want)

@@ -26,6 +26,7 @@ type postgresEngine struct {
 	bus    *notifier
 	lanes  *lanes
 	places deciding
+	across string // Options.Across
 }
 
 // placesPerCore is how many commands decide at once for each core of this
@@ -47,6 +48,10 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 	set["synchronous_commit"] = "on"
 	set["lock_timeout"] = "30s"
 	set["idle_in_transaction_session_timeout"] = "60s"
+	set[reachSetting] = reachesNothing
+	if o.Across != "" {
+		set[reachSetting] = "*"
+	}
 	if o.MaxConns > 0 {
 		cfg.MaxConns = int32(o.MaxConns)
 	} else if cfg.MaxConns < 32 {
@@ -60,7 +65,7 @@ func openPostgres(ctx context.Context, o Options, h *hub) (*postgresEngine, erro
 		pool.Close()
 		return nil, err
 	}
-	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log), places: make(deciding, placesPerCore*runtime.GOMAXPROCS(0))}
+	e := &postgresEngine{pool: pool, clock: o.Clock, log: o.Log, bus: newNotifier(pool, h, o.Log), places: make(deciding, placesPerCore*runtime.GOMAXPROCS(0)), across: o.Across}
 	e.lanes = newLanes(e)
 	return e, nil
 }
@@ -78,13 +83,17 @@ func (e *postgresEngine) close() error {
 }
 
 func (e *postgresEngine) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	begin, err := e.begin(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
+	if err != nil {
+		return err
+	}
 	c, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Release()
 	ctx = context.WithoutCancel(ctx) // it has begun
-	tx, err := c.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	tx, err := c.BeginTx(ctx, begin)
 	if err != nil {
 		return err
 	}
@@ -125,6 +134,10 @@ func (e *postgresEngine) propose(ctx context.Context, fn func(context.Context, *
 
 // decide runs fn on a connection that it lets go again: a lane needs one, too.
 func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *Tx) error) (*proposal, error) {
+	reach, err := e.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
 	leave, err := e.places.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -135,14 +148,22 @@ func (e *postgresEngine) decide(ctx context.Context, fn func(context.Context, *T
 		return nil, err
 	}
 	defer c.Release()
-	return propose(context.WithoutCancel(ctx), pgConn{c}, Tx{Reader: Reader{now: e.clock.Now()}}, fn)
+	p, err := propose(context.WithoutCancel(ctx), confined{pgConn{c}, c, reach}, Tx{Reader: Reader{now: e.clock.Now()}}, fn)
+	if p != nil {
+		p.reach = reach
+	}
+	return p, err
 }
 
 // pause lets transactions that undo each other drift apart.
 func pause() { time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond) }
 
 func (e *postgresEngine) read(ctx context.Context, fn func(context.Context, *Reader) error) error {
-	tx, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	begin, err := e.begin(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	if err != nil {
+		return err
+	}
+	tx, err := e.pool.BeginTx(ctx, begin)
 	if err != nil {
 		return err
 	}
@@ -175,7 +196,8 @@ func (e *postgresEngine) findings(ctx context.Context) ([]Finding, error) {
 	if !indexed {
 		out = append(out, Finding{Code: "search_index", Message: "The extension pg_trgm is not there: searching reads every page's text.", Remedy: "CREATE EXTENSION pg_trgm; -- then restart Paraph"})
 	}
-	return out, nil
+	bare, err := e.bare(ctx)
+	return append(out, bare...), err
 }
 
 func (e *postgresEngine) migrate(ctx context.Context) ([]Migration, error) {
@@ -185,10 +207,10 @@ func (e *postgresEngine) migrate(ctx context.Context) ([]Migration, error) {
 	}
 	defer c.Release()
 	// Of several processes one works; the lock ends with the connection at the latest.
-	if _, err := c.Exec(ctx, "SET lock_timeout = 0; SELECT pg_advisory_lock("+fmt.Sprint(migrationLock)+")"); err != nil {
+	if _, err := c.Exec(ctx, "SET lock_timeout = 0; SET "+reachSetting+" = '*'; SELECT pg_advisory_lock("+fmt.Sprint(migrationLock)+")"); err != nil {
 		return nil, err
 	}
-	defer c.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock("+fmt.Sprint(migrationLock)+"); SET lock_timeout = '30s'")
+	defer c.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock("+fmt.Sprint(migrationLock)+"); SET lock_timeout = '30s'; RESET "+reachSetting)
 	if _, err := c.Exec(ctx, migrationTable); err != nil {
 		return nil, err
 	}
@@ -197,7 +219,7 @@ func (e *postgresEngine) migrate(ctx context.Context) ([]Migration, error) {
 		return done, err
 	}
 	e.searchIndex(ctx, c.Conn())
-	return done, nil
+	return done, raise(ctx, c.Conn())
 }
 
 // apply runs the migrations that wait, each in a transaction of its own.

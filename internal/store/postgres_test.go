@@ -17,7 +17,7 @@ import (
 
 func openPg(t *testing.T, url string) *Store {
 	t.Helper()
-	return openTest(t, func(o *Options) { o.URL, o.MaxConns = url, 16 })
+	return openTest(t, func(o *Options) { o.URL, o.MaxConns, o.Across = url, 16, "tests" })
 }
 
 // TestLateCommit: an entry whose transaction commits after later ones were
@@ -129,7 +129,7 @@ func TestWithoutSearchIndex(t *testing.T) {
 	role := "plain_" + name
 	pgtest.Exec(t, url, "CREATE ROLE "+role+" LOGIN", "GRANT CREATE ON SCHEMA public TO "+role)
 	t.Cleanup(func() { pgtest.Exec(t, url, "DROP OWNED BY "+role, "DROP ROLE "+role) })
-	s := openPg(t, strings.Replace(url, "user=paraph", "user="+role, 1))
+	s := openPg(t, strings.Replace(url, "user=app", "user="+role, 1))
 	f, err := s.Findings(t.Context())
 	if err != nil || len(f) != 1 || f[0].Code != "search_index" || f[0].Remedy == "" {
 		t.Errorf("findings %v, %v", f, err)
@@ -168,13 +168,13 @@ func TestMigrations(t *testing.T) {
 			if url == "" {
 				url = pgtest.Database(t)
 			}
-			if _, err := Open(t.Context(), Options{URL: url, KeepSchema: true}); err == nil {
+			if _, err := Open(t.Context(), Options{URL: url, KeepSchema: true, Across: "tests"}); err == nil {
 				t.Error("an empty database was taken as it is")
 			}
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {
-					s, err := Open(context.Background(), Options{URL: url})
+					s, err := Open(context.Background(), Options{URL: url, Across: "tests"})
 					if err != nil {
 						t.Error(err)
 						return
@@ -198,7 +198,7 @@ func TestMigrations(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Close()
-			_, err = Open(t.Context(), Options{URL: url})
+			_, err = Open(t.Context(), Options{URL: url, Across: "tests"})
 			if fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) != "schema_newer" {
 				t.Errorf("a newer schema: %v", err)
 			}

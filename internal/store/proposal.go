@@ -27,6 +27,7 @@ type proposal struct {
 	tables  []string     // that it changes
 	entries []freshEntry // written last, since on SQLite they get their numbers in the same moment
 	topics  map[string]struct{}
+	reach   string // how far its transaction reaches, on PostgreSQL
 	order   string // proposals of one transaction are carried out in this order
 	// inTurn says that the command asked for what cannot be proposed.
 	inTurn bool

@@ -41,6 +41,11 @@ type Options struct {
 	// KeepSchema leaves the schema as it is; Open then fails with fault
 	// Unavailable "schema_outdated" where it is not the program's.
 	KeepSchema bool
+	// Across names the work that the store is opened for, where that reaches every
+	// organisation's rows: a command of the operator. "": contexts say how far each
+	// transaction reaches (service.Within, service.Across), and reach nothing otherwise.
+	// Used on PostgreSQL only.
+	Across string
 	// MaxConns bounds the connections to PostgreSQL, or SQLite's readers; 0: a
 	// number that suits the machine.
 	MaxConns int

@@ -18,7 +18,7 @@ func TestJobsOfADeadProcessAreGivenBack(t *testing.T) {
 	t.Parallel()
 	ctx, now := t.Context(), clock.NewFake(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
 	log := slog.New(slog.DiscardHandler)
-	db, err := store.Open(ctx, store.Options{URL: pgtest.Database(t), Clock: now, Log: log, MaxConns: 8})
+	db, err := store.Open(ctx, store.Options{URL: pgtest.Database(t), Clock: now, Log: log, MaxConns: 8, Across: "tests"})
 	if err != nil {
 		t.Fatal(err)
 	}

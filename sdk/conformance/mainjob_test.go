@@ -159,7 +159,7 @@ func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
 
-// TestNothingIsDoneTwice lets every SDK upload and create through connections that
+// TestNothingIsDoneTwice lets every SDK create, and upload both ways, through connections that
 // break after the real program has handled the request: twice the same key, one document.
 func TestNothingIsDoneTwice(t *testing.T) {
 	t.Parallel()
@@ -190,14 +190,14 @@ func TestNothingIsDoneTwice(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			d := startDriver(t, command)
 			before := count()
-			for _, c := range []Command{do("create", map[string]any{"title": "Once"}), do("upload", map[string]any{"path": pdf})} {
+			for _, c := range []Command{do("create", map[string]any{"title": "Once"}), do("upload", map[string]any{"path": pdf}), do("upload_large", map[string]any{"path": pdf})} {
 				c.URL, c.ID, c.Secret = s.URL, p.ID, p.Secret
 				if r, err := d.run(c); err != nil || !r.OK {
 					t.Errorf("%s: %+v %v", c.Action, r.Error, err)
 				}
 			}
-			if made := count() - before; made != 2 {
-				t.Errorf("%d documents were made, want 2", made)
+			if made := count() - before; made != 3 {
+				t.Errorf("%d documents were made, want 3", made)
 			}
 		})
 	}

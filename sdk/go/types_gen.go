@@ -678,6 +678,9 @@ type ClientChange struct {
 	Principal *string         `json:"principal,omitzero"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests *bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -728,6 +731,9 @@ type ClientRequest struct {
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -1712,6 +1718,9 @@ type OAuthClient struct {
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -2037,6 +2046,15 @@ type ReplayRequest struct {
 	// dead: those whose attempts are used up. missing: those of which no delivery was ever made. all: every
 	// one, those that were received too. Default: dead, and all where events are named.
 	Which ReplayRequestWhich `json:"which,omitzero"`
+}
+
+// RequestLimit is part of requests.
+type RequestLimit struct {
+	AtOnce int `json:"at_once,omitzero"`
+	// Beyond that, after a pause.
+	Burst int `json:"burst,omitzero"`
+	// Lasting.
+	PerSecond float64 `json:"per_second,omitzero"`
 }
 
 // Role is part of the contract.

@@ -74,7 +74,7 @@ func (v *Vault) Keys() blob.Keys { return v.keys }
 
 // NewKey implements service.Vault.
 func (v *Vault) NewKey(ctx context.Context, at service.Place) (service.DocumentKey, error) {
-	row, _, err := v.keys.NewDocumentKey(ctx, scopeOf(at.Org, at.Unit), at.Document)
+	row, _, err := v.keys.NewDocumentKey(service.Within(ctx, at.Org), scopeOf(at.Org, at.Unit), at.Document)
 	return keyOf(row), err
 }
 

@@ -37,6 +37,7 @@ func New(objects blob.Store, db service.Store, master crypt.Wrapper, clk clock.C
 
 // Put implements service.Vault.
 func (v *Vault) Put(ctx context.Context, at service.Place, r io.Reader) (service.Blob, error) {
+	ctx = service.Within(ctx, at.Org)
 	if err := v.ready(ctx, at); err != nil {
 		return service.Blob{}, err
 	}
@@ -58,7 +59,7 @@ func scopeOf(org, unit string) blob.Scope {
 
 // Open implements service.Vault.
 func (v *Vault) Open(ctx context.Context, b service.Blob) (service.Content, error) {
-	file, err := v.Vault.Open(ctx, Stored(b))
+	file, err := v.Vault.Open(service.Within(ctx, b.Org), Stored(b))
 	if err != nil {
 		return nil, err
 	}

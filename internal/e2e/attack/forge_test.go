@@ -12,7 +12,7 @@ import (
 )
 
 func openStore(v *victim) (*store.Store, error) {
-	return store.Open(v.Context(), store.Options{URL: server.DatabaseURL(&v.conf), KeepSchema: true, Log: slog.New(slog.DiscardHandler)})
+	return store.Open(v.Context(), store.Options{URL: server.DatabaseURL(&v.conf), KeepSchema: true, Across: "tests", Log: slog.New(slog.DiscardHandler)})
 }
 
 // entries reads the whole log.

@@ -29,7 +29,7 @@ func TestLateCommit(t *testing.T) {
 	v.run(func(s *server.Server) {
 		written, commit, done := make(chan struct{}), make(chan struct{}), make(chan error)
 		go func() {
-			done <- s.Store.Write(context.Background(), func(ctx context.Context, tx service.Tx) error {
+			done <- s.Store.Write(service.Across(context.Background(), "a test"), func(ctx context.Context, tx service.Tx) error {
 				if err := tx.InsertEntry(ctx, late); err != nil {
 					return err
 				}

@@ -107,7 +107,7 @@ func (v *victim) settle(s *server.Server) {
 	defer cancel()
 	for {
 		var f service.Figures
-		err := s.Store.Read(v.Context(), func(ctx context.Context, tx service.Reader) (err error) {
+		err := s.Store.Read(service.Across(v.Context(), "a test"), func(ctx context.Context, tx service.Reader) (err error) {
 			f, err = tx.Figures(ctx)
 			return err
 		})
@@ -242,7 +242,7 @@ func (v *victim) backup() (restore func()) {
 		name = regexp.MustCompile(`^postgres:///([a-z0-9]+)\?`).FindStringSubmatch(url)[1]
 		copied := strings.Replace(url, "/"+name+"?", "/"+name+"copy?", 1)
 		admin := strings.Replace(url, "/"+name+"?", "/postgres?", 1)
-		pgtest.Exec(v.T, admin, "CREATE DATABASE "+name+"copy TEMPLATE "+name)
+		pgtest.Exec(v.T, admin, "CREATE DATABASE "+name+"copy TEMPLATE "+name+" OWNER app")
 		v.Cleanup(func() { pgtest.Exec(v.T, admin, "DROP DATABASE IF EXISTS "+name+"copy WITH (FORCE)") })
 		return func() { v.conf.Database = config.Secret(copied) }
 	}

@@ -209,6 +209,13 @@ func TestAPersonAtATerminal(t *testing.T) {
 	if out, _ := d.run(0, "doc", "list", "--state", "draft"); !strings.Contains(out, id) || strings.Contains(out, "\x1b") {
 		t.Errorf("the list is %q", out)
 	}
+	large := read[paraph.Uploaded](d, "doc", "upload", "order.pdf", "--in-pieces", "--label", "a=b")
+	if large.Document.ID == id || large.Document.Labels["a"] != "b" || large.Document.Pages != 1 {
+		t.Errorf("uploaded in pieces %+v", large)
+	}
+	if _, said := d.run(1, "doc", "upload", "order.pdf", "--resume", "upl_nowhere"); !strings.Contains(said, "not_found") && !strings.Contains(said, "404") {
+		t.Errorf("an upload that is none: %q", said)
+	}
 	if _, said := d.run(1, "doc", "upload", "order.pdf", "nowhere.pdf"); !strings.Contains(said, "nowhere.pdf") {
 		t.Errorf("a missing file: %q", said)
 	}

@@ -92,7 +92,7 @@ func (h *history) add(m *model, e *journal.Entry) {
 // database opens the store beside the program that runs on it.
 func (w *world) openStore() *store.Store {
 	w.t.Helper()
-	s, err := store.Open(context.Background(), store.Options{URL: server.DatabaseURL(&w.conf), KeepSchema: true, MaxConns: 2, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(context.Background(), store.Options{URL: server.DatabaseURL(&w.conf), KeepSchema: true, Across: "tests", MaxConns: 2, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

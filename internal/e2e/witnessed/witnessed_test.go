@@ -294,7 +294,7 @@ func TestEvidenceStopsEveryProcess(t *testing.T) {
 	i, _, _ := install(t, pgtest.Database(t))
 	i.change("alpha", "ack=witnessed, wait=60")
 	i.Stop()
-	i.databases("CREATE DATABASE THISolder TEMPLATE THIS")
+	i.databases("CREATE DATABASE THISolder TEMPLATE THIS OWNER app")
 	t.Cleanup(func() {
 		i.databases("DROP DATABASE IF EXISTS THISolder WITH (FORCE)", "DROP DATABASE IF EXISTS THISnewer WITH (FORCE)")
 	})

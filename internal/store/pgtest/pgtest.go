@@ -6,6 +6,7 @@ package pgtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -50,16 +52,16 @@ func Database(t testing.TB) string {
 		t.Fatalf("PostgreSQL does not start: %v", server.err)
 	}
 	name := fmt.Sprintf("t%d", databases.Add(1))
-	admin(t, "CREATE DATABASE "+name)
+	admin(t, "CREATE DATABASE "+name+" OWNER app")
 	t.Cleanup(func() { admin(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	return address(name)
+	return address(name, "app")
 }
 
-// Exec runs statements in the database of the URL, as its owner and superuser.
+// Exec runs statements in the database of the URL, as a superuser, whom no policy stops.
 func Exec(t testing.TB, url string, statements ...string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
-	c, err := pgx.Connect(ctx, url)
+	c, err := pgx.Connect(ctx, strings.Replace(url, "user=app", "user=paraph", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +75,13 @@ func Exec(t testing.TB, url string, statements ...string) {
 
 func admin(t testing.TB, statement string) {
 	t.Helper()
-	Exec(t, address("postgres"), statement)
+	Exec(t, address("postgres", "paraph"), statement)
 }
 
-// address is the URL of a database, over the socket in the server's folder.
-func address(name string) string {
-	q := url.Values{"host": {server.dir}, "port": {strconv.Itoa(server.port)}, "user": {"paraph"}, "sslmode": {"disable"}}
+// address is the URL of a database for a user: paraph, the superuser, or app, who owns
+// the databases of tests and has no other rights, over the socket in the server's folder.
+func address(name, user string) string {
+	q := url.Values{"host": {server.dir}, "port": {strconv.Itoa(server.port)}, "user": {user}, "sslmode": {"disable"}}
 	return "postgres:///" + name + "?" + q.Encode()
 }
 
@@ -152,9 +155,10 @@ func ready(dir string, ended <-chan error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		c, err := pgx.Connect(ctx, address("postgres"))
+		c, err := pgx.Connect(ctx, address("postgres", "paraph"))
 		if err == nil {
-			return c.Close(ctx)
+			_, err = c.Exec(ctx, "CREATE ROLE app LOGIN NOSUPERUSER NOBYPASSRLS")
+			return cmp.Or(err, c.Close(ctx))
 		}
 		select {
 		case <-tick.C:

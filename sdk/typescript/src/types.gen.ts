@@ -400,6 +400,11 @@ export interface ClientChange {
   principal?: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -448,6 +453,11 @@ export interface ClientRequest {
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -1408,6 +1418,11 @@ export interface OAuthClient {
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -1713,6 +1728,14 @@ export interface ReplayRequest {
    * one, those that were received too. Default: dead, and all where events are named.
    */
   which?: ReplayRequestWhich;
+}
+
+export interface RequestLimit {
+  at_once?: number;
+  /** Beyond that, after a pause. */
+  burst?: number;
+  /** Lasting. */
+  per_second?: number;
 }
 
 export interface Role {

@@ -393,6 +393,10 @@ class ClientChange:
     principal: str | None = None
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -446,6 +450,10 @@ class ClientRequest:
     """Whom it speaks for: an e-mail address or a service's name."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -1569,6 +1577,10 @@ class OAuthClient:
     """Whom it speaks for."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -1945,6 +1957,17 @@ class ReplayRequest:
     """dead: those whose attempts are used up. missing: those of which no delivery was ever made. all: every
     one, those that were received too. Default: dead, and all where events are named.
     """
+
+
+@dataclass(kw_only=True, slots=True)
+class RequestLimit:
+    """Part of the contract."""
+
+    at_once: int | None = None
+    burst: int | None = None
+    """Beyond that, after a pause."""
+    per_second: float | None = None
+    """Lasting."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -1,0 +1,68 @@
+package archtest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/paraph/paraph/internal/testneed"
+)
+
+// asvsRows is how many requirements of ASVS 5.0.0 each chapter has that concern us:
+// those up to level 2, and up to level 3 in V9, V10, V11 and V16.
+var asvsRows = map[string]int{"V1": 27, "V2": 11, "V3": 19, "V4": 10, "V5": 9, "V6": 35, "V7": 18, "V8": 7, "V9": 7, "V10": 36, "V11": 24, "V12": 9, "V13": 13, "V14": 9, "V15": 13, "V16": 17, "V17": 7}
+
+// TestSecurityRequirementsAreAnswered: each requirement stands in docs/security/asvs.csv
+// once, with a test that is there, or with the reason why there is none.
+func TestSecurityRequirementsAreAnswered(t *testing.T) {
+	t.Parallel()
+	root := testneed.Root(t)
+	raw, err := os.ReadFile(filepath.Join(root, "docs", "security", "asvs.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, s := range sources(t) {
+		if !s.test {
+			continue
+		}
+		src, err := os.ReadFile(filepath.Join(root, s.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllSubmatch(src, -1) {
+			tests[string(m[1])] = true
+		}
+	}
+	id := regexp.MustCompile(`^(V\d{1,2})\.\d\.\d{1,2}$`)
+	count, seen := map[string]int{}, map[string]bool{}
+	for _, r := range rows[1:] {
+		m := id.FindStringSubmatch(r[0])
+		if m == nil || seen[r[0]] || r[1] == "" {
+			t.Errorf("%q is no requirement, or stands there twice", r[0])
+			continue
+		}
+		seen[r[0]] = true
+		count[m[1]]++
+		switch test, reason := r[2], strings.TrimSpace(r[3]); {
+		case (test == "") == (reason == ""):
+			t.Errorf("%s needs a test or a reason, and not both: %q", r[0], r)
+		case test != "" && !tests[test]:
+			t.Errorf("%s names the test %s, which is not there", r[0], test)
+		}
+	}
+	if !maps.Equal(count, asvsRows) {
+		t.Errorf("the chapters have %s, want %s", fmt.Sprint(count), fmt.Sprint(asvsRows))
+	}
+}

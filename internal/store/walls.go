@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/service"
+)
+
+// On PostgreSQL every table with an organisation has a policy (row-level security)
+// that gives and takes rows of the transaction's organisation only. It is a second
+// wall: the first is the condition in every statement. A program says with each
+// connection that it knows of the wall, and with each transaction which organisation
+// it reaches; a connection that has said nothing is an older program's, or an
+// operator's, and reaches all.
+const (
+	reachSetting   = "paraph.org"
+	reachesNothing = "none" // no organisation's id
+	setReach       = "SELECT set_config('" + reachSetting + "', $1, true)"
+
+	// wall is the condition of every policy; %s is the column with the organisation.
+	wall = "(current_setting('" + reachSetting + "', true) IN (%s, '*') OR current_setting('" + reachSetting + "', true) IS NULL)"
+)
+
+// open are tables with an organisation that have no policy, each with the reason.
+var open = map[string]string{
+	"page": "PostgreSQL uses no trigram index for LIKE below a policy, and a search would read every page; each statement that asks for a page's text joins its document, which has a policy",
+}
+
+// organisationID is how an organisation may be called in a setting.
+var organisationID = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// reach is how far the transactions of a context reach.
+func (e *postgresEngine) reach(ctx context.Context) (string, error) {
+	switch reach := service.Reach(ctx); {
+	case reach == "*" || reach == "" && e.across != "":
+		return "*", nil
+	case reach == "":
+		return reachesNothing, nil
+	case organisationID.MatchString(reach):
+		return reach, nil
+	default:
+		return "", fault.New(fault.Internal, "internal", "An organisation's id has signs that no id has.")
+	}
+}
+
+// begin gives the options of a transaction that reaches as far as the context says,
+// without a further round trip.
+func (e *postgresEngine) begin(ctx context.Context, how string) (pgx.TxOptions, error) {
+	reach, err := e.reach(ctx)
+	return pgx.TxOptions{BeginQuery: how + "; SET LOCAL " + reachSetting + " = '" + reach + "'"}, err
+}
+
+// confined is a connection without a transaction, each of whose questions reaches no
+// further than an organisation.
+type confined struct {
+	pgConn
+	to    *pgxpool.Conn
+	reach string
+}
+
+// query sends the setting and the question together: PostgreSQL makes one transaction
+// of them, and the setting ends with it.
+func (c confined) query(ctx context.Context, query string, args []any) (rows, error) {
+	b := &pgx.Batch{}
+	b.Queue(setReach, c.reach)
+	b.Queue(rebind(query), args...)
+	res := c.to.SendBatch(ctx, b)
+	if _, err := res.Exec(); err != nil {
+		res.Close()
+		return nil, err
+	}
+	found, err := res.Query()
+	if err != nil {
+		res.Close()
+		return nil, err
+	}
+	return batched{found, res}, nil
+}
+
+// batched are rows of a batch, with which the batch ends.
+type batched struct {
+	pgx.Rows
+	batch pgx.BatchResults
+}
+
+// Close implements rows.
+func (r batched) Close() error {
+	r.Rows.Close()
+	if err := r.batch.Close(); r.Rows.Err() == nil {
+		return err
+	}
+	return r.Rows.Err()
+}
+
+// unwalled lists the tables that have an organisation and no policy that holds for
+// their owner too, with the column.
+const unwalled = `SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+	WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND (a.attname = 'org' OR c.relname = 'organisation' AND a.attname = 'id')
+	AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'organisation')) ORDER BY 1`
+
+type unwalledTable struct{ Name, Column string }
+
+// raise gives every table with an organisation its policy. Which tables those are it
+// reads from the database, so a new one cannot be forgotten.
+func raise(ctx context.Context, c *pgx.Conn) error {
+	tables, err := withoutWall(ctx, c)
+	for _, t := range tables {
+		name := pgx.Identifier{t.Name}.Sanitize()
+		_, err := c.Exec(ctx, "BEGIN; ALTER TABLE "+name+" ENABLE ROW LEVEL SECURITY; ALTER TABLE "+name+" FORCE ROW LEVEL SECURITY; DROP POLICY IF EXISTS organisation ON "+name+
+			"; CREATE POLICY organisation ON "+name+" USING "+fmt.Sprintf(wall, t.Column)+"; COMMIT")
+		if err != nil {
+			return fmt.Errorf("row-level security of %s: %w", t.Name, err)
+		}
+	}
+	return err
+}
+
+func withoutWall(ctx context.Context, c interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}) (out []unwalledTable, err error) {
+	rows, err := c.Query(ctx, unwalled)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unwalledTable])
+	for _, t := range all {
+		if open[t.Name] == "" {
+			out = append(out, t)
+		}
+	}
+	return out, err
+}
+
+// bare finds what leaves the second wall without effect.
+func (e *postgresEngine) bare(ctx context.Context) (out []Finding, err error) {
+	var passes bool
+	var said *string
+	err = e.pool.QueryRow(ctx, "SELECT rolsuper OR rolbypassrls, current_setting('"+reachSetting+"', true) FROM pg_roles WHERE rolname = current_user").Scan(&passes, &said)
+	if err != nil {
+		return nil, err
+	}
+	if passes {
+		out = append(out, Finding{Code: "row_security_bypassed", Message: "Paraph connects to PostgreSQL as a role that passes row-level security (SUPERUSER or BYPASSRLS), so the second wall between organisations does nothing.",
+			Remedy: "CREATE ROLE paraph LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS; ALTER DATABASE … OWNER TO paraph; REASSIGN OWNED BY … TO paraph; -- then connect as it"})
+	}
+	if said == nil {
+		out = append(out, Finding{Code: "row_security_undeclared", Message: "The setting " + reachSetting + " does not reach PostgreSQL with the connection, so the second wall between organisations does nothing. A pooler may take it out.",
+			Remedy: "ALTER ROLE … SET " + reachSetting + " = '" + reachesNothing + "';"})
+	}
+	tables, err := withoutWall(ctx, e.pool)
+	if len(tables) > 0 {
+		names := make([]string, len(tables))
+		for i, t := range tables {
+			names[i] = t.Name
+		}
+		out = append(out, Finding{Code: "row_security_missing", Message: "These tables lack row-level security: " + strings.Join(names, ", ") + ".", Remedy: "paraph migrate"})
+	}
+	return out, err
+}
