@@ -138,9 +138,9 @@ func (r *rig) browser() *browser {
 }
 
 type reply struct {
-	status       int
-	to, body     string
-	form, posted string // of the first form that was shown, and where it goes
+	status   int
+	to, body string
+	form     string // of the first form that was shown
 }
 
 func (b *browser) send(q *http.Request) reply {

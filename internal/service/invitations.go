@@ -80,7 +80,7 @@ func (s *Service) Invitations(ctx context.Context, a access.Actor) (out []Invite
 	if err := firstOf(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		all, err := tx.Invitations(ctx, a.Org, "", people.ToJoin)
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func openInvitation(ctx context.Context, tx Reader, secret string) (people.Invit
 // InvitationByLink gives an invitation that stands, and its user, by the link's
 // secret. NotFound for any other, the same for every reason.
 func (s *Service) InvitationByLink(ctx context.Context, secret string) (i people.Invitation, u people.User, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding an invitation"), func(ctx context.Context, tx Reader) error {
 		if i, err = openInvitation(ctx, tx, secret); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (s *Service) LogIn(ctx context.Context, keyID, secret string, in Browser) (
 // access key. Nothing is noted of whoever is not known.
 func (s *Service) FailedLogin(ctx context.Context, src access.Source, userID, method, reason string) error {
 	var org string
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err := s.Store.Read(Across(ctx, "finding a login"), func(ctx context.Context, tx Reader) error {
 		if u, err := tx.User(ctx, userID); err == nil {
 			org = u.Org
 			return nil
@@ -123,7 +123,7 @@ func (c *change) failedLogin(userID, method, reason string) error {
 // LoggedIn gives the login of a browser's cookie, and whose it is, as long as it
 // lasts and the person may get in. Fault Unauthorized "invalid_token" for any other.
 func (s *Service) LoggedIn(ctx context.Context, cookie string) (l people.Session, u access.User, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a login"), func(ctx context.Context, tx Reader) error {
 		l, err = tx.LoginSession(ctx, hashText(cookie))
 		return err
 	})
@@ -135,19 +135,19 @@ func (s *Service) LoggedIn(ctx context.Context, cookie string) (l people.Session
 		u, err = s.ActiveUser(ctx, l.UserID)
 	}
 	if err == nil && l.Touch(now) {
-		err = s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchLoginSession(ctx, l) })
+		err = s.Store.Propose(Across(ctx, "finding a login"), func(ctx context.Context, tx Tx) error { return tx.TouchLoginSession(ctx, l) })
 	}
 	return l, u, err
 }
 
 // EndSession ends the login of a browser's cookie.
 func (s *Service) EndSession(ctx context.Context, cookie string) error {
-	return s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error { return tx.DropLoginSession(ctx, hashText(cookie)) })
+	return s.Store.Propose(Across(ctx, "finding a login"), func(ctx context.Context, tx Tx) error { return tx.DropLoginSession(ctx, hashText(cookie)) })
 }
 
 // Sessions lists where a person is logged in, newest first.
 func (s *Service) Sessions(ctx context.Context, userID string) (out []people.Session, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a login"), func(ctx context.Context, tx Reader) error {
 		out, err = tx.LoginSessions(ctx, userID, s.Clock.Now())
 		return err
 	})
@@ -156,7 +156,7 @@ func (s *Service) Sessions(ctx context.Context, userID string) (out []people.Ses
 
 // EndSessionNamed ends a login of the person by its id; nothing where there is none.
 func (s *Service) EndSessionNamed(ctx context.Context, userID, sessionID string) error {
-	return s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error {
+	return s.Store.Propose(Across(ctx, "finding a login"), func(ctx context.Context, tx Tx) error {
 		all, err := tx.LoginSessions(ctx, userID, s.Clock.Now())
 		for _, l := range all {
 			if l.ID == sessionID {
@@ -172,7 +172,7 @@ func (s *Service) EndSessionNamed(ctx context.Context, userID, sessionID string)
 // there is anybody, and sends one link a minute at most.
 func (s *Service) AskLoginLink(ctx context.Context, name string, browser []byte, src access.Source) error {
 	var found []people.User
-	err := s.Store.Read(ctx, func(ctx context.Context, tx Reader) (err error) {
+	err := s.Store.Read(Across(ctx, "finding a login"), func(ctx context.Context, tx Reader) (err error) {
 		found, err = tx.UsersNamed(ctx, approval.Normalise(name))
 		return err
 	})

@@ -44,7 +44,7 @@ func proofsOf(ctx context.Context, tx Reader, userID string) (p Proofs, err erro
 
 // ProofsOf gives what a user can prove to be who they are by.
 func (s *Service) ProofsOf(ctx context.Context, userID string) (p Proofs, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a person"), func(ctx context.Context, tx Reader) error {
 		p, err = proofsOf(ctx, tx, userID)
 		return err
 	})
@@ -104,7 +104,7 @@ func (s *Service) PasskeyHolder(ctx context.Context, userID string) (u access.Us
 	if u, err = s.activeUser(ctx, userID); err != nil {
 		return u, nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a person"), func(ctx context.Context, tx Reader) error {
 		keys, err = tx.Passkeys(ctx, userID)
 		return err
 	})

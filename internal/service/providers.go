@@ -128,7 +128,7 @@ func (s *Service) Providers(ctx context.Context, a access.Actor) (out []people.P
 	if err := firstOf(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
 		return nil, err
 	}
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
 		out, err = tx.LoginProviders(ctx, a.Org)
 		return err
 	})
@@ -138,7 +138,7 @@ func (s *Service) Providers(ctx context.Context, a access.Actor) (out []people.P
 // OfferedProviders gives the providers that the login page names: those in use, where
 // the installation has one organisation. Of several, none is to learn of the others'.
 func (s *Service) OfferedProviders(ctx context.Context) (out []people.Provider, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a provider of logins"), func(ctx context.Context, tx Reader) error {
 		orgs, err := tx.Organisations(ctx)
 		if err != nil || len(orgs) != 1 {
 			return err
@@ -153,7 +153,7 @@ func (s *Service) OfferedProviders(ctx context.Context) (out []people.Provider, 
 // secret of our client there. NotFound where there is none.
 func (s *Service) ProviderFor(ctx context.Context, address string) (p people.Provider, err error) {
 	_, domain, _ := strings.Cut(approval.Normalise(address), "@")
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a provider of logins"), func(ctx context.Context, tx Reader) error {
 		all, err := tx.LoginProviders(ctx, "")
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (s *Service) ProviderFor(ctx context.Context, address string) (p people.Pro
 // ProviderInUse gives a provider with the secret of our client there, "" for none.
 // NotFound where nobody logs in by it.
 func (s *Service) ProviderInUse(ctx context.Context, providerID string) (p people.Provider, secret string, err error) {
-	err = s.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+	err = s.Store.Read(Across(ctx, "finding a provider of logins"), func(ctx context.Context, tx Reader) error {
 		p, err = tx.LoginProvider(ctx, providerID)
 		return err
 	})
