@@ -33,7 +33,11 @@ var rooms = []room{
 
 	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
 	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance"}, below...)},
-	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "brand", "entrance"}, below...)},
+	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform", "entrance"}, below...)},
+	// Logging in is a room of its own, which the authorization server knows as an interface.
+	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp", "entrance"}, below...)},
+	{name: "scim", folders: []string{"internal/scim"}, may: append([]string{"entrance"}, below...)},
+	{name: "webform", folders: []string{"internal/webform"}, may: append([]string{"brand"}, domain...)},
 	{name: "signpage", folders: []string{"internal/signpage"}, may: append([]string{"entrance"}, edge...)},
 	{name: "work", folders: []string{"internal/work"}, may: edge},
 	{name: "connector", folders: []string{"internal/connector"}, may: edge},
@@ -72,7 +76,7 @@ var rooms = []room{
 	{name: "backup", folders: []string{"internal/backup"}, may: append([]string{"store", "blob", "crypt"}, below...)},
 
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
-		"entrance", "httpapi", "oauth", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
+		"entrance", "httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},

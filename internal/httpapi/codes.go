@@ -96,6 +96,8 @@ var catalogue = map[string]codeInfo{
 	"invalid_grant_request": {kind: fault.Invalid, title: "The grant has faults"},
 	"invalid_user":          {kind: fault.Invalid, title: "The user has faults"},
 	"invalid_group":         {kind: fault.Invalid, title: "The group has faults"},
+	"invalid_provider":      {kind: fault.Invalid, title: "The provider of logins has faults"},
+	"user_inactive":         {kind: fault.Conflict, title: "The user is not active"},
 	"whole_organisation":    {kind: fault.Forbidden, title: "People belong to the whole organisation"},
 	"revision_changed":      {kind: fault.Conflict, title: "It was changed since it was read"},
 	"invalid_client_request": {kind: fault.Invalid,

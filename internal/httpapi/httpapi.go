@@ -160,6 +160,8 @@ func build(c Config) *api {
 	a.access()
 	a.users()
 	a.groups()
+	a.invitations()
+	a.loginProviders()
 	a.hooks()
 	a.inbound()
 	a.bus()

@@ -14,7 +14,7 @@ import (
 // Letter is a message to one person, before it is put into words. It has the
 // shape of the workers' letter, so that one converts into the other.
 type Letter struct {
-	Message   string // sign_request, reminder, completed, declined, task or attention
+	Message   string // sign_request, reminder, completed, declined, task, attention, invitation or login
 	ID        string // stable per entry and person, so that repeats can be told
 	To        string
 	Name      string // of the person, where known
@@ -128,6 +128,16 @@ func say(l Letter) (words, error) {
 		w.Subject = "Please decide: " + l.Subject
 		w.Sentence = who + " asks you to approve " + title + pages(l.Pages) + "."
 		w.Button = "See the task"
+	case "invitation":
+		w.Subject = "Your account at " + l.Subject
+		w.Sentence = who + " has made an account for you at " + l.Subject + ". Set up how you will log in."
+		w.NoteBy, w.Button = "", "Set up my account"
+		w.Small = accountCare(l, "set up your account in your place")
+	case "login":
+		w.Subject = "Log in at " + l.Subject
+		w.Sentence = "Somebody, we hope you, wants to log in as you at " + l.Subject + ". Go on in the browser where you began, and type a code there."
+		w.NoteBy, w.Button = "", "Go on with the login"
+		w.Small = accountCare(l, "try to log in as you")
 	case "attention":
 		w.Subject = "Needs a look: " + l.Subject
 		w.Sentence = title + " could not be processed and waits for you."
@@ -146,6 +156,11 @@ func linkCare(l Letter) []string {
 		small = append(small, "It works until "+l.ExpiresAt+".")
 	}
 	return small
+}
+
+// accountCare says what to know of a link by which one gets in.
+func accountCare(l Letter, harm string) []string {
+	return []string{"It works once, until " + l.ExpiresAt + ".", "Whoever has it can " + harm + ", so don't pass it on. If you did not expect it, do nothing."}
 }
 
 // pages says how long a document is, where that is known.

@@ -289,7 +289,7 @@ func TestNobodyWritesOurHeaders(t *testing.T) {
 
 func TestEveryMessageSaysTheSameTwice(t *testing.T) {
 	t.Parallel()
-	for _, message := range []string{"sign_request", "reminder", "completed", "declined", "task", "attention"} {
+	for _, message := range []string{"sign_request", "reminder", "completed", "declined", "task", "attention", "invitation", "login"} {
 		t.Run(message, func(t *testing.T) {
 			t.Parallel()
 			l := letter()

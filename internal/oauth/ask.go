@@ -3,7 +3,6 @@ package oauth
 import (
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // maxForm is the longest form read, in bytes.
@@ -68,11 +68,11 @@ func (s *Server) mayBegin(a *ask) error {
 	if !a.client.Profile.Public() {
 		return nil
 	}
-	now, address := s.Clock.Now(), addressOf(s.SourceOf, a.Request)
-	if wait := s.begun.wait(now, address); wait > 0 {
+	now, address := s.Clock.Now(), webform.AddressOf(s.SourceOf, a.Request)
+	if wait := s.begun.Wait(now, address); wait > 0 {
 		return slowDown(wait, "Too many requests were begun from this address.")
 	}
-	s.begun.wrong(now, address)
+	s.begun.Wrong(now, address)
 	return nil
 }
 
@@ -144,32 +144,17 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request) (*ask, error) {
 	return a, nil
 }
 
-// readForm reads a form body in which no parameter stands twice (RFC 6749 section
-// 3.2), resource and audience excepted (RFC 8707, RFC 8693).
+// readForm reads a form, in which resource and audience may stand twice (RFC 8707, RFC 8693).
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, refuse("invalid_request", "Send application/x-www-form-urlencoded.")
+	form, err := webform.Read(w, r, maxForm, "resource", "audience")
+	if f := new(fault.Fault); errors.As(err, &f) {
+		return nil, refuse(f.Code, f.Message)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return nil, refuse("invalid_request", "The form cannot be read.")
-	}
-	if twice(r.PostForm) {
-		return nil, refuse("invalid_request", "A parameter stands twice.")
-	}
-	return r.PostForm, nil
+	return form, err
 }
 
 // twice tells whether a parameter stands twice that may stand once only.
-func twice(form url.Values) bool {
-	for name, values := range form {
-		if len(values) > 1 && name != "resource" && name != "audience" {
-			return true
-		}
-	}
-	return false
-}
+func twice(form url.Values) bool { return webform.Twice(form, "resource", "audience") }
 
 // refusalOf words an error for a client. What the service refuses carries the
 // codes of OAuth already.

@@ -3,7 +3,6 @@ package oauth
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // answerTime is how long a form waits for its answer.
@@ -41,7 +41,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	var refusal *oauthError
 	if errors.As(err, &refusal) {
-		send(w, rq.answer(s.Issuer, url.Values{"error": {refusal.Code}, "error_description": {refusal.Description}}))
+		webform.Send(w, rq.answer(s.Issuer, url.Values{"error": {refusal.Code}, "error_description": {refusal.Description}}))
 		return nil
 	}
 	return err
@@ -57,7 +57,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, cl access.OAuthClie
 		if rq.asks("none") {
 			return refuse("login_required", "Nobody is logged in here, or not recently enough.")
 		}
-		send(w, s.Login.URL(s.here(r), in))
+		webform.Send(w, s.Login.URL(s.here(r), in))
 		return nil
 	}
 	if session.User.Org != cl.Org {
@@ -89,7 +89,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, cl access.OAuthClie
 	c := consentOf(s, cl, session.User, granted.Scopes, granted.Resources)
 	c.Action, c.Form, c.Goes = AuthorizePath, form, hostOfRedirect(rq.Redirect)
 	c.Switch = s.Login.URL(r.URL.RequestURI(), true)
-	return s.show(w, r, http.StatusOK, page{Kind: "consent", Title: c.Client + " asks for access", Data: c, Targets: []string{originOf(rq.Redirect)}})
+	return pages.Show(w, http.StatusOK, webform.Page{Kind: "consent", Title: c.Client + " asks for access", Data: c, Targets: []string{originOf(rq.Redirect)}})
 }
 
 // freshEnough tells whether the login is as recent as the request wants. One made
@@ -125,7 +125,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, session access.Se
 	if err != nil {
 		return err
 	}
-	send(w, rq.answer(s.Issuer, url.Values{"code": {code}}))
+	webform.Send(w, rq.answer(s.Issuer, url.Values{"code": {code}}))
 	return nil
 }
 
@@ -145,7 +145,7 @@ func (s *Server) answerRequest(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.PostForm.Get("answer") != "allow" {
-		send(w, rq.answer(s.Issuer, url.Values{"error": {"access_denied"}, "error_description": {"The person said no."}}))
+		webform.Send(w, rq.answer(s.Issuer, url.Values{"error": {"access_denied"}, "error_description": {"The person said no."}}))
 		return nil
 	}
 	return s.grant(w, r, session, rq)
@@ -159,27 +159,7 @@ type waiting struct {
 	Device  []byte    `json:"d,omitempty"` // hash of the user code
 }
 
-func (s *Server) seal(what string, v waiting) (string, error) { return sealForm(s.Sealer, what, v) }
-
-// sealForm makes a hidden field that only this server can have written.
-func sealForm(s Sealer, what string, v any) (string, error) {
-	plain, err := json.Marshal(v)
-	if err != nil {
-		return "", err
-	}
-	sealed, err := s.Seal(plain, []byte("form\x00"+what))
-	return base64.RawURLEncoding.EncodeToString(sealed), err
-}
-
-// openForm reads a field of sealForm; false for any other.
-func openForm(s Sealer, what, text string, v any) bool {
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return false
-	}
-	plain, err := s.Open(sealed, []byte("form\x00"+what))
-	return err == nil && json.Unmarshal(plain, v) == nil
-}
+func (s *Server) seal(what string, v waiting) (string, error) { return webform.Seal(s.Sealer, what, v) }
 
 // waited reads an answered form of the person who is logged in.
 func (s *Server) waited(w http.ResponseWriter, r *http.Request, what string) (wait waiting, session access.Session, err error) {
@@ -190,7 +170,7 @@ func (s *Server) waited(w http.ResponseWriter, r *http.Request, what string) (wa
 	if err != nil {
 		return wait, session, err
 	}
-	if !openForm(s.Sealer, what, r.PostForm.Get("form"), &wait) || !in || !same(wait.Session, session.ID) || !s.Clock.Now().Before(wait.Until) {
+	if !webform.Open(s.Sealer, what, r.PostForm.Get("form"), &wait) || !in || !same(wait.Session, session.ID) || !s.Clock.Now().Before(wait.Until) {
 		return wait, session, fault.New(fault.Conflict, "form_stale", "This form has waited too long, or somebody else has logged in since. Begin anew where you came from.")
 	}
 	return wait, session, nil

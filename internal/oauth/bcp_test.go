@@ -18,6 +18,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/testneed"
 )
 
@@ -161,13 +162,13 @@ func TestOpenRedirect(t *testing.T) {
 	mara := r.person("mara@test.example")
 	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example", "http:/evil.example", "javascript:alert(1)", "/%0d%0aLocation:x\r\n", "evil", "/é", "/ok\x00"} {
 		b := r.browser()
-		p := b.get(LoginPath + "?" + url.Values{"next": {next}}.Encode())
-		in := b.submit(LoginPath, url.Values{"form": {p.field(t)}, "key": {mara.Client.ID}, "secret": {mara.Secret}})
-		if got := in.header.Get("Location"); in.status != http.StatusSeeOther || got != LoginPath {
+		p := b.get(login.Path + "?" + url.Values{"next": {next}}.Encode())
+		in := b.submit(login.Path, url.Values{"form": {p.field(t)}, "key": {mara.Client.ID}, "secret": {mara.Secret}})
+		if got := in.header.Get("Location"); in.status != http.StatusSeeOther || got != login.AccountPath {
 			t.Errorf("%q leads to %d %q", next, in.status, got)
 		}
-		again := b.get(LoginPath + "?" + url.Values{"next": {next}}.Encode())
-		if again.status != http.StatusOK || again.header.Get("Location") != "" {
+		again := b.get(login.Path + "?" + url.Values{"next": {next}}.Encode())
+		if again.header.Get("Location") != login.AccountPath {
 			t.Errorf("%q leads somebody who is logged in to %q", next, again.header.Get("Location"))
 		}
 	}
@@ -319,7 +320,7 @@ func TestRevokedPerson(t *testing.T) {
 	r.must(err)
 	r.dead(first.text("access_token"))
 	r.refresh(c, first.text("refresh_token")).is(t, 400, "invalid_grant")
-	if p := b.get(authorizeURL(c)); !strings.HasPrefix(p.header.Get("Location"), LoginPath) {
+	if p := b.get(authorizeURL(c)); !strings.HasPrefix(p.header.Get("Location"), login.Path) {
 		t.Errorf("still logged in: %d", p.status)
 	}
 }
@@ -380,16 +381,16 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-// TestClickjacking: the pages can be framed by nobody, run no script, and tell no
-// address where their reader came from (RFC 9700 sections 4.2 and 4.16).
+// TestClickjacking: the pages can be framed by nobody, run no script but the one that
+// asks for passkeys, and tell no address where their reader came from (RFC 9700 sections 4.2 and 4.16).
 func TestClickjacking(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := r.loggedIn(r.person("mara@test.example"))
-	for _, path := range []string{LoginPath + "?fresh", LoginPath, DevicePath, authorizeURL(r.client(web())), AuthorizePath} {
+	for _, path := range []string{login.Path + "?fresh", login.AccountPath, DevicePath, authorizeURL(r.client(web())), AuthorizePath} {
 		p := b.get(path)
 		csp := p.header.Get("Content-Security-Policy")
-		if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") || strings.Contains(csp, "unsafe") ||
+		if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") != (strings.HasPrefix(path, "/login") || path == login.AccountPath) || strings.Contains(csp, "unsafe") ||
 			p.header.Get("X-Frame-Options") != "DENY" || p.header.Get("Referrer-Policy") != "same-origin" || p.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v", path, p.status, p.header)
 		}
@@ -403,10 +404,10 @@ func TestScriptsInNames(t *testing.T) {
 	evil := `"><script>alert(1)</script>`
 	b := r.loggedIn(r.person("mara@test.example"))
 	p := b.submit(DevicePath, url.Values{"user_code": {evil}})
-	in := b.get(LoginPath + "?fresh=1")
-	wrong := b.submit(LoginPath, url.Values{"form": {in.field(t)}, "key": {evil}, "secret": {"x"}})
+	in := b.get(login.Path + "?fresh=1")
+	wrong := b.submit(login.Path, url.Values{"form": {in.field(t)}, "key": {evil}, "secret": {"x"}})
 	for _, page := range []reply{p, wrong} {
-		if strings.Contains(page.body, "<script") || !strings.Contains(page.body, "&lt;script") {
+		if strings.Contains(page.body, "<script>alert") || !strings.Contains(page.body, "&lt;script") {
 			t.Errorf("%s", page.body)
 		}
 	}
@@ -458,7 +459,7 @@ func TestDemandsHaveTests(t *testing.T) {
 		t.Fatalf("%d demands: %v", len(rows), err)
 	}
 	var tests []byte
-	for _, folder := range []string{"oauth", "access"} {
+	for _, folder := range []string{"oauth", "access", "login"} {
 		files, err := filepath.Glob(filepath.Join(root, "internal", folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // assertionType is RFC 7523 section 2.2.
@@ -36,9 +37,9 @@ func (s *Server) client(r *http.Request, form url.Values) (caller, error) {
 	if fault.KindOf(err) != fault.Unauthorized {
 		return caller{}, err
 	}
-	now, address := s.Clock.Now(), addressOf(s.SourceOf, r)
-	wait := s.wrong.wait(now, address)
-	s.wrong.wrong(now, address)
+	now, address := s.Clock.Now(), webform.AddressOf(s.SourceOf, r)
+	wait := s.wrong.Wait(now, address)
+	s.wrong.Wrong(now, address)
 	s.Service.NoteFailedLogin(event.WaySecret, id, address)
 	if wait > 0 {
 		return caller{}, slowDown(wait, "Too many wrong credentials came from this address.")

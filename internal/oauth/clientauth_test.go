@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"github.com/paraph/paraph/internal/webform"
 	"math/big"
 	"net/http/httptest"
 	"net/netip"
@@ -85,7 +86,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		if a.good != (p.status == 200) || !a.good && p.text("error") != "invalid_client" {
 			t.Errorf("%s: %d %s", name, p.status, p.body)
 		}
-		clear(r.server.wrong.buckets)
+		r.server.wrong = webform.NewGuesses(guessBurst, guessInterval)
 	}
 	once := by(base())
 	ask(once).is(t, 200, "")

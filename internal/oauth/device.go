@@ -9,6 +9,7 @@ import (
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // startedDevice is RFC 8628 section 3.2.
@@ -56,7 +57,7 @@ type deviceForm struct{ Action, Code, Fault string }
 func (s *Server) device(w http.ResponseWriter, r *http.Request) error {
 	if _, in, err := s.Login.Session(r); err != nil || !in {
 		if err == nil {
-			send(w, s.Login.URL(r.URL.RequestURI(), false))
+			webform.Send(w, s.Login.URL(r.URL.RequestURI(), false))
 		}
 		return err
 	}
@@ -65,7 +66,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, status int, f deviceForm) error {
-	return s.show(w, r, status, page{Kind: "device", Title: "Connect a device", Data: f})
+	return pages.Show(w, status, webform.Page{Kind: "device", Title: "Connect a device", Data: f})
 }
 
 // answerDevice takes a code, and then what the person says to the device behind it.
@@ -84,12 +85,12 @@ func (s *Server) answerDevice(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Service.AnswerDevice(r.Context(), s.personCall(r, session.User), wait.Device, allow, session); err != nil {
 		return err
 	}
-	n := note{Tone: "good", Shape: "✓", Lines: []string{"The device goes on by itself within seconds. You can close this page."}}
+	n := webform.Note{Tone: "good", Shape: "✓", Lines: []string{"The device goes on by itself within seconds. You can close this page."}}
 	title := "The device is connected"
 	if !allow {
-		title, n = "The device was turned away", note{Shape: "–", Lines: []string{"It gets no access. You can close this page."}}
+		title, n = "The device was turned away", webform.Note{Shape: "–", Lines: []string{"It gets no access. You can close this page."}}
 	}
-	return s.show(w, r, http.StatusOK, page{Kind: "note", Title: title, Data: n})
+	return pages.Show(w, http.StatusOK, webform.Page{Kind: "note", Title: title, Data: n})
 }
 
 // findDevice asks a person about the device that waits under a code. Wrong codes
@@ -101,16 +102,16 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, code string)
 		return err
 	}
 	if !in {
-		send(w, s.Login.URL(DevicePath, false))
+		webform.Send(w, s.Login.URL(DevicePath, false))
 		return nil
 	}
 	now, who := s.Clock.Now(), session.User.ID
-	if wait := s.guesses.wait(now, who); wait > 0 {
+	if wait := s.guesses.Wait(now, who); wait > 0 {
 		return s.showDevice(w, r, http.StatusTooManyRequests, deviceForm{DevicePath, code, "That were too many wrong codes. Wait " + wait.Round(time.Second).String() + " before the next."})
 	}
 	d, err := s.Service.WaitingDevice(r.Context(), session.User.Org, code)
 	if fault.KindOf(err) == fault.Invalid {
-		s.guesses.wrong(now, who)
+		s.guesses.Wrong(now, who)
 		return s.showDevice(w, r, http.StatusUnprocessableEntity, deviceForm{DevicePath, code, fault.From(err).Message})
 	}
 	if err != nil {
@@ -128,5 +129,5 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, code string)
 	c.Code, _ = delegation.NormaliseUserCode(code)
 	c.Action, c.Form = DevicePath, form
 	c.Switch = s.Login.URL(DevicePath, true)
-	return s.show(w, r, http.StatusOK, page{Kind: "consent", Title: "Connect " + c.Client, Data: c})
+	return pages.Show(w, http.StatusOK, webform.Page{Kind: "consent", Title: "Connect " + c.Client, Data: c})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/login"
 )
 
 // published gives the key set as anybody gets it.
@@ -56,7 +57,7 @@ func TestLogin(t *testing.T) {
 		c, mara := r.client(web()), r.person("mara@test.example")
 		b := r.browser()
 		asked := b.get(authorizeURL(c, "scope", "openid profile email documents:read documents:write", "nonce", "n-1"))
-		if !strings.HasPrefix(asked.header.Get("Location"), LoginPath+"?") {
+		if !strings.HasPrefix(asked.header.Get("Location"), login.Path+"?") {
 			t.Fatalf("not sent to the login: %d %v", asked.status, asked.header)
 		}
 		back := b.enter(asked, mara)

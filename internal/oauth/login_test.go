@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/login"
+	"github.com/paraph/paraph/internal/people"
 )
 
 // TestSessionFixation: a login draws a new session, and what a browser was given
@@ -18,26 +20,26 @@ func TestSessionFixation(t *testing.T) {
 	r := newRig(t)
 	mara, eve := r.person("mara@test.example"), r.person("eve@test.example")
 	evil := r.loggedIn(eve)
-	planted := evil.jar["__Host-"+sessionName]
+	planted := evil.jar["__Host-"+login.SessionCookie]
 	b := r.browser()
-	b.jar["__Host-"+sessionName] = planted
-	b.enter(reply{header: http.Header{"Location": {LoginPath + "?fresh=1"}}}, mara)
-	if b.jar["__Host-"+sessionName] == planted {
+	b.jar["__Host-"+login.SessionCookie] = planted
+	b.enter(reply{header: http.Header{"Location": {login.Path + "?fresh=1"}}}, mara)
+	if b.jar["__Host-"+login.SessionCookie] == planted {
 		t.Fatal("the session is the one that was planted")
 	}
-	if p := evil.get(LoginPath); strings.Contains(p.body, "mara@") {
+	if p := evil.get(login.Path); strings.Contains(p.body, "mara@") {
 		t.Error("the planted session has become the person's")
 	}
 	// A second cookie of the name, as a neighbouring host may set one, counts for nobody.
 	q := httptest.NewRequest("GET", authorizeURL(r.client(web())), nil)
-	q.AddCookie(&http.Cookie{Name: "__Host-" + sessionName, Value: planted})
-	q.AddCookie(&http.Cookie{Name: "__Host-" + sessionName, Value: b.jar["__Host-"+sessionName]})
-	if p := r.do(q); !strings.HasPrefix(p.header.Get("Location"), LoginPath) {
+	q.AddCookie(&http.Cookie{Name: "__Host-" + login.SessionCookie, Value: planted})
+	q.AddCookie(&http.Cookie{Name: "__Host-" + login.SessionCookie, Value: b.jar["__Host-"+login.SessionCookie]})
+	if p := r.do(q); !strings.HasPrefix(p.header.Get("Location"), login.Path) {
 		t.Errorf("of two sessions one was taken: %d", p.status)
 	}
 	for _, forged := range []string{"", "x", planted[:len(planted)-3], planted + "AAAA"} {
-		b.jar["__Host-"+sessionName] = forged
-		if p := b.get(LoginPath); !strings.Contains(p.body, "<form") {
+		b.jar["__Host-"+login.SessionCookie] = forged
+		if p := b.get(login.Path); !strings.Contains(p.body, "<form") {
 			t.Errorf("%q is a session", forged)
 		}
 	}
@@ -49,25 +51,25 @@ func TestLoginCSRF(t *testing.T) {
 	r := newRig(t)
 	eve := r.person("eve@test.example")
 	evil, victim := r.browser(), r.browser()
-	form := url.Values{"form": {evil.get(LoginPath).field(t)}, "key": {eve.Client.ID}, "secret": {eve.Secret}}
+	form := url.Values{"form": {evil.get(login.Path).field(t)}, "key": {eve.Client.ID}, "secret": {eve.Secret}}
 	for name, jar := range map[string]bool{"a browser that saw no login page": false, "one that saw another": true} {
 		if jar {
-			victim.get(LoginPath)
+			victim.get(login.Path)
 		}
-		if p := victim.submit(LoginPath, form); p.status != http.StatusConflict || victim.jar["__Host-"+sessionName] != "" {
+		if p := victim.submit(login.Path, form); p.status != http.StatusConflict || victim.jar["__Host-"+login.SessionCookie] != "" {
 			t.Errorf("%s is logged in: %d", name, p.status)
 		}
 	}
 	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
-		own := url.Values{"form": {victim.get(LoginPath).field(t)}, "key": {eve.Client.ID}, "secret": {eve.Secret}}
-		q := httptest.NewRequest("POST", LoginPath, strings.NewReader(own.Encode()))
+		own := url.Values{"form": {victim.get(login.Path).field(t)}, "key": {eve.Client.ID}, "secret": {eve.Secret}}
+		q := httptest.NewRequest("POST", login.Path, strings.NewReader(own.Encode()))
 		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		q.Header.Set(header[0], header[1])
-		if p := victim.send(q); p.status != http.StatusForbidden || victim.jar["__Host-"+sessionName] != "" {
+		if p := victim.send(q); p.status != http.StatusForbidden || victim.jar["__Host-"+login.SessionCookie] != "" {
 			t.Errorf("%v: %d", header, p.status)
 		}
 	}
-	if p := evil.submit(LoginPath, form); p.status != http.StatusSeeOther {
+	if p := evil.submit(login.Path, form); p.status != http.StatusSeeOther {
 		t.Errorf("the browser whose form it is: %d", p.status)
 	}
 }
@@ -107,28 +109,40 @@ func TestConsentCSRF(t *testing.T) {
 	}
 }
 
-// TestSessionEnds: by its time, and by the logout, for copies of its cookie, too.
+// TestSessionEnds: by its time, by not being used, and by the logout, for copies of
+// its cookie, too.
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	mara := r.person("mara@test.example")
-	in := func(b *browser) bool { return strings.Contains(b.get(LoginPath).body, "You are logged in") }
+	in := func(b *browser) bool { return b.get(login.Path).status == http.StatusSeeOther }
 	b := r.loggedIn(mara)
 	copied := r.browser()
-	copied.jar["__Host-"+sessionName] = b.jar["__Host-"+sessionName]
+	copied.jar["__Host-"+login.SessionCookie] = b.jar["__Host-"+login.SessionCookie]
 	if !in(b) || !in(copied) {
 		t.Fatal("not logged in")
 	}
-	b.submit(LogoutPath, url.Values{})
+	b.submit(login.LogoutPath, url.Values{})
 	if in(b) || in(copied) {
 		t.Error("logged in after the logout")
 	}
 	b = r.loggedIn(mara)
-	r.clock.Advance(sessionLife - time.Second)
+	r.clock.Advance(people.SessionIdle - time.Second)
 	if !in(b) {
 		t.Error("the session ended before its time")
 	}
-	r.clock.Advance(time.Second)
+	r.clock.Advance(people.SessionIdle)
+	if in(b) {
+		t.Error("a session that nobody uses has no end")
+	}
+	b = r.loggedIn(mara)
+	for range int(people.SessionLife/people.SessionIdle)*2 - 1 {
+		r.clock.Advance(people.SessionIdle / 2)
+		if !in(b) {
+			t.Fatal("a session that is used ended before its time")
+		}
+	}
+	r.clock.Advance(people.SessionIdle / 2)
 	if in(b) {
 		t.Error("the session has no end")
 	}
@@ -141,7 +155,7 @@ func TestWhoLogsIn(t *testing.T) {
 	program, device := r.client(web()), r.client(access.Profile{Grants: []access.GrantType{access.GrantExchange}})
 	for _, c := range [][2]string{{program.Client.ID, program.Secret}, {device.Client.ID, device.Secret}, {r.admin.Client.ID, "x"}, {"", ""}, {"cli_unknown", r.admin.Secret}} {
 		b := r.browser()
-		p := b.submit(LoginPath, url.Values{"form": {b.get(LoginPath).field(t)}, "key": {c[0]}, "secret": {c[1]}})
+		p := b.submit(login.Path, url.Values{"form": {b.get(login.Path).field(t)}, "key": {c[0]}, "secret": {c[1]}})
 		if p.status != http.StatusUnauthorized || !strings.Contains(p.body, "The id or the secret is wrong") || strings.Contains(p.body, c[1]) && c[1] != "" && c[1] != "x" {
 			t.Errorf("%v: %d %s", c, p.status, p.body)
 		}
@@ -154,14 +168,14 @@ func TestGuessingAtTheLogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	mara, b := r.person("mara@test.example"), r.browser()
-	form := b.get(LoginPath).field(t)
+	form := b.get(login.Path).field(t)
 	for i := range guessBurst + 1 {
-		p := b.submit(LoginPath, url.Values{"form": {form}, "key": {mara.Client.ID}, "secret": {"x"}})
+		p := b.submit(login.Path, url.Values{"form": {form}, "key": {mara.Client.ID}, "secret": {"x"}})
 		if want := map[bool]int{true: 401, false: 429}[i < guessBurst]; p.status != want {
 			t.Errorf("guess %d: %d", i, p.status)
 		}
 	}
-	if p := b.submit(LoginPath, url.Values{"form": {form}, "key": {mara.Client.ID}, "secret": {mara.Secret}}); p.status != http.StatusSeeOther {
+	if p := b.submit(login.Path, url.Values{"form": {form}, "key": {mara.Client.ID}, "secret": {mara.Secret}}); p.status != http.StatusSeeOther {
 		t.Errorf("the right secret: %d", p.status)
 	}
 }

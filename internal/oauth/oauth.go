@@ -25,6 +25,7 @@ import (
 	"github.com/paraph/paraph/internal/delegation"
 	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // Service is what the server needs of internal/service; the faults are those
@@ -141,10 +142,9 @@ type Server struct {
 	Config
 	verifier *Verifier // reads this server's own tokens
 	prover   *prover
-	guesses  *guesses // of codes that people type
-	wrong    *guesses // of clients' credentials
-	begun    *guesses // what clients without credentials begin
-	guard    *http.CrossOriginProtection
+	guesses  *webform.Guesses // of codes that people type
+	wrong    *webform.Guesses // of clients' credentials
+	begun    *webform.Guesses // what clients without credentials begin
 	mux      entrance.Mux
 }
 
@@ -161,7 +161,19 @@ const (
 	KeysPath       = "/oauth/jwks"
 	MetadataPath   = "/.well-known/oauth-authorization-server"
 	OpenIDPath     = "/.well-known/openid-configuration"
-	markPath       = "/oauth/mark.svg"
+)
+
+// How often something wrong is told to be wrong, or something is begun: a handful at
+// once, then one in every interval.
+const (
+	guessBurst    = 10 // credentials of clients, by address
+	guessInterval = 6 * time.Second
+	codeBurst     = 5 // codes that people type, by person
+	codeInterval  = 12 * time.Second
+	// What clients that cannot prove themselves may begin, by address: anybody can be
+	// such a client, and each beginning is kept for a while.
+	beginBurst    = 60
+	beginInterval = time.Second
 )
 
 // MachinePaths are those to which programs post, and prove themselves: what they send
@@ -177,7 +189,7 @@ func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} 
 func New(c Config) (*Server, error) {
 	c = c.withDefaults()
 	c.Wake = nil // the verifier of the API hears of it; a token that is exchanged is looked up each time
-	s := &Server{Config: c, guesses: newGuesses(codeBurst, codeInterval), wrong: newGuesses(guessBurst, guessInterval), begun: newGuesses(beginBurst, beginInterval), guard: http.NewCrossOriginProtection()}
+	s := &Server{Config: c, guesses: webform.NewGuesses(codeBurst, codeInterval), wrong: webform.NewGuesses(guessBurst, guessInterval), begun: webform.NewGuesses(beginBurst, beginInterval)}
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover
@@ -200,7 +212,7 @@ func New(c Config) (*Server, error) {
 	people.HandleFunc("POST "+AuthorizePath, s.page(s.answerRequest))
 	people.HandleFunc("GET "+DevicePath, s.page(s.device))
 	people.HandleFunc("POST "+DevicePath, s.page(s.answerDevice))
-	anybody.HandleFunc("GET "+markPath, icon)
+	anybody.HandleFunc("GET "+webform.MarkPath, webform.Icon)
 	return s, nil
 }
 
@@ -242,19 +254,6 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	writeJSON(w, "application/jwk-set+json", http.StatusOK, set)
-}
-
-// addressOf tells where a request came from, for limits.
-func addressOf(sourceOf func(context.Context) access.Source, r *http.Request) string {
-	if sourceOf != nil {
-		if a := sourceOf(r.Context()).Address; a != "" {
-			return a
-		}
-	}
-	if colon := strings.LastIndexByte(r.RemoteAddr, ':'); colon > 0 {
-		return r.RemoteAddr[:colon]
-	}
-	return r.RemoteAddr
 }
 
 // clientCall is a command of a client about itself.

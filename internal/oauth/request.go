@@ -137,13 +137,6 @@ func (q *request) answer(issuer string, with url.Values) string {
 	return base + "?" + query + with.Encode()
 }
 
-// send ends a page by sending the browser on. What it was sent is not sent along
-// (RFC 9700 section 4.12).
-func send(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
 // pushed is RFC 9126 section 2.2.
 type pushed struct {
 	RequestURI string `json:"request_uri"`

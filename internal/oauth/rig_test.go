@@ -32,6 +32,7 @@ import (
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store"
 	"github.com/paraph/paraph/internal/store/storetest"
@@ -54,7 +55,7 @@ type rig struct {
 	box      *crypt.Box
 	keys     *Keyring
 	server   *Server
-	login    *KeyLogin
+	login    *login.Login
 	verifier *Verifier
 	mux      *http.ServeMux
 	seq      *work.Sequencer
@@ -108,7 +109,7 @@ func newRigOn(t testing.TB, open func(clock.Clock) (*store.Store, error), change
 	t.Cleanup(func() { r.store.Close() })
 	cursors, err := journal.NewCursorCodec([32]byte{7})
 	r.must(err)
-	r.svc = service.New(service.Config{Store: r.store, Clock: r.clock, Box: r.box, Cursors: cursors, PublicURL: issuer})
+	r.svc = service.New(service.Config{Store: r.store, Clock: r.clock, Box: r.box, Secrets: r.box, Cursors: cursors, PublicURL: issuer})
 	_, logKey, err := ed25519.GenerateKey(rand.Reader)
 	r.must(err)
 	signer, err := journal.NewSigner("paraph.example/audit", logKey)
@@ -120,7 +121,8 @@ func newRigOn(t testing.TB, open func(clock.Clock) (*store.Store, error), change
 	r.admin = admin
 	r.keys = NewKeyring(KeyringConfig{Store: r.svc, Sealer: r.box, Clock: r.clock})
 	r.must(r.keys.Keep(t.Context()))
-	r.login = NewKeyLogin(KeyLoginConfig{Service: r.svc, Sealer: r.box, Issuer: issuer, Clock: r.clock})
+	r.login, err = login.New(login.Config{Service: r.svc, Sealer: r.box, Issuer: issuer, Clock: r.clock})
+	r.must(err)
 	c := Config{Service: r.troubled, Login: r.login, Users: r.svc, Keys: r.keys, Sealer: r.box, Replays: r.store, Issuer: issuer + "/", Clock: r.clock,
 		Certificates: func(*http.Request) ([]*x509.Certificate, error) { return r.certs, nil }}
 	for _, f := range change {
@@ -132,8 +134,9 @@ func newRigOn(t testing.TB, open func(clock.Clock) (*store.Store, error), change
 	for _, p := range Patterns() {
 		r.mux.Handle(p, r.server)
 	}
-	r.mux.Handle(LoginPath, r.login)
-	r.mux.Handle(LogoutPath, r.login)
+	for _, p := range login.Patterns() {
+		r.mux.Handle(p, r.login)
+	}
 	r.mux.HandleFunc("GET /v1/thing", func(w http.ResponseWriter, q *http.Request) {
 		if _, err := r.verifier.Verify(q, w.Header()); err != nil {
 			for _, c := range r.verifier.Challenge(q, fault.CodeOf(err)) {
@@ -322,7 +325,7 @@ func (p reply) field(t testing.TB) string {
 func (b *browser) enter(p reply, key service.ClientSecret) reply {
 	b.Helper()
 	page := b.get(p.header.Get("Location"))
-	in := b.submit(LoginPath, url.Values{"form": {page.field(b)}, "key": {key.Client.ID}, "secret": {key.Secret}})
+	in := b.submit(login.Path, url.Values{"form": {page.field(b)}, "key": {key.Client.ID}, "secret": {key.Secret}})
 	if in.status != http.StatusSeeOther {
 		b.Fatalf("the login: %d %s", in.status, in.body)
 	}
@@ -333,7 +336,7 @@ func (b *browser) enter(p reply, key service.ClientSecret) reply {
 func (r *rig) loggedIn(key service.ClientSecret) *browser {
 	r.Helper()
 	b := r.browser()
-	b.enter(reply{header: http.Header{"Location": {LoginPath}}}, key)
+	b.enter(reply{header: http.Header{"Location": {login.Path}}}, key)
 	return b
 }
 

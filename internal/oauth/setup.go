@@ -2,16 +2,15 @@ package oauth
 
 import (
 	"context"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/paraph/paraph/internal/access"
-	"github.com/paraph/paraph/internal/brand"
 	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/webform"
 )
 
 // SetupService is what SetupPage needs of internal/service.
@@ -33,9 +32,8 @@ type SetupPage struct {
 // NewSetupPage makes a SetupPage.
 func NewSetupPage(s SetupService, log *slog.Logger, sourceOf func(context.Context) access.Source) *SetupPage {
 	p := &SetupPage{service: s, log: log, sourceOf: sourceOf}
-	guard := http.NewCrossOriginProtection()
-	p.mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc("GET "+service.SetupPath, guarded(guard, log, p.form))
-	p.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+service.SetupPath, guarded(guard, log, p.use))
+	p.mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc("GET "+service.SetupPath, pages.Guarded(log, errorPage, p.form))
+	p.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+service.SetupPath, pages.Guarded(log, errorPage, p.use))
 	return p
 }
 
@@ -51,15 +49,13 @@ type setupForm struct{ Action, Token, Organisation, Principal, Fault string }
 // setupScript puts what stands behind the # into the form, and out of the address.
 const setupScript = `const t=document.getElementById("token");if(t&&!t.value&&location.hash.length>1){t.value=location.hash.slice(1);history.replaceState(null,"",location.pathname)}`
 
-var setupJS, setupSource = brand.Pack(setupScript)
-
 func (p *SetupPage) form(w http.ResponseWriter, _ *http.Request) error {
 	return p.show(w, http.StatusOK, setupForm{})
 }
 
 func (p *SetupPage) show(w http.ResponseWriter, status int, f setupForm) error {
 	f.Action = service.SetupPath
-	return show(w, status, page{Kind: "setup", Title: "Set up Paraph", Data: f, Script: template.JS(setupJS), ScriptSource: setupSource})
+	return pages.Show(w, status, webform.Page{Kind: "setup", Title: "Set up Paraph", Data: f, Script: true})
 }
 
 // use makes the administrator. The answer is the only place where the secret stands.
@@ -85,5 +81,5 @@ func (p *SetupPage) use(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return show(w, http.StatusOK, page{Kind: "credential", Title: "You are the administrator", Data: made})
+	return pages.Show(w, http.StatusOK, webform.Page{Kind: "credential", Title: "You are the administrator", Data: made})
 }

@@ -39,7 +39,11 @@ type User struct {
 	UpdatedAt  time.Time
 	// DeactivatedAt is since when the user is not active; zero: the user is.
 	DeactivatedAt time.Time
-	Revision      int64
+	// DeletedAt is when a directory deleted the user; zero: never. The user stays as one
+	// who is not active, so that the person's keys stay without effect, and comes back
+	// when somebody makes a user of the name.
+	DeletedAt time.Time
+	Revision  int64
 }
 
 // Group is a set of users, who have its roles beside their own.

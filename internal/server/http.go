@@ -10,8 +10,10 @@ import (
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/entrance"
 	"github.com/paraph/paraph/internal/httpapi"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/mail"
 	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/scim"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signpage"
 	"github.com/paraph/paraph/internal/webui"
@@ -46,9 +48,10 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Room: tokens.server})
 	}
 	mounts = append(mounts, httpapi.Mount{Pattern: service.SetupPath, Room: oauth.NewSetupPage(s.Service, s.log, httpapi.SourceOf)})
-	for _, path := range []string{oauth.LoginPath, oauth.LogoutPath} {
-		mounts = append(mounts, httpapi.Mount{Pattern: path, Room: tokens.login})
+	for _, pattern := range login.Patterns() {
+		mounts = append(mounts, httpapi.Mount{Pattern: pattern, Room: tokens.login})
 	}
+	mounts = append(mounts, httpapi.Mount{Pattern: scim.Path, Room: scim.New(scim.Config{Service: s.Service, Verifier: tokens.verifier, Issuer: s.URL(), Log: s.log, SourceOf: httpapi.SourceOf})})
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
 		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),

@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 
 	"github.com/paraph/paraph/internal/httpapi"
+	"github.com/paraph/paraph/internal/login"
 	"github.com/paraph/paraph/internal/oauth"
+	"github.com/paraph/paraph/internal/safehttp"
 	"github.com/paraph/paraph/internal/service"
 )
 
 // authority is the authorization server with what stands around it.
 type authority struct {
 	server   *oauth.Server
-	login    *oauth.KeyLogin
+	login    *login.Login
 	verifier *oauth.Verifier
 	limiter  *httpapi.Limiter
 }
@@ -37,7 +39,15 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 	if err != nil {
 		return a, err
 	}
-	a.login = oauth.NewKeyLogin(oauth.KeyLoginConfig{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	reach, err := s.outboundOptions()
+	if err != nil {
+		return a, err
+	}
+	reach.PlainHTTP = true // of providers on this machine alone: login demands https of all others
+	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", Outbound: safehttp.New(reach), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	if err != nil {
+		return a, err
+	}
 	if a.limiter, err = limiter(s.Config); err != nil {
 		return a, err
 	}

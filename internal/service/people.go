@@ -4,27 +4,12 @@ import (
 	"cmp"
 	"context"
 	"strings"
-	"time"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/people"
 )
-
-// LogIn gives the person whose access key it is: a client that may act for itself
-// lets whoever holds its secret log in as its principal, with the same rights.
-// Fault Unauthorized "invalid_client", the same for every reason.
-func (s *Service) LogIn(ctx context.Context, keyID, secret string) (access.User, error) {
-	cl, err := s.Authenticate(ctx, keyID, secret)
-	if err == nil && !logsIn(&cl) {
-		err = wrongSecret()
-	}
-	if err != nil {
-		return access.User{}, err
-	}
-	return userOf(&cl), nil
-}
 
 // ActiveUser gives a person who has logged in, as long as the user is active, or
 // the access key was not revoked. Fault Unauthorized "invalid_token".
@@ -86,9 +71,4 @@ func logsIn(cl *access.OAuthClient) bool {
 
 func userOf(cl *access.OAuthClient) access.User {
 	return access.User{ID: cl.ID, Org: cl.Org, Name: cl.Name, Principal: cl.Principal, Scopes: cl.Scopes, Units: cl.Units}
-}
-
-// EndSession remembers that a login was ended, until it would have run out.
-func (s *Service) EndSession(ctx context.Context, sessionID string, until time.Time) error {
-	return s.Store.Propose(ctx, func(ctx context.Context, tx Tx) error { return tx.InsertRevocation(ctx, sessionID, until) })
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/paraph/paraph/internal/people"
 )
@@ -18,6 +19,21 @@ type peopleReader interface {
 	GroupsOf(ctx context.Context, userID string) ([]people.Group, error)
 	// Members gives the members of the groups, by group and then user.
 	Members(ctx context.Context, groupIDs ...string) (map[string][]people.Member, error)
+
+	Passkeys(ctx context.Context, userID string) ([]people.Passkey, error) // oldest first
+	TOTP(ctx context.Context, userID string) (people.TOTP, error)
+	RecoveryCodes(ctx context.Context, userID string) ([]people.RecoveryCode, error) // also those that were used
+
+	LoginSession(ctx context.Context, hash []byte) (people.Session, error)
+	LoginSessions(ctx context.Context, userID string, now time.Time) ([]people.Session, error) // those that last, newest first
+	Invitation(ctx context.Context, org, id string) (people.Invitation, error)
+	InvitationOf(ctx context.Context, hash []byte) (people.Invitation, error)
+	// Invitations lists those of a user, "" for all, newest first.
+	Invitations(ctx context.Context, org, userID string, purpose people.Purpose) ([]people.Invitation, error)
+	LoginProvider(ctx context.Context, id string) (people.Provider, error)
+	LoginProviders(ctx context.Context, org string) ([]people.Provider, error) // by name; "": of every organisation
+	// Identity gives the user whom a provider knows by the subject.
+	Identity(ctx context.Context, providerID, subject string) (userID string, err error)
 }
 
 type peopleWriter interface {
@@ -34,6 +50,37 @@ type peopleWriter interface {
 	// AddMember and DropMember do nothing where it is so already.
 	AddMember(ctx context.Context, groupID, userID string) error
 	DropMember(ctx context.Context, groupID, userID string) error
+
+	// InsertPasskey: Conflict "exists" where anybody has one of the id.
+	InsertPasskey(ctx context.Context, k people.Passkey) error
+	// UpdatePasskey compare-and-swaps (Conflict "stale").
+	UpdatePasskey(ctx context.Context, k *people.Passkey) error
+	DropPasskey(ctx context.Context, userID string, id []byte) error
+	// PutTOTP takes the place of the user's that there is.
+	PutTOTP(ctx context.Context, o people.TOTP) error
+	// UpdateTOTP compare-and-swaps ConfirmedAt and LastStep (Conflict "stale").
+	UpdateTOTP(ctx context.Context, o *people.TOTP) error
+	DropTOTP(ctx context.Context, userID string) error
+	// ReplaceRecoveryCodes takes the place of all that there are.
+	ReplaceRecoveryCodes(ctx context.Context, userID string, codes []people.RecoveryCode) error
+	// UseRecoveryCode: Conflict "stale" where it was used before.
+	UseRecoveryCode(ctx context.Context, userID string, hash []byte, at time.Time) error
+
+	InsertLoginSession(ctx context.Context, l people.Session) error
+	// TouchLoginSession writes UsedAt and IdleUntil.
+	TouchLoginSession(ctx context.Context, l people.Session) error
+	DropLoginSession(ctx context.Context, hash []byte) error
+	DropLoginSessions(ctx context.Context, userID string) error
+	InsertInvitation(ctx context.Context, i people.Invitation) error
+	// UpdateInvitation compare-and-swaps Hash, Tries and EndedAt (Conflict "stale").
+	UpdateInvitation(ctx context.Context, i *people.Invitation) error
+	// InsertLoginProvider: Conflict "exists" where the organisation has one of the name.
+	InsertLoginProvider(ctx context.Context, p people.Provider) error
+	// UpdateLoginProvider compare-and-swaps (Conflict "stale").
+	UpdateLoginProvider(ctx context.Context, p *people.Provider) error
+	// DropLoginProvider deletes a provider and whom it knows.
+	DropLoginProvider(ctx context.Context, id string) error
+	InsertIdentity(ctx context.Context, providerID, subject, userID string, at time.Time) error
 }
 
 // UserFilter narrows a list of users. Zero fields do not narrow.

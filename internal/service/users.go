@@ -119,7 +119,17 @@ func (s *Service) insertUser(ctx context.Context, c *change, in NewUser) (people
 		}
 		groups = append(groups, g)
 	}
-	if err := c.InsertUser(ctx, u); err != nil {
+	before, err := c.UserNamed(ctx, u.Org, u.Name)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		err = c.InsertUser(ctx, u)
+	case err == nil && !before.DeletedAt.IsZero(): // the user comes back
+		u.ID, u.CreatedAt, u.Revision = before.ID, before.CreatedAt, before.Revision
+		err = c.UpdateUser(ctx, &u)
+	case err == nil:
+		err = fault.New(fault.Conflict, "exists", "There is already a user of this name.")
+	}
+	if err != nil {
 		return u, err
 	}
 	if err := c.log(u.Org, "", userNote(journal.UserCreated, &u, "")); err != nil {
@@ -227,6 +237,9 @@ func revisionChanged() error {
 
 // logOut ends every session of a user, and what clients may do in the user's name.
 func (c *change) logOut(ctx context.Context, u *people.User, reason string) error {
+	if err := c.DropLoginSessions(ctx, u.ID); err != nil {
+		return err
+	}
 	given, err := c.Delegations(ctx, DelegationFilter{Org: u.Org, UserID: u.ID, InForce: c.Now()})
 	if err != nil {
 		return err
@@ -239,10 +252,48 @@ func (c *change) logOut(ctx context.Context, u *people.User, reason string) erro
 	return nil
 }
 
-// userOfOrg finds a user of the organisation. NotFound for any other.
+// DeleteUser deletes a user for a directory: the user is deactivated, leaves every
+// group, and is in no list any more.
+// Faults: NotFound; Conflict "revision_changed"; Forbidden "missing_scope", "whole_organisation".
+func (s *Service) DeleteUser(ctx context.Context, call Call, userID string, revision int64) error {
+	if err := managePeople(call.Actor); err != nil {
+		return err
+	}
+	_, err := run(ctx, s, call, false, func(ctx context.Context, c *change) (struct{}, error) {
+		u, err := userOfOrg(ctx, c, call.Actor.Org, userID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		groups, err := c.GroupsOf(ctx, u.ID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if revision != 0 && revision != u.Revision {
+			return struct{}{}, revisionChanged()
+		}
+		if err := c.logOut(ctx, &u, delegation.ReasonAdmin); err != nil {
+			return struct{}{}, err
+		}
+		for i := range groups {
+			if err := s.joinGroup(ctx, c, &groups[i], nil, []string{u.ID}); err != nil {
+				return struct{}{}, err
+			}
+		}
+		u.Active, u.UpdatedAt, u.DeletedAt = false, c.Now(), c.Now()
+		if u.DeactivatedAt.IsZero() {
+			u.DeactivatedAt = c.Now()
+		}
+		c.Notify(TopicRevoked)
+		return struct{}{}, firstOf(c.UpdateUser(ctx, &u), c.log(u.Org, "", userNote(journal.UserDeactivated, &u, "deleted")))
+	})
+	return err
+}
+
+// userOfOrg finds a user of the organisation. NotFound for any other, and for one who
+// was deleted.
 func userOfOrg(ctx context.Context, tx Reader, org, userID string) (people.User, error) {
 	u, err := tx.User(ctx, userID)
-	if err == nil && u.Org != org {
+	if err == nil && (u.Org != org || !u.DeletedAt.IsZero()) {
 		return people.User{}, access.NotFound()
 	}
 	return u, err

@@ -231,6 +231,12 @@ func (t *Tx) PurgeTokens(ctx context.Context, before, ended time.Time) (n int64,
 			return n, err
 		}
 	}
+	for _, table := range []string{"login_session", "invitation"} {
+		gone, err := exec(ctx, t.c, "DELETE FROM "+table+" WHERE expires_at < ?", ended)
+		if n += gone; err != nil {
+			return n, err
+		}
+	}
 	gone, err := exec(ctx, t.c, "DELETE FROM delegation WHERE expires_at < ? OR idle_until < ? OR revoked_at < ?", ended, ended, ended)
 	return n + gone, err
 }

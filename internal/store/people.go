@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	userColumns = []string{"id", "org", "name", "display", "active", "roles", "units", "locale", "external_id", "created_at", "updated_at", "deactivated_at", "revision"}
+	userColumns = []string{"id", "org", "name", "display", "active", "roles", "units", "locale", "external_id", "created_at", "updated_at", "deactivated_at", "deleted_at", "revision"}
 	selectUser  = selectFrom("person", "p", userColumns)
 )
 
 func scanUser(s scanner) (u people.User, err error) {
 	err = s.Scan(&u.ID, &u.Org, &u.Name, &u.Display, &u.Active, asJSON{&u.Roles}, asJSON{&u.Units}, &u.Locale, &u.ExternalID, stamp{&u.CreatedAt}, stamp{&u.UpdatedAt},
-		stamp{&u.DeactivatedAt}, &u.Revision)
+		stamp{&u.DeactivatedAt}, stamp{&u.DeletedAt}, &u.Revision)
 	return
 }
 
@@ -37,7 +37,7 @@ func (r *Reader) UsersNamed(ctx context.Context, name string) ([]people.User, er
 // Users implements service.Reader.
 func (r *Reader) Users(ctx context.Context, f service.UserFilter) ([]people.User, error) {
 	var w where
-	w.add("p.org = ?", f.Org)
+	w.add("p.org = ? AND p.deleted_at IS NULL", f.Org)
 	w.is("p.name", f.Name)
 	w.is("p.external_id", f.ExternalID)
 	if f.GroupID != "" {
@@ -53,7 +53,7 @@ func (r *Reader) Users(ctx context.Context, f service.UserFilter) ([]people.User
 // InsertUser implements service.Tx.
 func (t *Tx) InsertUser(ctx context.Context, u people.User) error {
 	ok, err := change(ctx, t.c, 1, insertInto("person", userColumns, 1, "ON CONFLICT DO NOTHING"),
-		u.ID, u.Org, u.Name, u.Display, u.Active, encode(roles(u.Roles)), encode(u.Units), u.Locale, u.ExternalID, u.CreatedAt, u.UpdatedAt, u.DeactivatedAt, u.Revision)
+		u.ID, u.Org, u.Name, u.Display, u.Active, encode(roles(u.Roles)), encode(u.Units), u.Locale, u.ExternalID, u.CreatedAt, u.UpdatedAt, u.DeactivatedAt, u.DeletedAt, u.Revision)
 	if err == nil && !ok {
 		return taken("a user of this name")
 	}
@@ -65,9 +65,9 @@ func roles(r []access.Role) []access.Role { return append([]access.Role{}, r...)
 
 // UpdateUser implements service.Tx.
 func (t *Tx) UpdateUser(ctx context.Context, u *people.User) error {
-	ok, err := change(ctx, t.c, 1, `UPDATE person SET name = ?, display = ?, active = ?, roles = ?, units = ?, locale = ?, external_id = ?, updated_at = ?, deactivated_at = ?,
+	ok, err := change(ctx, t.c, 1, `UPDATE person SET name = ?, display = ?, active = ?, roles = ?, units = ?, locale = ?, external_id = ?, updated_at = ?, deactivated_at = ?, deleted_at = ?,
 		revision = revision + 1 WHERE id = ? AND revision = ?`,
-		u.Name, u.Display, u.Active, encode(roles(u.Roles)), encode(u.Units), u.Locale, u.ExternalID, u.UpdatedAt, u.DeactivatedAt, u.ID, u.Revision)
+		u.Name, u.Display, u.Active, encode(roles(u.Roles)), encode(u.Units), u.Locale, u.ExternalID, u.UpdatedAt, u.DeactivatedAt, u.DeletedAt, u.ID, u.Revision)
 	return advanced(ok, err, &u.Revision)
 }
 

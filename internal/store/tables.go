@@ -110,7 +110,7 @@ var Tables = []Table{
 	table("organisation", "id", "id name created_at# closed_at# revision#", "", ""),
 	table("client", "id", `id org name principal scopes units roles secret_hash% created_at# revoked_at# profile={}
 		revision# old_secret_hash% old_secret_until#`, "", ""),
-	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# revision#", "", ""),
+	table("person", "id", "id org name display active? roles units locale external_id created_at# updated_at# deactivated_at# deleted_at# revision#", "", ""),
 	table("people_group", "id", "id org name external_id roles units created_at# updated_at# revision#", "", ""),
 	table("group_member", "group_id user_id", "group_id user_id", "", ""),
 	table("passkey", "id", "id% user_id name credential created_at# used_at# revision#", "", ""),

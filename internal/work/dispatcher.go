@@ -158,7 +158,8 @@ type Rules struct {
 	ReminderInterval time.Duration // 0: no reminders
 	// NoMail says that letters don't leave the house. Those about tasks are then
 	// not made at all: they hold no link that the inbox does not show, and a job
-	// for each would cost more than the change that opens the task.
+	// for each would cost more than the change that opens the task. Nor are those
+	// with links by which people get in: nobody would read them but the log.
 	NoMail bool
 }
 
@@ -167,10 +168,10 @@ func (r Rules) kinds() []journal.Kind {
 	all := []journal.Kind{
 		journal.OperationStarted, journal.OperationRetried, journal.EnvelopeSent, journal.EnvelopeReminded, journal.EnvelopeCompleted,
 		journal.EnvelopeDeclined, journal.DocumentProcessingFailed, journal.DocumentQuarantined, journal.DocumentInReview,
-		journal.InboundReceived, journal.InboundRedriven, journal.TaskOpened,
+		journal.InboundReceived, journal.InboundRedriven, journal.TaskOpened, journal.UserInvited, journal.LoginLinkAsked,
 	}
 	if r.NoMail {
-		return all[:len(all)-1]
+		return all[:len(all)-3]
 	}
 	return all
 }
@@ -184,6 +185,8 @@ type fact struct {
 	EnvelopeID   string     `json:"envelope_id"`
 	RecipientID  string     `json:"recipient_id"`
 	TaskID       string     `json:"task_id"`
+	UserID       string     `json:"user_id"`
+	Reason       string     `json:"reason"`
 	InboundID    string     `json:"inbound_event_id"`
 	State        string     `json:"state"`
 	ExpiresAt    *time.Time `json:"expires_at"`
@@ -241,6 +244,16 @@ func (r Rules) jobsFor(e journal.Entry, f fact) []river.InsertManyParams {
 			return nil
 		}
 		return []river.InsertManyParams{mailJob(e, f, MailTask)}
+	case journal.UserInvited:
+		if r.NoMail || f.Reason != service.InvitationSent {
+			return nil
+		}
+		return []river.InsertManyParams{mailJob(e, f, MailInvitation)}
+	case journal.LoginLinkAsked:
+		if r.NoMail {
+			return nil
+		}
+		return []river.InsertManyParams{mailJob(e, f, MailLogin)}
 	case journal.DocumentProcessingFailed, journal.DocumentQuarantined:
 		return []river.InsertManyParams{mailJob(e, f, MailAttention)}
 	case journal.DocumentInReview:

@@ -48,6 +48,9 @@ const (
 	MailDeclined  = "declined"
 	MailTask      = "task"
 	MailAttention = "attention"
+
+	MailInvitation = "invitation"
+	MailLogin      = "login"
 )
 
 // MailArgs are the job of telling people about one journal entry.
@@ -59,6 +62,7 @@ type MailArgs struct {
 	EnvelopeID  string `json:"envelope_id,omitempty"`
 	RecipientID string `json:"recipient_id,omitempty"`
 	TaskID      string `json:"task_id,omitempty"`
+	UserID      string `json:"user_id,omitempty"`
 	Trace       string `json:"trace,omitempty"`
 }
 
@@ -93,7 +97,7 @@ const (
 
 func mailJob(e journal.Entry, f fact, message string) river.InsertManyParams {
 	return river.InsertManyParams{
-		Args:       MailArgs{Org: e.Org, Message: message, EventID: e.ID, DocumentID: f.DocumentID, EnvelopeID: f.EnvelopeID, RecipientID: f.RecipientID, TaskID: f.TaskID, Trace: e.Trace},
+		Args:       MailArgs{Org: e.Org, Message: message, EventID: e.ID, DocumentID: f.DocumentID, EnvelopeID: f.EnvelopeID, RecipientID: f.RecipientID, TaskID: f.TaskID, UserID: f.UserID, Trace: e.Trace},
 		InsertOpts: &river.InsertOpts{Queue: QueueMail, MaxAttempts: mailAttempts},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/people"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/signing"
 )
@@ -156,6 +157,10 @@ func (w *MailWorker) letters(ctx context.Context, args MailArgs) ([]Letter, erro
 		return w.completedLetters(ctx, call, args)
 	case MailDeclined:
 		return w.declinedLetter(ctx, call.Actor, args)
+	case MailInvitation:
+		return w.linkLetter(ctx, call, args, people.ToJoin)
+	case MailLogin:
+		return w.linkLetter(ctx, call, args, people.ToLogIn)
 	}
 	return nil, fault.New(fault.Internal, "internal", "There is no message %q.", args.Message)
 }
@@ -244,4 +249,20 @@ func (w *MailWorker) declinedLetter(ctx context.Context, a access.Actor, args Ma
 	}
 	return []Letter{{Message: args.Message, ID: args.EventID, To: e.SenderID, Name: r.Name, Sender: r.Email, Subject: e.Subject, Note: r.Reason,
 		Link: w.Service.PublicURL + "/v1/envelopes/" + e.ID}}, nil
+}
+
+// linkLetter brings a user the link by which to get in, made for this letter.
+func (w *MailWorker) linkLetter(ctx context.Context, call service.Call, args MailArgs, purpose people.Purpose) ([]Letter, error) {
+	link, err := w.Service.NewestLink(ctx, call, args.UserID, purpose)
+	if err != nil {
+		return nil, err
+	}
+	expires := link.ExpiresAt.Format("2 January 2006, 15:04 MST")
+	return []Letter{{Message: args.Message, ID: args.EventID, To: link.To, Name: link.Name, Sender: link.By, Subject: hostOf(w.Service.PublicURL), Link: link.URL, ExpiresAt: expires}}, nil
+}
+
+// hostOf names this server as people see it in their browsers.
+func hostOf(address string) string {
+	_, host, _ := strings.Cut(address, "://")
+	return host
 }

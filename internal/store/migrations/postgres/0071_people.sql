@@ -2,7 +2,7 @@
 -- who they are, and where they are logged in.
 CREATE TABLE person (
   id text COLLATE "C" PRIMARY KEY, org text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, display text COLLATE "C" NOT NULL, active boolean NOT NULL, roles text COLLATE "C" NOT NULL, units text COLLATE "C" NOT NULL,
-  locale text COLLATE "C" NOT NULL, external_id text COLLATE "C" NOT NULL, created_at bigint, updated_at bigint, deactivated_at bigint, revision bigint NOT NULL
+  locale text COLLATE "C" NOT NULL, external_id text COLLATE "C" NOT NULL, created_at bigint, updated_at bigint, deactivated_at bigint, deleted_at bigint, revision bigint NOT NULL
 );
 CREATE UNIQUE INDEX person_name ON person (org, name);
 CREATE INDEX person_anywhere ON person (name);

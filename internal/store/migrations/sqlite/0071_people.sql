@@ -2,7 +2,7 @@
 -- who they are, and where they are logged in.
 CREATE TABLE person (
   id TEXT PRIMARY KEY, org TEXT NOT NULL, name TEXT NOT NULL, display TEXT NOT NULL, active INTEGER NOT NULL, roles TEXT NOT NULL, units TEXT NOT NULL,
-  locale TEXT NOT NULL, external_id TEXT NOT NULL, created_at INTEGER, updated_at INTEGER, deactivated_at INTEGER, revision INTEGER NOT NULL
+  locale TEXT NOT NULL, external_id TEXT NOT NULL, created_at INTEGER, updated_at INTEGER, deactivated_at INTEGER, deleted_at INTEGER, revision INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX person_name ON person (org, name);
 CREATE INDEX person_anywhere ON person (name);
