@@ -49,7 +49,7 @@ func (a *api) setUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) useSetupLink(w http.ResponseWriter, r *http.Request) (out service.ClientSecret, err error) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); (err != nil || media != "application/json") && r.ContentLength != 0 {
 		return out, fault.New(fault.Unsupported, "unsupported_media_type", "Send JSON with Content-Type: application/json.")
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSetup))
@@ -66,7 +66,7 @@ func (a *api) useSetupLink(w http.ResponseWriter, r *http.Request) (out service.
 	var in SetupRequest
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil && !json.Valid(raw) {
+	if err := dec.Decode(&in); err != nil && len(raw) > 0 && !json.Valid(raw) {
 		return out, httpFault(http.StatusBadRequest, "malformed_body", "The body cannot be read as JSON.")
 	} else if err != nil || in.Token == "" {
 		return out, fault.New(fault.Invalid, "invalid_request", "Send a JSON object with the member token, and nothing it does not know.")
