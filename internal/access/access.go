@@ -31,6 +31,7 @@ type Actor struct {
 	Units     []string // business units it is confined to; nil: all of the organisation
 	Endpoints []string // endpoints for events it is confined to, by id; nil: all that it may see
 	Source    Source
+	Limits    RequestLimits // of its client, over those of the installation
 
 	// Client is the OAuth client whose token it is: the actor itself, or the program
 	// that a person uses. Delegation is what that person allowed it by.

@@ -91,6 +91,8 @@ type Profile struct {
 	// them say, and exchange them.
 	Resources []string `json:"resources,omitempty"`
 	Serves    []string `json:"serves,omitempty"`
+	// Limits are the client's own, over those of the installation.
+	Limits RequestLimits `json:"limits,omitempty"`
 }
 
 // CertificateSubject names whom a certificate is for, by exactly one of its members
@@ -165,6 +167,7 @@ func (p *Profile) Check(l *fault.List) {
 	}
 	p.checkGrants(l)
 	p.checkRedirects(l)
+	p.Limits.check(l)
 	for pointer, list := range map[string][]string{"/resources": p.Resources, "/serves": p.Serves} {
 		for _, r := range list {
 			if u, err := url.Parse(r); err != nil || !u.IsAbs() || strings.Contains(r, "#") || len(r) > maxURI {

@@ -27,7 +27,7 @@ func table(w io.Writer, head []string, rows [][]string) {
 		for i, cell := range row {
 			cells[i] = plain(cell)
 		}
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	_ = t.Flush() // what cannot be written to a terminal is nobody's loss
 }

@@ -88,6 +88,9 @@ type Config struct {
 	MaxPixels       int64         `name:"max-pixels" doc:"Most pixels of one picture or page."`
 	RateLimit       float64       `name:"rate-limit" doc:"Requests a second that one client may make; 0: no limit."`
 	RateBurst       int           `name:"rate-burst" doc:"Requests a client may make at once beyond the rate."`
+	ClassLimits     []string      `name:"class-limits" doc:"Limits of a client by class of requests, as CLASS=RATE/BURST/AT-ONCE, for reads, writes, uploads, searches, waits and tokens; a part that is left out is rate-limit and rate-burst, and as many at once as wanted."`
+	AddressRate     float64       `name:"address-rate" doc:"Requests a second without an access token that one address may make (of IPv6, one /64); 0: no limit."`
+	AddressBurst    int           `name:"address-burst" doc:"Requests that it may make at once beyond the rate."`
 	Workers         int           `name:"workers" doc:"Child processes, and pages read at once; 0: one per core."`
 	MemoryBudget    int64         `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
 	PagesPerTurn    int           `name:"pages-per-turn" doc:"Pages of a document that are read before others that wait get its place; longer documents are divided among the worker processes. 0: 64."`
@@ -153,7 +156,8 @@ func Default() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:8080", Organisation: "Paraph", Roles: Roles(),
 		ShutdownTimeout: 20 * time.Second, Lease: 3 * time.Second, AuditInterval: 24 * time.Hour,
-		MaxUpload: 300 << 20, MaxResumable: 16 << 30, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
+		MaxUpload: 300 << 20, MaxResumable: 16 << 30, MaxPages: 2000, MaxPixels: 120_000_000, RateLimit: 200, RateBurst: 400, AddressRate: 100, AddressBurst: 400,
+		ClassLimits: []string{"reads=//128", "writes=//128", "uploads=50/200/32", "searches=50/200/16", "waits=//100", "tokens=50/200/32"}, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
@@ -257,6 +261,9 @@ func (c *Config) Check() error {
 			add("custom-roles", "%q is not of the form NAME=SCOPE+SCOPE", r)
 		}
 	}
+	if _, err := c.ParseClassLimits(); err != nil {
+		add("class-limits", "%v", err)
+	}
 	c.checkNumbers(add)
 	c.checkChoices(add)
 	if len(p) == 0 {
@@ -271,7 +278,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"token-lifetime":      c.TokenLifetime < time.Minute || c.TokenLifetime > time.Hour,
 		"delegation-lifetime": c.DelegationLifetime < time.Minute, "delegation-idle": c.DelegationIdle < time.Minute,
 		"link-lifetime": c.LinkLifetime < time.Minute, "envelope-lifetime": c.EnvelopeLifetime < time.Minute,
-		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0,
+		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressBurst < 1,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
 		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,

@@ -35,7 +35,6 @@ type Rate string
 const (
 	PerClient  Rate = "client"
 	PerAddress Rate = "address"
-	PerSource  Rate = "source"         // of webhooks that come in
 	Guesses    Rate = "wrong guesses"  // only what is wrong counts, by address
 	Begun      Rate = "begun requests" // of clients without credentials, by address
 	Uncounted  Rate = "uncounted"

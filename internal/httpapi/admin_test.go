@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,6 +31,8 @@ func adminScenes(s *scene) {
 	var keys Items[TokenKey]
 	s.admin.post("/v1/token-keys", nil).want(200).into(&keys)
 	s.admin.send("DELETE", "/v1/token-keys/"+keys.Items[len(keys.Items)-1].ID, nil).want(200)
+	s.secretWorks(s.first.Client.ID, "wrong")
+	s.must(s.svc.WriteFailedLogins(s.t.Context()))
 }
 
 // secretWorks tells whether the token endpoint takes a client's secret.
@@ -393,6 +396,49 @@ func TestTokenKeysByAPI(t *testing.T) {
 		}
 		if !by["token_key.added by "+s.first.Client.ID] || !by["token_key.changed by "+s.first.Client.ID] {
 			t.Errorf("%v", by)
+		}
+	})
+}
+
+// TestFailedLogins: wrong credentials are events, one for each client and address of a
+// minute; a flood from everywhere stays a handful of them, and whose client it was hears of it.
+func TestFailedLogins(t *testing.T) {
+	onBoth(t, func(s *stack) {
+		try := func(address, id string) {
+			form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {"wrong"}}
+			(&caller{stack: s}).send("POST", oauth.TokenPath, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", address)
+		}
+		heard := func(c *caller) (out []Event) {
+			t.Helper()
+			if err := s.svc.WriteFailedLogins(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.sequence()
+			var page EventPage
+			c.get("/v1/events?limit=200&type=security.login_failed").want(200).into(&page)
+			return page.Items
+		}
+		for range 12 {
+			try("192.0.2.1", s.first.Client.ID)
+		}
+		try("192.0.2.2", "cli_nobody")
+		got := heard(s.admin)
+		if len(got) != 2 || !strings.Contains(string(got[0].Data), `"count":12`) || !strings.Contains(string(got[0].Data), `"address":"192.0.2.1"`) || !strings.HasSuffix(got[0].Subject, s.first.Client.ID) || strings.Contains(string(got[1].Data), "cli_nobody") {
+			t.Fatalf("%d events: %+v", len(got), got)
+		}
+		if again := heard(s.admin); len(again) != 2 {
+			t.Errorf("written twice: %d", len(again))
+		}
+		for i := range 300 {
+			try(fmt.Sprintf("198.51.%d.%d", i/200, i%200), s.first.Client.ID)
+		}
+		if all := heard(s.admin); len(all) != 2+21 || !strings.Contains(string(all[22].Data), `"count":280`) {
+			t.Errorf("a flood made %d events", len(all))
+		}
+		other := s.foreign([]string{"events:read"})
+		try("192.0.2.9", "cli_00000000000000000000000000")
+		if theirs := heard(other); len(theirs) != 1 {
+			t.Errorf("the other organisation hears of %d", len(theirs))
 		}
 	})
 }

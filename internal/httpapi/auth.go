@@ -20,7 +20,9 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	op := hctx.Operation()
 	rq := requestOf(r.Context())
 	do, _ := op.Metadata[metaAction].(access.Action)
-	err := a.sender(rq, r, w)
+	class, _ := op.Metadata[metaClass].(access.Class)
+	leave, err := a.sender(rq, r, w, class)
+	defer leave()
 	if err == nil {
 		err = access.Allowed(rq.actor, do)
 	}
@@ -41,18 +43,25 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(hctx, ctx))
 }
 
-// sender finds out who sent a request, and whether its rate allows it. The sender
-// of a batch's operations is the batch's.
-func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter) (err error) {
+// sender finds out who sent a request, and takes a place for it among those of its
+// class, which leave gives back. The sender of a batch's operations is the batch's.
+func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter, class access.Class) (leave func(), err error) {
 	if rq.batched {
-		return nil
+		return func() {}, nil
 	}
+	now := a.Clock.Now()
 	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
 	if rq.actor, err = a.Verifier.Verify(r, w.Header()); err != nil {
-		return err
+		if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, now); limited != nil && r.Header.Get("Authorization") != "" {
+			err = limited // tokens are tried
+		}
+		return func() {}, err
 	}
 	rq.actor.Source = rq.source
-	return a.limiter.allow(w.Header(), "client "+rq.actor.ID, a.Clock.Now())
+	if class == access.Reads && waitOf(r) > 0 {
+		class = access.Waits
+	}
+	return a.Limiter.Enter(w.Header(), rq.actor.ID, rq.actor.Limits, class, now)
 }
 
 // waitOf gives how long the caller asked to wait, in the header or the query.

@@ -105,7 +105,9 @@ func (a *api) runBatch(ctx context.Context, in *batchInput) (*batchOutput, error
 		return nil, err
 	}
 	rq := requestOf(ctx)
-	a.limiter.charge("client "+rq.actor.ID, len(plan)-1, a.Clock.Now())
+	for i := range plan {
+		a.Limiter.Charge(rq.actor.ID, rq.actor.Limits, plan[i].class, 1, a.Clock.Now())
+	}
 	out := &batchOutput{}
 	if in.Body.Mode == batchAtomic {
 		err = a.Service.Together(ctx, func(inner context.Context) error {
@@ -132,6 +134,7 @@ type planned struct {
 	BatchOperation
 	url   *url.URL
 	index int
+	class access.Class
 }
 
 // planBatch finds every operation, and lists all that stands against the batch.
@@ -150,18 +153,19 @@ func (a *api) planBatch(in *batchInput) ([]planned, error) {
 			l.Add(at+"/idempotency_key", "repeated", "Operation %d has the same key.", first)
 		}
 		keys[p.IdempotencyKey] = i
-		p.url = a.inBatch(&l, at, in.Body.Mode, op)
+		p.url, p.class = a.inBatch(&l, at, in.Body.Mode, op)
 		plan[i] = p
 	}
 	return plan, l.Err("invalid_batch", "The batch has faults, and nothing of it was done. Every fault is listed.")
 }
 
-// inBatch gives the address of an operation that may stand in a batch.
-func (a *api) inBatch(l *fault.List, at, mode string, op BatchOperation) *url.URL {
+// inBatch gives the address of an operation that may stand in a batch, and the class
+// of requests that it counts in.
+func (a *api) inBatch(l *fault.List, at, mode string, op BatchOperation) (*url.URL, access.Class) {
 	u, err := url.ParseRequestURI(op.Path)
 	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/v1/") || path.Clean(u.Path) != u.Path {
 		l.Add(at+"/path", "bad_value", "This is no path of the API: it begins with /v1/, and has no host.")
-		return nil
+		return nil, ""
 	}
 	_, pattern := a.mux.Handler(&http.Request{Method: op.Method, URL: u})
 	rt, known := a.routes[pattern]
@@ -175,7 +179,7 @@ func (a *api) inBatch(l *fault.List, at, mode string, op BatchOperation) *url.UR
 	case u.Query().Has("wait"):
 		l.Add(at+"/path", "not_in_batch", "No operation of a batch waits.")
 	}
-	return u
+	return u, rt.limited()
 }
 
 // runIndependent runs one operation after the other. What the batch's time does not

@@ -186,14 +186,16 @@ func TestBatchIsNoWayAround(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 		(&caller{stack: s}).post("/v1/batch", batchOf("independent", draftOp("x"))).problem(401, "credentials_missing")
-	}, func(c *Config) { c.Rate = Rate{PerSecond: 1, Burst: 20} })
+	}, func(c *Config) {
+		c.Limiter = NewLimiter(access.RequestLimits{access.Reads: {PerSecond: 1, Burst: 20}}, access.RequestLimit{})
+	})
 }
 
 // TestBatchGoesOn: what a batch's time did not reach is not begun; the batch sent
 // again does it, and nothing twice.
 func TestBatchGoesOn(t *testing.T) {
 	onBoth(t, func(s *stack) {
-		a := build(Config{Service: s.svc, Clock: s.clock, Rate: Rate{PerSecond: -1}})
+		a := build(Config{Service: s.svc, Clock: s.clock})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		a.Observer = hangUp(func(left int) {

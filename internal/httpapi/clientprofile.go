@@ -23,6 +23,15 @@ type ClientProfile struct {
 	Pushed     bool     `json:"require_pushed_authorization_requests,omitempty" doc:"It may begin a login only by a request that it pushed."`
 	Resources  []string `json:"resources,omitempty" doc:"Further resources that it may ask tokens for, beside this server."`
 	Serves     []string `json:"serves,omitempty" doc:"Resources that it is itself: it may introspect tokens for them, and exchange them."`
+
+	Limits map[string]RequestLimit `json:"request_limits,omitempty" doc:"Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left out is the installation's. To allow more than that takes the scope installation."`
+}
+
+// RequestLimit is how many requests of a class a client may make.
+type RequestLimit struct {
+	PerSecond float64 `json:"per_second,omitempty" example:"50" doc:"Lasting."`
+	Burst     int     `json:"burst,omitempty" example:"200" doc:"Beyond that, after a pause."`
+	AtOnce    int     `json:"at_once,omitempty" example:"32"`
 }
 
 // secretMethod is what the API calls the method that has no name in the domain.
@@ -39,6 +48,12 @@ func (c *ClientProfile) profile() access.Profile {
 	for _, g := range c.GrantTypes {
 		p.Grants = append(p.Grants, access.GrantType(g))
 	}
+	for class, l := range c.Limits {
+		if p.Limits == nil {
+			p.Limits = access.RequestLimits{}
+		}
+		p.Limits[access.Class(class)] = access.RequestLimit(l)
+	}
 	if c.Keys != nil {
 		p.Keys = json.RawMessage(*c.Keys)
 	}
@@ -52,6 +67,12 @@ func profileOf(p *access.Profile) ClientProfile {
 	}
 	for _, g := range p.Grants {
 		c.GrantTypes = append(c.GrantTypes, string(g))
+	}
+	for class, l := range p.Limits {
+		if c.Limits == nil {
+			c.Limits = map[string]RequestLimit{}
+		}
+		c.Limits[string(class)] = RequestLimit(l)
 	}
 	if len(p.Keys) > 0 {
 		keys := Object(p.Keys)

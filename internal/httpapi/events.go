@@ -69,7 +69,7 @@ func (a *api) events() {
 	handle(a, route{id: "listEvents", method: http.MethodGet, path: "/v1/events", tag: "events", does: access.ReadEvent,
 		summary: "List events, or wait for the next", about: "In the order of the log. `next` is always there: who keeps it and goes on with it can never miss an event. With wait, an empty page is held back for so many seconds.",
 		codes: []string{"bad_cursor"}}, a.listEvents)
-	handle(a, route{id: "streamEvents", method: http.MethodGet, path: "/v1/events/stream", tag: "events", does: access.ReadEvent, stream: true,
+	handle(a, route{id: "streamEvents", method: http.MethodGet, path: "/v1/events/stream", tag: "events", does: access.ReadEvent, stream: true, class: access.Waits,
 		summary: "Hear events as they happen", about: "Server-sent events (text/event-stream): `id` is the cursor, `event` the type, `data` the event. Reconnect with Last-Event-ID to go on where you were. Without it and without after the stream begins with what happens next.",
 		codes: []string{"bad_cursor"}}, a.streamEvents)
 	handle(a, route{id: "getEvent", method: http.MethodGet, path: "/v1/events/{id}", tag: "events", does: access.ReadEvent,

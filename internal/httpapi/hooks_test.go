@@ -308,7 +308,7 @@ func TestHookTwins(t *testing.T) {
 		if got := s.inbounds(""); wrong.Load() != 0 || len(got) != 1 || len(page.Items) != 1 {
 			s.t.Errorf("%d were not answered 200, %d are kept, %d entries", wrong.Load(), len(got), len(page.Items))
 		}
-	}, func(c *Config) { c.Rate = Rate{PerSecond: -1} })
+	})
 }
 
 // TestHookHandshakes: what senders ask before they send.

@@ -70,7 +70,8 @@ type Config struct {
 	MaxHook      int64         // bytes of one webhook; default DefaultMaxHook
 	Idle         time.Duration // an upload or download that stands still this long is cut off
 	Timeout      time.Duration // of requests that neither stream nor wait
-	Rate         Rate          // per client
+	Limiter      *Limiter      // nil: nobody is limited
+	Spared       []string      // paths at which clients prove themselves otherwise, and are counted there
 	// TokenKeys replaces the keys that sign tokens.
 	TokenKeys TokenKeyring
 
@@ -99,11 +100,10 @@ const (
 // api is the contract with what its handlers need.
 type api struct {
 	Config
-	huma    huma.API
-	mux     *entrance.Mux
-	limiter *limiter
-	does    access.Action    // of the operation that is being registered
-	routes  map[string]route // by pattern
+	huma   huma.API
+	mux    *entrance.Mux
+	does   access.Action    // of the operation that is being registered
+	routes map[string]route // by pattern
 	counter
 }
 
@@ -135,7 +135,6 @@ func New(c Config) entrance.Room {
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
 	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
-	a.limiter = newLimiter(a.Rate)
 	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()
@@ -185,8 +184,8 @@ func (c Config) withDefaults() Config {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
-	if c.Rate == (Rate{}) {
-		c.Rate = DefaultRate
+	if c.Limiter == nil {
+		c.Limiter = NewLimiter(nil, access.RequestLimit{})
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
@@ -209,8 +208,22 @@ type route struct {
 	status  int      // of success; 0: 200
 	codes   []string // fault codes beside those that every operation has
 	stream  bool     // reads or writes a stream: no time limit, no body limit of its own
-	atomic  bool     // can be part of an atomic batch: it does nothing but commands and queries
-	maxBody int64    // bytes of its JSON body; 0: maxBody
+	class   access.Class
+	atomic  bool  // can be part of an atomic batch: it does nothing but commands and queries
+	maxBody int64 // bytes of its JSON body; 0: maxBody
+}
+
+// limited gives the class of requests that a route's count in.
+func (rt *route) limited() access.Class {
+	switch {
+	case rt.class != "":
+		return rt.class
+	case rt.method == http.MethodGet:
+		return access.Reads
+	case rt.stream:
+		return access.Uploads
+	}
+	return access.Writes
 }
 
 // metadata keys of a huma.Operation.
@@ -218,6 +231,7 @@ const (
 	metaAction = "action"
 	metaStream = "stream"
 	metaWait   = "wait"
+	metaClass  = "class"
 )
 
 // handle registers one operation with its handler.
@@ -237,7 +251,7 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 		RejectUnknownQueryParameters: true,
 		Security:                     security(rt.does),
 		Responses:                    problems(rt),
-		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream},
+		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
 	}, fn)
 }
 
@@ -248,7 +262,7 @@ func (a *api) mountRest() {
 		a.mux.Mount(m.Pattern, a.inTime(m.Room), m.Room.Entrances())
 		root = root || m.Pattern == "/"
 	}
-	rest := a.mux.To(entrance.Nothing, entrance.Uncounted)
+	rest := a.mux.To(entrance.Nothing, entrance.PerAddress)
 	for _, p := range []string{"/v1/", "/log/"} {
 		rest.HandleFunc(p, a.nowhere)
 	}

@@ -67,9 +67,9 @@ func (a *api) pages() {
 		summary: "List the pages of the current version", about: "Sizes, how each was read and how sure the reader was; without words.", codes: captured}, a.listPages)
 	handle(a, route{id: "getDocumentPage", method: http.MethodGet, path: "/v1/documents/{id}/pages/{number}", tag: "pages", does: access.ReadDocument,
 		summary: "Get one page with its words and their boxes", about: "With format=text, its text alone, line by line.", codes: captured}, a.getPage)
-	handle(a, route{id: "searchDocument", method: http.MethodGet, path: "/v1/documents/{id}/search", tag: "pages", does: access.ReadDocument,
+	handle(a, route{id: "searchDocument", method: http.MethodGet, path: "/v1/documents/{id}/search", tag: "pages", does: access.ReadDocument, class: access.Searches,
 		summary: "Find a text on a document's pages", about: "Each place with the words that hold the text, and their boxes.", codes: []string{"not_found", "empty_query"}}, a.searchDocument)
-	handle(a, route{id: "searchDocuments", method: http.MethodGet, path: "/v1/search", tag: "pages", does: access.ReadDocument,
+	handle(a, route{id: "searchDocuments", method: http.MethodGet, path: "/v1/search", tag: "pages", does: access.ReadDocument, class: access.Searches,
 		summary: "Find a text on all pages you may see", about: "At most 50 pages are looked through in one answer.", codes: []string{"empty_query"}}, a.searchAll)
 }
 

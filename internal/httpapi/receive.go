@@ -22,7 +22,8 @@ type HookObserver interface {
 }
 
 const (
-	hookPath = "/v1/hooks/{source}"
+	hookRoot = "/v1/hooks/"
+	hookPath = hookRoot + "{source}"
 	// DefaultMaxHook is the longest body of a webhook where nothing is configured.
 	DefaultMaxHook = 1 << 20
 	// maxBuffered bounds what all webhooks that arrive at once hold of their bodies.
@@ -33,7 +34,7 @@ const (
 // idempotency key: a source proves itself, and names its events.
 func (a *api) mountHooks() {
 	receive := func(w http.ResponseWriter, r *http.Request) { a.receiveHook(w, r) }
-	senders := a.mux.To(entrance.Signature, entrance.PerSource)
+	senders := a.mux.To(entrance.Signature, entrance.PerAddress)
 	senders.HandleFunc("POST "+hookPath, receive)
 	senders.HandleFunc("GET "+hookPath, receive)
 }
@@ -45,12 +46,8 @@ func (a *api) receiveHook(w http.ResponseWriter, r *http.Request) {
 	source := r.PathValue("source")
 	preset, outcome := "", ""
 	quiet := false
-	err := a.limiter.allow(w.Header(), "hook "+source[:min(len(source), 64)], a.Clock.Now())
-	var body []byte
-	if err == nil {
-		body, err = a.hookBody(w, r)
-		defer a.buffered.Add(-int64(len(body)))
-	}
+	body, err := a.hookBody(w, r)
+	defer func() { a.buffered.Add(-int64(len(body))) }()
 	if err == nil {
 		in := &hook.Request{Method: r.Method, URL: a.PublicURL + r.URL.RequestURI(), Header: r.Header, Body: body}
 		var reply hookAnswer

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"github.com/paraph/paraph/internal/access"
+
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -71,7 +73,9 @@ func TestRateLimitOverHTTP(t *testing.T) {
 		if res.header.Get("Retry-After") == "" || !strings.Contains(res.header.Get("RateLimit"), "r=0") {
 			t.Errorf("%v", res.header)
 		}
-	}, func(c *Config) { c.Rate = Rate{PerSecond: 1, Burst: 2} })
+	}, func(c *Config) {
+		c.Limiter = NewLimiter(access.RequestLimits{access.Reads: {PerSecond: 1, Burst: 2}}, access.RequestLimit{})
+	})
 }
 
 func TestBodyLimits(t *testing.T) {

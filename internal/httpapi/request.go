@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +95,23 @@ func (a *api) reception(next http.Handler) http.Handler {
 			}
 			a.report(rq, rec, r, span, time.Since(began))
 		}()
+		if err := a.fromAddress(rq, rec, r); err != nil {
+			writeProblem(rec, r, err)
+			return
+		}
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// fromAddress counts a request that brings no access token for the address it comes
+// from. Operations of the API count theirs once they know who sent them, and so do the
+// addresses at which clients prove themselves.
+func (a *api) fromAddress(rq *request, w http.ResponseWriter, r *http.Request) error {
+	api := strings.HasPrefix(r.URL.Path, "/v1/") && r.Header.Get("Authorization") != "" && !strings.HasPrefix(r.URL.Path, hookRoot)
+	if api || slices.Contains(a.Spared, r.URL.Path) {
+		return nil
+	}
+	return a.Limiter.FromAddress(w.Header(), rq.source.Address, a.Clock.Now())
 }
 
 // caught answers a request whose handler panicked.

@@ -160,6 +160,7 @@ type caller struct {
 	*stack
 	token     string
 	principal string
+	id        string
 }
 
 // caller gets a token for a client from the token endpoint.
@@ -177,7 +178,7 @@ func (s *stack) caller(c service.ClientSecret) *caller {
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Token == "" {
 		s.t.Fatalf("no token: %d %v", res.StatusCode, err)
 	}
-	return &caller{stack: s, token: answer.Token, principal: c.Client.Principal}
+	return &caller{stack: s, token: answer.Token, principal: c.Client.Principal, id: c.Client.ID}
 }
 
 // client makes a client with the scopes through the API and logs it in.

@@ -64,34 +64,40 @@ func (a *api) mountTus() {
 		"DELETE " + tusPath + "/{id}": a.tusDelete, "GET " + tusPath + "/{id}": a.tusGet,
 	} {
 		a.mux.To(entrance.Token, entrance.PerClient).For(access.WriteDocument).HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := a.tusAdmit(w, r); err != nil {
-				writeProblem(w, r, err)
-			} else if err := fn(w, r); err != nil {
+			leave, err := a.tusAdmit(w, r)
+			defer leave()
+			if err == nil {
+				err = fn(w, r)
+			}
+			if err != nil {
 				writeProblem(w, r, err)
 			}
 		})
 	}
 }
 
+// tusClasses are the classes of requests, by method.
+var tusClasses = map[string]access.Class{http.MethodPost: access.Uploads, http.MethodPatch: access.Uploads, http.MethodDelete: access.Writes, http.MethodHead: access.Reads, http.MethodGet: access.Reads}
+
 // tusAdmit is admit for tus.
-func (a *api) tusAdmit(w http.ResponseWriter, r *http.Request) error {
+func (a *api) tusAdmit(w http.ResponseWriter, r *http.Request) (leave func(), err error) {
 	h := w.Header()
 	h.Set("Tus-Resumable", tusVersion)
 	h.Set("X-Content-Type-Options", "nosniff")
 	rq := requestOf(r.Context())
-	if err := a.sender(rq, r, w); err != nil {
-		return err
+	if leave, err = a.sender(rq, r, w, tusClasses[r.Method]); err == nil {
+		err = access.Allowed(rq.actor, access.WriteDocument)
 	}
-	if err := access.Allowed(rq.actor, access.WriteDocument); err != nil {
-		return err
+	if err != nil {
+		return leave, err
 	}
 	h.Set("Cache-Control", "no-store")
 	rq.route, rq.key = r.Method+" "+tusPath, r.Header.Get("Idempotency-Key")
 	if r.Method != http.MethodGet && r.Header.Get("Tus-Resumable") != tusVersion {
 		h.Set("Tus-Version", tusVersion)
-		return httpFault(http.StatusPreconditionFailed, "tus_version", "This server speaks tus %s. Say so in the header Tus-Resumable.", tusVersion)
+		return leave, httpFault(http.StatusPreconditionFailed, "tus_version", "This server speaks tus %s. Say so in the header Tus-Resumable.", tusVersion)
 	}
-	return nil
+	return leave, nil
 }
 
 func (a *api) tusCreate(w http.ResponseWriter, r *http.Request) error {

@@ -218,42 +218,6 @@ func TestDisposition(t *testing.T) {
 	}
 }
 
-func TestLimiter(t *testing.T) {
-	t.Parallel()
-	l := newLimiter(Rate{PerSecond: 2, Burst: 3})
-	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	h := http.Header{}
-	for i := range 3 {
-		if err := l.allow(h, "a", now); err != nil {
-			t.Fatalf("request %d: %v", i, err)
-		}
-	}
-	err := l.allow(h, "a", now)
-	if fault.KindOf(err) != fault.TooMany || fault.From(err).RetryAfter < 500*time.Millisecond {
-		t.Errorf("the fourth: %v", err)
-	}
-	if got := h.Get("RateLimit-Policy") + " " + h.Get("RateLimit"); got != `"client";q=3;w=2 "client";r=0;t=2` {
-		t.Errorf("headers %s", got)
-	}
-	if err := l.allow(h, "b", now); err != nil {
-		t.Errorf("another client: %v", err)
-	}
-	if err := l.allow(h, "a", now.Add(time.Second)); err != nil {
-		t.Errorf("a second later: %v", err)
-	}
-	for i := range 3 * maxBuckets {
-		if err := l.allow(h, fmt.Sprint("many ", i), now.Add(time.Duration(i)*time.Millisecond)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d buckets", len(l.buckets))
-	}
-	if newLimiter(Rate{PerSecond: -1}).allow(h, "a", now) != nil {
-		t.Error("without limit")
-	}
-}
-
 // FuzzUploadFields: whatever a form holds, its fields are told as faults or taken; nothing panics.
 func FuzzUploadFields(f *testing.F) {
 	f.Add("document", []byte(`{"title":"x","labels":{"a":"b"}}`))

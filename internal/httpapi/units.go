@@ -123,7 +123,7 @@ func (a *api) getUnit(ctx context.Context, in *UnitPath) (*unitState, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := BusinessUnitState{BusinessUnit: unitOf(&u.Unit)}
+	out := BusinessUnitState{BusinessUnit: unitOf(&u.Unit), Use: UnitUse{u.Bytes, u.Documents, u.Month}}
 	if u.Key.ID != "" {
 		out.Key = &UnitKey{u.Key.ID, u.Key.CreatedAt}
 	}

@@ -37,7 +37,7 @@ const (
 func uploadRoute(id, path, summary, about string, codes ...string) route {
 	return route{id: id, method: http.MethodPost, path: path, tag: "documents", does: access.WriteDocument, status: http.StatusAccepted, stream: true,
 		summary: summary, about: about,
-		codes: append(codes, "invalid_document", "empty_file", "body_incomplete", "file_too_large", "unsupported_media_type", "storage_full")}
+		codes: append(codes, "invalid_document", "empty_file", "body_incomplete", "file_too_large", "unsupported_media_type", "storage_full", "unit_limit_reached", "unit_file_limit", "unit_closed")}
 }
 
 // upload is the part of an input that streams: it keeps the request until the

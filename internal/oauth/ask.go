@@ -85,6 +85,11 @@ func (s *Server) endpoint(answer func(*ask) (any, error)) http.HandlerFunc {
 		noStore(w)
 		a, err := s.hear(w, r)
 		var out any
+		if err == nil && s.Limiter != nil {
+			var leave func()
+			leave, err = s.Limiter.Enter(w.Header(), a.client.ID, a.client.Profile.Limits, access.Tokens, s.Clock.Now())
+			defer leave()
+		}
 		if err == nil {
 			out, err = answer(a)
 		}
@@ -177,6 +182,8 @@ func (s *Server) refusalOf(r *http.Request, err error) *oauthError {
 		return refusal
 	case errors.As(err, &proof):
 		return refuse(proof.code, proof.why)
+	case errors.As(err, &f) && f.Kind == fault.TooMany:
+		return slowDown(f.RetryAfter, f.Message)
 	case errors.As(err, &f) && f.Kind == fault.Invalid:
 		return refuse(f.Code, f.Message)
 	case fault.KindOf(err) == fault.Unavailable:

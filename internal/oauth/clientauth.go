@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 )
 
@@ -38,6 +39,7 @@ func (s *Server) client(r *http.Request, form url.Values) (caller, error) {
 	now, address := s.Clock.Now(), addressOf(s.SourceOf, r)
 	wait := s.wrong.wait(now, address)
 	s.wrong.wrong(now, address)
+	s.Service.NoteFailedLogin(event.WaySecret, id, address)
 	if wait > 0 {
 		return caller{}, slowDown(wait, "Too many wrong credentials came from this address.")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/entrance"
+	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
 )
 
@@ -37,6 +38,8 @@ type KeyService interface {
 	// EndSession remembers that a login was ended, until it would have run out.
 	EndSession(ctx context.Context, sessionID string, until time.Time) error
 	Revocations(ctx context.Context) ([]string, error)
+	// NoteFailedLogin notes wrong credentials, for the log.
+	NoteFailedLogin(way, clientID, address string)
 }
 
 // KeyLogin logs people in by their access key, and is a Login. The session is in a
@@ -206,6 +209,7 @@ func (l *KeyLogin) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && fault.KindOf(err) == fault.Unauthorized {
 		pause := l.wrong.wait(now, address)
 		l.wrong.wrong(now, address)
+		l.Service.NoteFailedLogin(event.WayKey, key, address)
 		l.Log.WarnContext(r.Context(), "somebody did not prove who they are", "key", printable(key), "address", address)
 		if pause > 0 {
 			return l.ask(w, r, http.StatusTooManyRequests, wait.Next, key, "The id or the secret is wrong, and so were many from here. Wait "+pause.Round(time.Second).String()+", then try again.")

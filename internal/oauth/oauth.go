@@ -54,6 +54,8 @@ type Service interface {
 	RevokeAccessToken(ctx context.Context, call service.Call, jti string, until time.Time) error
 	Revocations(ctx context.Context) ([]string, error)
 	NoteExchange(ctx context.Context, call service.Call, subject, from, resource string) error
+	// NoteFailedLogin notes wrong credentials, for the log.
+	NoteFailedLogin(way, clientID, address string)
 }
 
 // Login tells who is logged in in a browser. Implemented by the room that logs
@@ -91,6 +93,13 @@ type Replays interface {
 	OnceSince() time.Time
 }
 
+// Limiter counts the requests of clients that have proved themselves. Implemented by
+// internal/httpapi.
+type Limiter interface {
+	// Enter takes a place for a request; leave gives it back. Fault TooMany.
+	Enter(h http.Header, client string, own access.RequestLimits, class access.Class, now time.Time) (leave func(), err error)
+}
+
 // Config is what the server and the verifier are made of. Service, Keys, Sealer,
 // Replays and Issuer are needed.
 type Config struct {
@@ -107,6 +116,7 @@ type Config struct {
 	// server, at which clients show their certificates; "": there is none.
 	Issuer, MTLSURL string
 	Lifetime        time.Duration // of an access token; 0: DefaultLifetime
+	Limiter         Limiter       // nil: none
 	// FreeProofs takes DPoP proofs without a nonce of this server.
 	FreeProofs bool
 	// Certificates gives the certificates that a request's sender has proved to hold,
@@ -154,6 +164,12 @@ const (
 	markPath       = "/oauth/mark.svg"
 )
 
+// MachinePaths are those to which programs post, and prove themselves: what they send
+// counts for the client, and what is wrong for the address.
+func MachinePaths() []string {
+	return []string{TokenPath, StartPath, PushPath, RevokePath, IntrospectPath}
+}
+
 // Patterns lists the patterns to mount a Server at.
 func Patterns() []string { return []string{"/oauth/", MetadataPath, OpenIDPath} }
 
@@ -165,7 +181,7 @@ func New(c Config) (*Server, error) {
 	s.verifier = NewVerifier(c)
 	s.verifier.memory = 0
 	s.prover = s.verifier.prover
-	clients, anybody := s.mux.To(entrance.Client, entrance.Guesses), s.mux.To(entrance.Nothing, entrance.Uncounted)
+	clients, anybody := s.mux.To(entrance.Client, entrance.Guesses), s.mux.To(entrance.Nothing, entrance.PerAddress)
 	clients.HandleFunc("POST "+TokenPath, s.endpoint(s.token))
 	clients.HandleFunc("POST "+RevokePath, s.endpoint(s.revoke))
 	clients.HandleFunc("POST "+IntrospectPath, s.endpoint(s.introspect))
@@ -174,7 +190,7 @@ func New(c Config) (*Server, error) {
 	if !s.people() {
 		return s, nil
 	}
-	begin, tokens, people := s.mux.To(entrance.Client, entrance.Begun), s.mux.To(entrance.Token, entrance.Uncounted), s.mux.To(entrance.Login, entrance.Guesses)
+	begin, tokens, people := s.mux.To(entrance.Client, entrance.Begun), s.mux.To(entrance.Token, entrance.PerAddress), s.mux.To(entrance.Login, entrance.Guesses)
 	begin.HandleFunc("POST "+PushPath, s.endpoint(s.push))
 	begin.HandleFunc("POST "+StartPath, s.endpoint(s.startDevice))
 	anybody.HandleFunc("GET "+OpenIDPath, s.metadata)

@@ -34,8 +34,8 @@ type SetupPage struct {
 func NewSetupPage(s SetupService, log *slog.Logger, sourceOf func(context.Context) access.Source) *SetupPage {
 	p := &SetupPage{service: s, log: log, sourceOf: sourceOf}
 	guard := http.NewCrossOriginProtection()
-	p.mux.To(entrance.Nothing, entrance.Uncounted).HandleFunc("GET "+service.SetupPath, guarded(guard, log, p.form))
-	p.mux.To(entrance.Link, entrance.Uncounted).HandleFunc("POST "+service.SetupPath, guarded(guard, log, p.use))
+	p.mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc("GET "+service.SetupPath, guarded(guard, log, p.form))
+	p.mux.To(entrance.Link, entrance.PerAddress).HandleFunc("POST "+service.SetupPath, guarded(guard, log, p.use))
 	return p
 }
 

@@ -227,7 +227,7 @@ func (v *Verifier) standing(ctx context.Context, c *claims) (a access.Actor, err
 	if cl.Org != c.Org {
 		return a, invalidToken(errToken("its client has moved"))
 	}
-	a = access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Units: cl.Units, Client: cl.ID, Delegation: c.Delegation}
+	a = access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Units: cl.Units, Client: cl.ID, Delegation: c.Delegation, Limits: cl.Profile.Limits}
 	has := cl.Scopes
 	if c.Delegation != "" || c.Acts != nil {
 		if has, err = v.ofAnother(ctx, c, &a, has); err != nil {

@@ -51,7 +51,7 @@ func (s *Server) buildHTTP(ctx context.Context) error {
 	}
 	api := httpapi.New(httpapi.Config{
 		Service: s.Service, Verifier: tokens.verifier, Clock: s.clock, Log: s.log, Observer: s.Metrics, HookObserver: s.Metrics, Sources: httpapi.Sources{Trusted: proxies},
-		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Rate: s.rate(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
+		PublicURL: s.URL(), MaxUpload: s.Config.MaxUpload, MaxResumable: s.Config.MaxResumable, MaxHook: s.Config.WebhookMaxBody, Limiter: tokens.limiter, Spared: oauth.MachinePaths(), TokenKeys: s.tokenKeys, LogKey: s.signer.VerifierKey(),
 		CAPEM: s.Keys.Authority.RootPEM(), RevocationList: s.revocationList, Closing: s.closing, Mounts: mounts,
 	})
 	mux := &entrance.Mux{}
@@ -76,14 +76,6 @@ func (s *Server) signpage() entrance.Room {
 
 // sourceOf tells where a request to a page came from.
 func sourceOf(r *http.Request) access.Source { return httpapi.SourceOf(r.Context()) }
-
-// rate gives the limit per client; a rate of 0 means none.
-func (s *Server) rate() httpapi.Rate {
-	if s.Config.RateLimit == 0 {
-		return httpapi.Rate{PerSecond: -1}
-	}
-	return httpapi.Rate{PerSecond: s.Config.RateLimit, Burst: s.Config.RateBurst}
-}
 
 // postman sends the workers' letters by SMTP.
 type postman struct{ *mail.Sender }

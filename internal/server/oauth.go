@@ -18,6 +18,7 @@ type authority struct {
 	server   *oauth.Server
 	login    *oauth.KeyLogin
 	verifier *oauth.Verifier
+	limiter  *httpapi.Limiter
 }
 
 // buildOAuth makes the authorization server, the login and the verifier of tokens.
@@ -37,7 +38,11 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 		return a, err
 	}
 	a.login = oauth.NewKeyLogin(oauth.KeyLoginConfig{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	if a.limiter, err = limiter(s.Config); err != nil {
+		return a, err
+	}
 	c := oauth.Config{
+		Limiter: a.limiter,
 		Service: s.Service, Login: a.login, Users: s.Service, Keys: s.tokenKeys, Sealer: s.Keys.Box, Replays: s.Store, Issuer: s.URL(), MTLSURL: s.Config.MTLSURL,
 		Lifetime: s.Config.TokenLifetime, Roots: roots, Certificates: oauth.ForwardedCertificates(s.Config.ClientCertificateHeader, proxies),
 		Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf,

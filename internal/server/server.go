@@ -244,6 +244,10 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	if len(mistakes) > 0 {
 		return fmt.Errorf("custom-roles: %s", strings.Join(mistakes, "; "))
 	}
+	limits, err := requestLimits(c)
+	if err != nil {
+		return err
+	}
 	conditions, err := newConditions()
 	if err != nil {
 		return err
@@ -262,7 +266,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
 		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
-		Protection: protectionPlan(c),
+		Protection: protectionPlan(c), RequestLimits: limits, FirstName: c.Organisation,
 		Limits: service.Limits{
 			EnvelopeTTL: c.EnvelopeLifetime, LinkTTL: c.LinkLifetime, ReminderInterval: c.ReminderInterval,
 			MaxReminders: service.DefaultLimits.MaxReminders, IdempotencyTTL: service.DefaultLimits.IdempotencyTTL,
@@ -336,6 +340,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.admin != nil {
 		s.goPart(ctx, "admin", func(context.Context) error { return s.admin.serve() })
 	}
+	if s.Config.Has(config.RoleAPI) {
+		s.goPart(ctx, "wrong credentials", s.failedLogins)
+	}
 	if s.tokenKeys != nil {
 		s.goPart(ctx, "token keys", s.keepTokenKeys)
 	}
@@ -378,6 +385,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		s.log.Warn("the PDF engine could not be prepared; each child prepares it by itself, more slowly", "error", err)
 	}
 	debug.FreeOSMemory() // what only the start needed
+	if err := s.Service.CountUse(ctx, s.opts.Version); err != nil && ctx.Err() == nil {
+		s.log.Warn("what business units use could not be counted; it is tried again at the next start", "error", err)
+	}
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {

@@ -62,8 +62,11 @@ func (s *Service) FinishCapture(ctx context.Context, call Call, opID string, no 
 		if op.State.Ended() || d.Processing.Operation != op.ID {
 			return op, fault.New(fault.Conflict, "operation_ended", "The document took another file meanwhile.")
 		}
+		if err := c.checkPages(ctx, &d, len(in.Pages)); err != nil {
+			return op, err
+		}
 		for _, b := range in.Blobs {
-			if err := c.InsertBlob(ctx, b); err != nil {
+			if err := c.storeBlob(ctx, d.Unit, b); err != nil {
 				return op, err
 			}
 		}
@@ -102,7 +105,7 @@ func (s *Service) addVersions(ctx context.Context, c *change, d *document.Docume
 	next, from := len(versions)+1, original
 	digests := map[string]string{}
 	for _, dv := range in.Derived {
-		if err := c.InsertBlob(ctx, dv.Blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, dv.Blob); err != nil {
 			return nil, err
 		}
 		v := document.Version{

@@ -80,6 +80,9 @@ func (s *Service) checkClient(ctx context.Context, c *change, cl *access.OAuthCl
 	if err := l.Err("invalid_client_request", "The client has faults."); err != nil {
 		return err
 	}
+	if class := cl.Profile.Limits.Exceed(s.RequestLimits); class != "" && !c.actor.HasAny(access.Installation) {
+		return fault.New(fault.Forbidden, "above_installation", "The installation allows a client fewer %s than that. Whoever runs it can allow this one more.", class)
+	}
 	gets := slices.DeleteFunc(roles.Of(cl), func(sc access.Scope) bool { return slices.Contains(had, sc) })
 	return mayGive(c.actor, gets)
 }

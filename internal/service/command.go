@@ -26,6 +26,9 @@ type change struct {
 	lastID  string // of the newest entry: ids of one command keep their order
 	docID   string // the document it changes, "" for none
 	seen    int64  // as of Call.Revision
+	spent   map[spent]int64
+	units   map[string]document.Unit // as far as they were read
+	held    bool                     // limits of units are held
 }
 
 // Result is a command's typed result.
@@ -68,7 +71,10 @@ func run[R any](ctx context.Context, s *Service, call Call, secret bool, fn func
 			}
 			return err
 		}
-		if err := c.flush(ctx); err != nil {
+		if err = c.settle(ctx); err == nil {
+			err = c.flush(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		receipt.Entry = c.lastID

@@ -103,6 +103,9 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	if err := c.supersede(ctx, d, "The document was disposed of."); err != nil {
 		return Operation{}, err
 	}
+	if _, err := c.giveBack(ctx, d); err != nil {
+		return Operation{}, err
+	}
 	if err := c.Erase(ctx, d.Org, d.ID); err != nil {
 		return Operation{}, err
 	}

@@ -63,6 +63,9 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 			return Uploaded{}, err
 		}
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
+		if err := c.takesIn(ctx, d.Unit, true, blob.Size); err != nil {
+			return Uploaded{}, err
+		}
 		v := originalVersion(&d, 1, file, blob, now)
 		if err := c.logDocument(&d, note{kind: journal.DocumentCreated, data: dataOf(&d), digests: map[string]string{"original": blob.SHA256, "metadata": hexSum(d.Metadata)}}); err != nil {
 			return Uploaded{}, err
@@ -71,7 +74,7 @@ func (s *Service) Upload(ctx context.Context, call Call, in NewDocument, file Fi
 		if err != nil {
 			return Uploaded{}, err
 		}
-		if err := c.InsertBlob(ctx, blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, blob); err != nil {
 			return Uploaded{}, err
 		}
 		if err := c.InsertDocumentKey(ctx, *blob.Key); err != nil {
@@ -106,6 +109,9 @@ func (s *Service) Draft(ctx context.Context, call Call, in NewDocument) (Result[
 		now := c.Now()
 		d := d
 		if err := s.stillRight(ctx, c, &d, known); err != nil {
+			return d, err
+		}
+		if err := c.takesIn(ctx, d.Unit, true, 0); err != nil {
 			return d, err
 		}
 		d.CreatedAt, d.UpdatedAt, d.State = now, now, document.Draft
@@ -148,6 +154,9 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 			return Uploaded{}, err
 		}
 		versions, err := c.Versions(ctx, d.Org, d.ID)
+		if err == nil {
+			err = c.takesIn(ctx, d.Unit, false, blob.Size)
+		}
 		if err != nil {
 			return Uploaded{}, err
 		}
@@ -162,7 +171,7 @@ func (s *Service) Replace(ctx context.Context, call Call, docID string, file Fil
 		if err != nil {
 			return Uploaded{}, err
 		}
-		if err := c.InsertBlob(ctx, blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, blob); err != nil {
 			return Uploaded{}, err
 		}
 		if err := c.InsertVersion(ctx, v); err != nil {
@@ -374,6 +383,11 @@ func (s *Service) applyEdit(ctx context.Context, c *change, d *document.Document
 	if in.Unit != nil {
 		if err := access.Check(c.actor, access.WriteDocument, access.Resource{Org: d.Org, Unit: *in.Unit}); err != nil {
 			return err
+		}
+		if *in.Unit != d.Unit {
+			if err := c.moves(ctx, d, *in.Unit); err != nil && fault.KindOf(err) != fault.NotFound { // which unit is unknown is told below
+				return err
+			}
 		}
 		d.Unit = *in.Unit
 	}

@@ -82,7 +82,7 @@ func ids(members []people.Member) []string {
 }
 
 // checkGroup checks a group, and finds the users who are to be members.
-func (s *Service) checkGroup(ctx context.Context, tx Reader, g *people.Group, userIDs []string) ([]people.Member, error) {
+func (s *Service) checkGroup(ctx context.Context, tx *change, g *people.Group, userIDs []string) ([]people.Member, error) {
 	roles, err := s.rolesOf(ctx, tx, g.Org)
 	if err != nil {
 		return nil, err
@@ -90,6 +90,9 @@ func (s *Service) checkGroup(ctx context.Context, tx Reader, g *people.Group, us
 	var l fault.List
 	g.Check(&l, roles)
 	if err := l.Err("invalid_group", "The group has faults."); err != nil {
+		return nil, err
+	}
+	if err := mayGive(tx.actor, roles.Worth(nil, g.Roles)); err != nil {
 		return nil, err
 	}
 	slices.Sort(userIDs)
@@ -110,6 +113,13 @@ func groupNote(kind journal.Kind, g *people.Group, added, removed []string) note
 
 // joinGroup writes who comes into a group and who goes, with the entry.
 func (s *Service) joinGroup(ctx context.Context, c *change, g *people.Group, added, removed []string) error {
+	roles, err := s.rolesOf(ctx, c, g.Org)
+	if err == nil && len(added) > 0 {
+		err = mayGive(c.actor, roles.Worth(nil, g.Roles))
+	}
+	if err != nil {
+		return err
+	}
 	for _, userID := range added {
 		if err := c.AddMember(ctx, g.ID, userID); err != nil {
 			return err

@@ -55,6 +55,9 @@ func (s *Service) activeUser(ctx context.Context, id string) (out access.User, e
 		if err != nil {
 			return err
 		}
+		if o, err := tx.Organisation(ctx, u.Org); err != nil || !o.ClosedAt.IsZero() {
+			return cmp.Or(err, mayNotLogIn())
+		}
 		d, err := s.detail(ctx, tx, u)
 		out = access.User{ID: u.ID, Org: u.Org, Name: cmp.Or(u.Display, u.Name), Principal: u.Name, Scopes: d.Scopes, Units: d.AllUnits}
 		return err

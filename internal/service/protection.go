@@ -183,7 +183,7 @@ func (s *Service) addLine(ctx context.Context, c *change, d *document.Document, 
 			DocumentID: d.ID, Org: d.Org, No: *next, Kind: document.Protected, DerivedFrom: newest, MediaType: "application/pdf",
 			Blob: dv.Blob.ID, SHA256: dv.Blob.SHA256, Size: dv.Blob.Size, Pages: dv.Pages, Signatures: dv.Signatures, CreatedAt: c.Now(), Standing: dv.Standing,
 		}
-		if err := c.InsertBlob(ctx, dv.Blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, dv.Blob); err != nil {
 			return err
 		}
 		if err := c.InsertVersion(ctx, v); err != nil {
@@ -257,7 +257,7 @@ func (c *change) addToArchive(ctx context.Context, d *document.Document, a Archi
 	}
 	a.Org, a.DocumentID, a.AddedAt = d.Org, d.ID, c.Now()
 	a.Package, a.PackageSHA256, a.PackageSize = blob.ID, blob.SHA256, blob.Size
-	if err := c.InsertBlob(ctx, blob); err != nil {
+	if err := c.storeBlob(ctx, d.Unit, blob); err != nil {
 		return err
 	}
 	if err := c.InsertAddition(ctx, a); err != nil {

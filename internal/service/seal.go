@@ -153,7 +153,7 @@ func (c *change) insertSealed(ctx context.Context, d *document.Document, e *sign
 			Blob: dv.Blob.ID, SHA256: dv.Blob.SHA256, Size: dv.Blob.Size, Pages: dv.Pages, Signatures: dv.Signatures, CreatedAt: c.Now(),
 			Standing: dv.Standing,
 		}
-		if err := c.InsertBlob(ctx, dv.Blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, dv.Blob); err != nil {
 			return nil, err
 		}
 		if err := c.InsertVersion(ctx, v); err != nil {
@@ -260,7 +260,7 @@ func (s *Service) FinishArchive(ctx context.Context, call Call, opID string, r A
 		}
 		r.Org, r.Unit, r.DocumentID, r.ArchivedAt = d.Org, d.Unit, d.ID, c.Now()
 		r.Package, r.PackageSHA256, r.PackageSize = blob.ID, blob.SHA256, blob.Size
-		if err := c.InsertBlob(ctx, blob); err != nil {
+		if err := c.storeBlob(ctx, d.Unit, blob); err != nil {
 			return op, err
 		}
 		if err := c.InsertArchiveRecord(ctx, r); err != nil {

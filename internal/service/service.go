@@ -154,14 +154,19 @@ type Config struct {
 	// Protection is what is wanted for signed files.
 	Protection document.Plan
 	PublicURL  string // without a slash at the end; signing links start with it
+	// RequestLimits are those of every client, which its own may go below.
+	RequestLimits access.RequestLimits
+	FirstName     string // name of the first organisation, where whoever sets up gives none
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
-// holds no state of its own beside a cache of compiled schemas and what it has looked through.
+// holds no state of its own beside a cache of compiled schemas, what it has looked through, and the
+// wrong credentials of the last minute.
 type Service struct {
 	Config
 	schemas  schemaCache
 	resealed resealedBy
+	failed   failures
 }
 
 // New makes a Service.

@@ -107,7 +107,7 @@ func setupLink(ctx context.Context, tx Reader, token string) (SetupLink, error) 
 //
 // Faults: Gone "setup_link_gone"; Invalid "invalid_organisation", "invalid_client_request".
 func (s *Service) SetUp(ctx context.Context, source access.Source, token string, in Setup) (ClientSecret, error) {
-	in.Organisation = cmp.Or(in.Organisation, "Paraph")
+	in.Organisation = cmp.Or(in.Organisation, s.FirstName, "Paraph")
 	if err := checkOrganisation(in.Organisation); err != nil {
 		return ClientSecret{}, err
 	}

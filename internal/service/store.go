@@ -156,6 +156,10 @@ type accessWriter interface {
 type documentReader interface {
 	Unit(ctx context.Context, org, name string) (document.Unit, error)
 	Units(ctx context.Context, org string) ([]document.Unit, error)
+	// UnitUse gives how much of something a unit has used; zero where nothing was counted.
+	UnitUse(ctx context.Context, org, unit, what string) (UnitUse, error)
+	// StoredBytes adds up the files of a unit's documents.
+	StoredBytes(ctx context.Context, org, unit string) (int64, error)
 	DocumentType(ctx context.Context, org, name string) (document.Type, error)
 	// DocumentTypeTerms gives a type without its texts. NotFound where there is none.
 	DocumentTypeTerms(ctx context.Context, org, name string) (document.TypeTerms, error)
@@ -194,6 +198,12 @@ type documentWriter interface {
 	// name; a type is inserted when Revision is 0 and else compare-and-swapped (Conflict "stale").
 	InsertUnit(ctx context.Context, u document.Unit) error
 	UpdateUnit(ctx context.Context, u *document.Unit) error // compare-and-swapped (Conflict "stale")
+	// AddUse counts n more of something for a unit. With below above 0, only where that
+	// stays below it: else Conflict "stale".
+	AddUse(ctx context.Context, org, unit, what string, n, below int64) error
+	// LockUse gives what is counted, and keeps it as it is until this transaction ends.
+	LockUse(ctx context.Context, org, unit, what string) (UnitUse, error)
+	SetUse(ctx context.Context, org, unit, what string, u UnitUse) error
 	SaveDocumentType(ctx context.Context, t document.Type) error
 	// InsertDocument: Conflict "external_id_taken" where the organisation has another
 	// document of the same external id.

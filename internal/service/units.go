@@ -89,7 +89,10 @@ func (s *Service) Units(ctx context.Context, a access.Actor) (out []document.Uni
 // UnitState is a business unit with what it uses and the key it is under.
 type UnitState struct {
 	document.Unit
-	Key Key // without an id where nothing was kept for it yet
+	Key       Key // without an id where nothing was kept for it yet
+	Bytes     int64
+	Documents int64  // new ones in the month
+	Month     string // YYYY-MM, UTC
 }
 
 // Unit gives one that the actor may act in. Fault NotFound.
@@ -105,9 +108,16 @@ func (s *Service) Unit(ctx context.Context, a access.Actor, name string) (out Un
 			return err
 		}
 		out.Key, err = tx.Key(ctx, a.Org, name, ClassDocuments)
-		if fault.KindOf(err) == fault.NotFound {
-			err = nil
+		if err = unlessMissing(err); err != nil {
+			return err
 		}
+		out.Month = monthOf(tx.Now())
+		bytes, err := tx.UnitUse(ctx, a.Org, name, useBytes)
+		if err != nil {
+			return err
+		}
+		docs, err := tx.UnitUse(ctx, a.Org, name, useDocuments+out.Month)
+		out.Bytes, out.Documents = bytes.Used, docs.Used
 		return err
 	})
 	return out, err

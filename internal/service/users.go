@@ -84,15 +84,19 @@ func (s *Service) CreateUser(ctx context.Context, call Call, in NewUser) (Result
 	})
 }
 
-// checkUser checks a user against the roles that count in the organisation.
-func (s *Service) checkUser(ctx context.Context, tx Reader, u *people.User) error {
-	roles, err := s.rolesOf(ctx, tx, u.Org)
+// checkUser checks a user against the roles that count in the organisation, and whether
+// the caller may give what they are worth.
+func (s *Service) checkUser(ctx context.Context, c *change, u *people.User) error {
+	roles, err := s.rolesOf(ctx, c, u.Org)
 	if err != nil {
 		return err
 	}
 	var l fault.List
 	u.Check(&l, roles)
-	return l.Err("invalid_user", "The user has faults.")
+	if err := l.Err("invalid_user", "The user has faults."); err != nil {
+		return err
+	}
+	return mayGive(c.actor, roles.Worth(nil, u.Roles))
 }
 
 func (s *Service) insertUser(ctx context.Context, c *change, in NewUser) (people.User, error) {

@@ -78,7 +78,7 @@ func New(c Config) entrance.Room {
 	s := &site{Config: c, pictures: newPictures(c.Renderer, c.CacheBytes), guard: http.NewCrossOriginProtection()}
 	s.headers = headers(c.FrameAncestors)
 	mux := &entrance.Mux{}
-	anybody, links := mux.To(entrance.Nothing, entrance.Uncounted), mux.To(entrance.Link, entrance.Uncounted)
+	anybody, links := mux.To(entrance.Nothing, entrance.PerAddress), mux.To(entrance.Link, entrance.PerAddress)
 	anybody.HandleFunc("GET /sign/mark.svg", s.icon)
 	anybody.HandleFunc("GET "+VerifyPath, s.verify)
 	links.HandleFunc("GET /sign/{token}", s.page)

@@ -49,10 +49,10 @@ type site struct {
 func New(c Config) entrance.Room {
 	s := &site{Config: c, guard: http.NewCrossOriginProtection()}
 	mux := &entrance.Mux{}
-	links, gate := mux.To(entrance.Link, entrance.Uncounted), mux.To(entrance.Cookie, entrance.Uncounted)
+	links, gate := mux.To(entrance.Link, entrance.PerAddress), mux.To(entrance.Cookie, entrance.PerAddress)
 	gate.HandleFunc("GET "+Prefix, s.known(s.endpoints))
 	links.HandleFunc("POST "+Prefix+"/session", s.enter)
-	mux.To(entrance.Form, entrance.Uncounted).HandleFunc("POST "+Prefix+"/leave", s.leave)
+	mux.To(entrance.Form, entrance.PerAddress).HandleFunc("POST "+Prefix+"/leave", s.leave)
 	gate.HandleFunc("GET "+Prefix+"/{id}", s.known(s.endpoint))
 	gate.HandleFunc("POST "+Prefix+"/{id}/test", s.known(s.test))
 	gate.HandleFunc("POST "+Prefix+"/{id}/enable", s.known(s.enable))
@@ -60,7 +60,7 @@ func New(c Config) entrance.Room {
 	gate.HandleFunc("GET "+Prefix+"/{id}/{event}", s.known(s.delivery))
 	gate.HandleFunc("POST "+Prefix+"/{id}/{event}/redrive", s.known(s.redrive))
 	gate.HandleFunc("POST "+Prefix+"/{id}/{event}/skip", s.known(s.skip))
-	mux.To(entrance.Nothing, entrance.Uncounted).HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, access.NotFound()) })
+	mux.To(entrance.Nothing, entrance.PerAddress).HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, access.NotFound()) })
 	return entrance.Behind(s.secure(mux), mux)
 }
 

@@ -177,7 +177,7 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message})
 	case f.Kind == fault.Invalid || f.Kind == fault.Unsupported || f.Kind == fault.TooLarge:
 		w.Log.Warn("a file cannot be processed", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
-		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture || f.Code == codeUnprocessable})
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture || f.Code == codeUnprocessable || f.Code == service.CodePageLimit})
 	case last:
 		w.Log.Error("an operation failed for good", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: reason(f), Retryable: true})

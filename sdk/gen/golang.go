@@ -50,6 +50,9 @@ func goField(o *object, f field) string {
 	t := goType(f.typ)
 	switch f.typ.kind {
 	case kindList, kindMap, kindAny:
+		if f.null && o.patch {
+			return "*" + t // to nil: null
+		}
 		return t
 	case kindTime, kindObject:
 		if !f.required {

@@ -40,6 +40,7 @@ type field struct {
 	doc      string
 	typ      typ
 	required bool
+	null     bool // may be null, which is not the same as absent
 	deep     bool // a query parameter such as label[name]=value
 }
 
@@ -128,7 +129,7 @@ type docOperation struct {
 
 type schema struct {
 	Ref         string `yaml:"$ref"`
-	Type        string
+	Type        kinds
 	Format      string
 	Description string
 	Enum        []string
@@ -137,6 +138,30 @@ type schema struct {
 	Required    []string
 	More        any `yaml:"additionalProperties"`
 }
+
+// kinds is the type of a schema: one, or one and null.
+type kinds string
+
+// UnmarshalYAML takes a string or a list.
+func (k *kinds) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*k = kinds(n.Value)
+		return nil
+	}
+	for _, one := range n.Content {
+		if one.Value == "null" {
+			*k += nullable
+		} else {
+			*k = kinds(one.Value) + *k
+		}
+	}
+	return nil
+}
+
+const nullable = " or null"
+
+// UnmarshalJSON takes what the schemas of events have: a string.
+func (k *kinds) UnmarshalJSON(raw []byte) error { return yaml.Unmarshal(raw, k) }
 
 // reader turns the contract into the model.
 type reader struct {
@@ -224,6 +249,11 @@ func (r *reader) enumOf(owner, name string, s *schema) *enum {
 
 // typeOf gives the type of a field of owner.
 func (r *reader) typeOf(owner, name string, s *schema) typ {
+	if bare, ok := strings.CutSuffix(string(s.Type), nullable); ok {
+		plain := *s
+		plain.Type = kinds(bare)
+		s = &plain
+	}
 	switch {
 	case s.Ref != "":
 		r.object(refName(s))
@@ -277,7 +307,9 @@ func (r *reader) object(schemaName string) *object {
 func (r *reader) fields(owner string, s *schema) (out []field) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
-		out = append(out, field{name: name, doc: p.Description, typ: r.typeOf(owner, name, p), required: slices.Contains(s.Required, name)})
+		out = append(out, field{
+			name: name, doc: p.Description, typ: r.typeOf(owner, name, p), required: slices.Contains(s.Required, name),
+			null: strings.HasSuffix(string(p.Type), nullable)})
 	}
 	return out
 }

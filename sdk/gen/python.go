@@ -129,10 +129,10 @@ func pyParam(t typ) string {
 }
 
 func pyMethod(p *printer, o *operation, async bool) {
-	args, names := []string{"self"}, []string{}
+	args := []string{"self"}
 	path := o.path
 	for _, f := range o.places {
-		args, names = append(args, pyName(f.name)+": "+pyType(f.typ)), append(names, pyName(f.name))
+		args = append(args, pyName(f.name)+": "+pyType(f.typ))
 		path = strings.ReplaceAll(path, "{"+f.name+"}", "{segment("+pyName(f.name)+")}")
 	}
 	body := "None"

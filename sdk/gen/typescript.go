@@ -57,7 +57,11 @@ func tsMembers(p *printer, fields []field) {
 		if f.required {
 			mark = ""
 		}
-		p.f("  %s%s: %s;", f.name, mark, tsType(f.typ))
+		null := ""
+		if f.null {
+			null = " | null"
+		}
+		p.f("  %s%s: %s%s;", f.name, mark, tsType(f.typ), null)
 	}
 }
 

@@ -26,11 +26,21 @@ func (c *Client) ArchiveDocument(ctx context.Context, id string, options ...Opti
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/archive"}, nil, options)
 }
 
-// ChangeBusinessUnit: Change a business unit. What is left out stays as it is.
+// ChangeBusinessUnit: Change a business unit. What is left out stays as it is. Limits, and whether it
+// is closed, are for administrators who are not confined to units.
 //
 // PATCH /v1/business-units/{name}; scopes: admin.
 func (c *Client) ChangeBusinessUnit(ctx context.Context, name string, body BusinessUnitChange, options ...Option) (*BusinessUnit, error) {
 	return call[BusinessUnit](ctx, c, &request{method: "PATCH", path: "/v1/business-units/" + url.PathEscape(name)}, body, options)
+}
+
+// ChangeClient: Change an API client. What is left out stays as it is; null takes an optional member
+// away. Its tokens follow within seconds. Where it is to prove itself by a secret from now on,
+// rotate-secret gives it one.
+//
+// PATCH /v1/clients/{id}; scopes: admin.
+func (c *Client) ChangeClient(ctx context.Context, id string, body ClientChange, options ...Option) (*OAuthClient, error) {
+	return call[OAuthClient](ctx, c, &request{method: "PATCH", path: "/v1/clients/" + url.PathEscape(id)}, body, options)
 }
 
 // ChangeGroup: Change a group or who is in it. What is left out stays as it is. What the members may do
@@ -47,6 +57,15 @@ func (c *Client) ChangeGroup(ctx context.Context, id string, body GroupPatch, op
 // PATCH /v1/hook-sources/{id}; scopes: admin.
 func (c *Client) ChangeHookSource(ctx context.Context, id string, body HookSourceChange, options ...Option) (*HookSource, error) {
 	return call[HookSource](ctx, c, &request{method: "PATCH", path: "/v1/hook-sources/" + url.PathEscape(id)}, body, options)
+}
+
+// ChangeOrganisation: Change an organisation. What is left out stays as it is. None of a closed
+// organisation's clients and people gets in, from some seconds on; what runs is finished, recipients
+// may finish what they were asked to sign, and nothing is deleted.
+//
+// PATCH /v1/organisations/{id}; scopes: installation.
+func (c *Client) ChangeOrganisation(ctx context.Context, id string, body OrganisationChange, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "PATCH", path: "/v1/organisations/" + url.PathEscape(id)}, body, options)
 }
 
 // ChangeUser: Change, deactivate or reactivate a user. What is left out stays as it is. A user who is
@@ -84,7 +103,8 @@ func (c *Client) CreateBusinessUnit(ctx context.Context, body BusinessUnitReques
 }
 
 // CreateClient: Make an API client. The answer holds its secret, which is shown this once and not kept:
-// a repeated request answers 409 result_not_repeatable.
+// a repeated request answers 409 result_not_repeatable. An administrator who is confined to business
+// units gives only what is its own.
 //
 // POST /v1/clients; scopes: admin.
 func (c *Client) CreateClient(ctx context.Context, body ClientRequest, options ...Option) (*ClientSecret, error) {
@@ -163,6 +183,15 @@ func (c *Client) CreateGroup(ctx context.Context, body GroupRequest, options ...
 // POST /v1/hook-sources; scopes: admin.
 func (c *Client) CreateHookSource(ctx context.Context, body HookSourceRequest, options ...Option) (*HookSourceSecret, error) {
 	return call[HookSourceSecret](ctx, c, &request{method: "POST", path: "/v1/hook-sources"}, body, options)
+}
+
+// CreateOrganisation: Make an organisation. The answer holds a set-up link, this once: by it the
+// organisation's first administrator is made. Who runs the installation sees nothing of what is in
+// other organisations.
+//
+// POST /v1/organisations; scopes: installation.
+func (c *Client) CreateOrganisation(ctx context.Context, body OrganisationRequest, options ...Option) (*NewOrganisation, error) {
+	return call[NewOrganisation](ctx, c, &request{method: "POST", path: "/v1/organisations"}, body, options)
 }
 
 // CreateSigningLink: Make a signing link. For a caller that brings the person to it. The URL is a
@@ -249,13 +278,6 @@ func (c *Client) EndHookSecret(ctx context.Context, id string, secretId string, 
 	return call[HookSecret](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id) + "/secrets/" + url.PathEscape(secretId)}, nil, options)
 }
 
-// EndUpload: End an upload. Its bytes are deleted. A document that was made of it stays.
-//
-// DELETE /v1/uploads/{id}; scopes: documents:write.
-func (c *Client) EndUpload(ctx context.Context, id string, options ...Option) (*string, error) {
-	return call[string](ctx, c, &request{method: "DELETE", path: "/v1/uploads/" + url.PathEscape(id)}, nil, options)
-}
-
 // ExplainAccessParams narrows ExplainAccess; what is empty does not count.
 type ExplainAccessParams struct {
 	// Id of the client.
@@ -337,6 +359,20 @@ func (c *Client) GetArchiveRecord(ctx context.Context, id string, options ...Opt
 // GET /v1/bus; scopes: admin.
 func (c *Client) GetBusState(ctx context.Context, options ...Option) (*BusState, error) {
 	return call[BusState](ctx, c, &request{method: "GET", path: "/v1/bus"}, nil, options)
+}
+
+// GetBusinessUnit: Get a business unit. With its limits and what it uses of them.
+//
+// GET /v1/business-units/{name}; scopes: admin or documents:read or documents:write.
+func (c *Client) GetBusinessUnit(ctx context.Context, name string, options ...Option) (*BusinessUnitState, error) {
+	return call[BusinessUnitState](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name)}, nil, options)
+}
+
+// GetClient: Get an API client. Its secret is not kept and so not shown.
+//
+// GET /v1/clients/{id}; scopes: admin.
+func (c *Client) GetClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
+	return call[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
 }
 
 // GetDocument: Get a document. Its state, what the workers do with it, and the number of its current
@@ -445,6 +481,20 @@ func (c *Client) GetLogState(ctx context.Context, options ...Option) (*LogState,
 // GET /v1/operations/{id}; scopes: admin or documents:read or documents:write.
 func (c *Client) GetOperation(ctx context.Context, id string, options ...Option) (*Operation, error) {
 	return call[Operation](ctx, c, &request{method: "GET", path: "/v1/operations/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetOrganisation: Get an organisation.
+//
+// GET /v1/organisations/{id}; scopes: installation.
+func (c *Client) GetOrganisation(ctx context.Context, id string, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisations/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetOwnOrganisation: Get the own organisation.
+//
+// GET /v1/organisation; scopes: admin.
+func (c *Client) GetOwnOrganisation(ctx context.Context, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisation"}, nil, options)
 }
 
 // GetProtectionReport: Report how signatures are protected. Signed files by what they have, want and
@@ -885,6 +935,14 @@ func (c *Client) AllOperations(ctx context.Context, p ListOperationsParams, opti
 	return all(&p.After, func() (*Page[Operation], error) { return c.ListOperations(ctx, p, options...) })
 }
 
+// ListOrganisations: List organisations. The closed ones too; by id, the first of which runs the
+// installation.
+//
+// GET /v1/organisations; scopes: installation.
+func (c *Client) ListOrganisations(ctx context.Context, options ...Option) ([]Organisation, error) {
+	return items[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisations"}, options)
+}
+
 // ListQueues: See what waits, and why. By kind of operation, document type and business unit; only what
 // holds something.
 //
@@ -893,8 +951,8 @@ func (c *Client) ListQueues(ctx context.Context, options ...Option) (*Queues, er
 	return call[Queues](ctx, c, &request{method: "GET", path: "/v1/queues"}, nil, options)
 }
 
-// ListRoles: List roles. Those that are always there, and those of this installation's settings; by
-// name.
+// ListRoles: List roles. Those that are always there, those of this installation's settings, and the
+// organisation's own; by name.
 //
 // GET /v1/roles; scopes: admin or documents:read or documents:write.
 func (c *Client) ListRoles(ctx context.Context, options ...Option) ([]Role, error) {
@@ -932,6 +990,14 @@ func (c *Client) ListTasks(ctx context.Context, p ListTasksParams, options ...Op
 // AllTasks gives every item that ListTasks lists, and asks for pages as they are needed.
 func (c *Client) AllTasks(ctx context.Context, p ListTasksParams, options ...Option) iter.Seq2[Task, error] {
 	return all(&p.After, func() (*Page[Task], error) { return c.ListTasks(ctx, p, options...) })
+}
+
+// ListTokenKeys: List the keys that sign access tokens. With when each signs. They replace each other
+// by themselves, every 30 days.
+//
+// GET /v1/token-keys; scopes: installation.
+func (c *Client) ListTokenKeys(ctx context.Context, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "GET", path: "/v1/token-keys"}, options)
 }
 
 // ListUsersParams narrows ListUsers; what is empty does not count.
@@ -1112,6 +1178,20 @@ func (c *Client) RemoveHookSource(ctx context.Context, id string, options ...Opt
 	return call[HookSource](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id)}, nil, options)
 }
 
+// RemoveRole: Remove a role. Only the organisation's own, and only while no client has it.
+//
+// DELETE /v1/roles/{name}; scopes: admin.
+func (c *Client) RemoveRole(ctx context.Context, name string, options ...Option) (*Role, error) {
+	return call[Role](ctx, c, &request{method: "DELETE", path: "/v1/roles/" + url.PathEscape(name)}, nil, options)
+}
+
+// RenameOwnOrganisation: Rename the own organisation.
+//
+// PATCH /v1/organisation; scopes: admin.
+func (c *Client) RenameOwnOrganisation(ctx context.Context, body OrganisationRequest, options ...Option) (*Organisation, error) {
+	return call[Organisation](ctx, c, &request{method: "PATCH", path: "/v1/organisation"}, body, options)
+}
+
 // ReplaceDocumentFileParams narrows ReplaceDocumentFile; what is empty does not count.
 type ReplaceDocumentFileParams struct {
 	// With a raw body; or in a Content-Disposition header.
@@ -1148,11 +1228,29 @@ func (c *Client) RetryOperation(ctx context.Context, id string, options ...Optio
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/operations/" + url.PathEscape(id) + "/retry"}, nil, options)
 }
 
-// RevokeClient: End a client's access. Its tokens stop working within seconds.
+// RevokeClient: End a client's access. Its tokens stop working within seconds. To repeat it does
+// nothing.
 //
 // DELETE /v1/clients/{id}; scopes: admin.
 func (c *Client) RevokeClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
 	return call[OAuthClient](ctx, c, &request{method: "DELETE", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
+}
+
+// RotateClientSecret: Give an API client a new secret. The answer holds it, this once. The one before
+// works on until the overlap ends, so that nothing stands still meanwhile; one from before that ends at
+// once. Tokens are not touched.
+//
+// POST /v1/clients/{id}/rotate-secret; scopes: admin.
+func (c *Client) RotateClientSecret(ctx context.Context, id string, body ClientSecretRotation, options ...Option) (*ClientSecret, error) {
+	return call[ClientSecret](ctx, c, &request{method: "POST", path: "/v1/clients/" + url.PathEscape(id) + "/rotate-secret"}, body, options)
+}
+
+// RotateTokenKey: Replace the key that signs access tokens. The next key is published at once and signs
+// in a quarter of an hour; nothing stands still. Where there is a next one already, nothing is done.
+//
+// POST /v1/token-keys; scopes: installation.
+func (c *Client) RotateTokenKey(ctx context.Context, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "POST", path: "/v1/token-keys"}, options)
 }
 
 // RotateUnitKey: Rotate the key of a business unit. A new key takes its place at once. The operation
@@ -1189,6 +1287,13 @@ func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*
 // PUT /v1/document-types/{name}; scopes: admin.
 func (c *Client) SaveDocumentType(ctx context.Context, name string, body DocumentTypeRequest, options ...Option) (*DocumentType, error) {
 	return call[DocumentType](ctx, c, &request{method: "PUT", path: "/v1/document-types/" + url.PathEscape(name)}, body, options)
+}
+
+// SaveRole: Make or change a role. Whoever has it has its scopes within seconds.
+//
+// PUT /v1/roles/{name}; scopes: admin.
+func (c *Client) SaveRole(ctx context.Context, name string, body RoleRequest, options ...Option) (*Role, error) {
+	return call[Role](ctx, c, &request{method: "PUT", path: "/v1/roles/" + url.PathEscape(name)}, body, options)
 }
 
 // SearchDocumentParams narrows SearchDocument; what is empty does not count.
@@ -1303,4 +1408,12 @@ func (c *Client) VoidDocument(ctx context.Context, id string, body Reason, optio
 // POST /v1/envelopes/{id}/void; scopes: envelopes:write.
 func (c *Client) VoidEnvelope(ctx context.Context, id string, body Reason, options ...Option) (*Envelope, error) {
 	return call[Envelope](ctx, c, &request{method: "POST", path: "/v1/envelopes/" + url.PathEscape(id) + "/void"}, body, options)
+}
+
+// WithdrawTokenKey: Take a key out that signs access tokens. At once, with all tokens that it has
+// signed: for a key that somebody else may know.
+//
+// DELETE /v1/token-keys/{id}; scopes: installation.
+func (c *Client) WithdrawTokenKey(ctx context.Context, id string, options ...Option) ([]TokenKey, error) {
+	return items[TokenKey](ctx, c, &request{method: "DELETE", path: "/v1/token-keys/" + url.PathEscape(id)}, options)
 }

@@ -323,6 +323,16 @@ const (
 	TaskStateCancelled TaskState = "cancelled"
 )
 
+// TokenKeyState is a string of which these values are known; more may come.
+type TokenKeyState string
+
+const (
+	TokenKeyStateNext      TokenKeyState = "next"
+	TokenKeyStateSigns     TokenKeyState = "signs"
+	TokenKeyStateBefore    TokenKeyState = "before"
+	TokenKeyStateWithdrawn TokenKeyState = "withdrawn"
+)
+
 // VersionKind is a string of which these values are known; more may come.
 type VersionKind string
 
@@ -604,27 +614,106 @@ type BusState struct {
 
 // BusinessUnit is part of the contract.
 type BusinessUnit struct {
-	CreatedAt time.Time `json:"created_at"`
-	Name      string    `json:"name"`
-	Title     string    `json:"title"`
+	// Since when it takes no new documents.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	// What it may take up; an absent member is without a limit.
+	Limits   UnitLimits `json:"limits"`
+	Name     string     `json:"name"`
+	Revision int        `json:"revision"`
+	Title    string     `json:"title"`
 	// Its share of the work on documents of one type beside other units.
 	Weight int `json:"weight"`
 }
 
 // BusinessUnitChange is part of requests.
 type BusinessUnitChange struct {
-	Title *string `json:"title,omitzero"`
+	// Whether it takes no new documents. Those that it has go on.
+	Closed *bool            `json:"closed,omitzero"`
+	Limits *UnitLimitChange `json:"limits,omitzero"`
+	Title  *string          `json:"title,omitzero"`
 	// 1 to 1000.
 	Weight *int `json:"weight,omitzero"`
 }
 
 // BusinessUnitRequest is part of requests.
 type BusinessUnitRequest struct {
+	// What it may take up. Absent: without limits.
+	Limits *UnitLimits `json:"limits,omitzero"`
 	// 1 to 63 characters of a-z, 0-9, _ and -.
 	Name  string `json:"name"`
 	Title string `json:"title,omitzero"`
 	// Its share of the work on documents of one type beside other units, 1 to 1000. Default 1.
 	Weight int `json:"weight,omitzero"`
+}
+
+// BusinessUnitState is part of the contract.
+type BusinessUnitState struct {
+	// Since when it takes no new documents.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	// The key that its documents' keys lie under; absent before anything was kept.
+	Key *UnitKey `json:"key,omitzero"`
+	// What it may take up; an absent member is without a limit.
+	Limits   UnitLimits `json:"limits"`
+	Name     string     `json:"name"`
+	Revision int        `json:"revision"`
+	Title    string     `json:"title"`
+	Use      UnitUse    `json:"use"`
+	// Its share of the work on documents of one type beside other units.
+	Weight int `json:"weight"`
+}
+
+// ClientChange is part of requests.
+type ClientChange struct {
+	// null: all.
+	BusinessUnits *[]string `json:"business_units,omitzero"`
+	// It gets only tokens that are bound to its DPoP key.
+	DPoPBoundAccessTokens *bool `json:"dpop_bound_access_tokens,omitzero"`
+	// Absent: client_credentials.
+	GrantTypes []string `json:"grant_types,omitzero"`
+	// JWK set: keys of its assertions, or with its self-signed certificates in x5c.
+	JWKS      json.RawMessage `json:"jwks,omitzero"`
+	Name      *string         `json:"name,omitzero"`
+	Principal *string         `json:"principal,omitzero"`
+	// Where people come back to after a login, compared as text.
+	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
+	// It may begin a login only by a request that it pushed.
+	RequirePushedAuthorizationRequests *bool `json:"require_pushed_authorization_requests,omitzero"`
+	// Further resources that it may ask tokens for, beside this server.
+	Resources []string  `json:"resources,omitzero"`
+	Roles     *[]string `json:"roles,omitzero"`
+	Scopes    *[]string `json:"scopes,omitzero"`
+	// Resources that it is itself: it may introspect tokens for them, and exchange them.
+	Serves                []string `json:"serves,omitzero"`
+	TLSClientAuthSANDNS   *string  `json:"tls_client_auth_san_dns,omitzero"`
+	TLSClientAuthSANEmail *string  `json:"tls_client_auth_san_email,omitzero"`
+	TLSClientAuthSANIP    *string  `json:"tls_client_auth_san_ip,omitzero"`
+	TLSClientAuthSANURI   *string  `json:"tls_client_auth_san_uri,omitzero"`
+	// Whom its certificate must name, with tls_client_auth. Exactly one of these.
+	TLSClientAuthSubjectDN *string `json:"tls_client_auth_subject_dn,omitzero"`
+	// It gets only tokens that are bound to its certificate.
+	TLSClientCertificateBoundAccessTokens *bool `json:"tls_client_certificate_bound_access_tokens,omitzero"`
+	// How it proves who it is; absent: client_secret, in the header or the form.
+	TokenEndpointAuthMethod *OAuthClientTokenEndpointAuthMethod `json:"token_endpoint_auth_method,omitzero"`
+}
+
+// ClientEventData of the contract. Data of the events client.changed, client.created, client.revoked,
+// client.secret_rotated.
+type ClientEventData struct {
+	AuthMethod string `json:"auth_method"`
+	// Units that it is confined to.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ClientID      string   `json:"client_id"`
+	Name          string   `json:"name"`
+	// How long the secret before works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
+	Principal      string     `json:"principal"`
+	Roles          []string   `json:"roles,omitzero"`
+	Scopes         []string   `json:"scopes,omitzero"`
 }
 
 // ClientRequest is part of requests.
@@ -642,6 +731,9 @@ type ClientRequest struct {
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
@@ -669,6 +761,12 @@ type ClientSecret struct {
 	Client OAuthClient `json:"client"`
 	// Shown once; absent where the client proves itself otherwise.
 	ClientSecret string `json:"client_secret,omitzero"`
+}
+
+// ClientSecretRotation is part of requests.
+type ClientSecretRotation struct {
+	// How long the secret before works too: 0 to 2592000. Absent: 86400, a day. 0 ends it at once.
+	OverlapSeconds int `json:"overlap_seconds,omitzero"`
 }
 
 // Decision is part of requests.
@@ -1465,6 +1563,14 @@ type Named struct {
 	Name string `json:"name"`
 }
 
+// NewOrganisation is part of the contract.
+type NewOrganisation struct {
+	Organisation   Organisation `json:"organisation"`
+	SetupExpiresAt time.Time    `json:"setup_expires_at"`
+	// Works once. It is a secret until then.
+	SetupURL string `json:"setup_url"`
+}
+
 // NewSecret is part of the contract.
 type NewSecret struct {
 	Endpoint WebhookEndpoint `json:"endpoint"`
@@ -1525,16 +1631,22 @@ type OAuthClient struct {
 	// JWK set: keys of its assertions, or with its self-signed certificates in x5c.
 	JWKS json.RawMessage `json:"jwks,omitzero"`
 	Name string          `json:"name"`
+	// How long the secret before the present one works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
 	// Whom it speaks for.
 	Principal string `json:"principal"`
 	// Where people come back to after a login, compared as text.
 	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	// Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+	// out is the installation's. To allow more than that takes the scope installation.
+	RequestLimits map[string]RequestLimit `json:"request_limits,omitzero"`
 	// It may begin a login only by a request that it pushed.
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitzero"`
 	// Further resources that it may ask tokens for, beside this server.
 	Resources []string   `json:"resources,omitzero"`
+	Revision  int        `json:"revision"`
 	RevokedAt *time.Time `json:"revoked_at,omitzero"`
-	// Roles whose scopes it has, as they are configured now.
+	// Roles whose scopes it has, as they are now.
 	Roles []string `json:"roles,omitzero"`
 	// Beside those of its roles.
 	Scopes []string `json:"scopes"`
@@ -1589,6 +1701,37 @@ type OperationEventData struct {
 	OperationID  string `json:"operation_id"`
 	// Why it failed, for people.
 	Reason string `json:"reason,omitzero"`
+}
+
+// Organisation is part of the contract.
+type Organisation struct {
+	// Since when none of its clients and people gets in.
+	ClosedAt  *time.Time `json:"closed_at,omitzero"`
+	CreatedAt time.Time  `json:"created_at"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Revision  int        `json:"revision"`
+}
+
+// OrganisationChange is part of requests.
+type OrganisationChange struct {
+	// Whether nobody of it gets in.
+	Closed *bool   `json:"closed,omitzero"`
+	Name   *string `json:"name,omitzero"`
+}
+
+// OrganisationEventData of the contract. Data of the events organisation.changed, organisation.created.
+type OrganisationEventData struct {
+	// None of its clients and people gets in.
+	Closed         bool   `json:"closed,omitzero"`
+	Name           string `json:"name"`
+	OrganisationID string `json:"organisation_id"`
+}
+
+// OrganisationRequest is part of requests.
+type OrganisationRequest struct {
+	// 1 to 200 bytes.
+	Name string `json:"name"`
 }
 
 // Pick is part of requests.
@@ -1824,10 +1967,38 @@ type ReplayRequest struct {
 	Which ReplayRequestWhich `json:"which,omitzero"`
 }
 
+// RequestLimit is part of requests.
+type RequestLimit struct {
+	AtOnce int `json:"at_once,omitzero"`
+	// Beyond that, after a pause.
+	Burst int `json:"burst,omitzero"`
+	// Lasting.
+	PerSecond float64 `json:"per_second,omitzero"`
+}
+
 // Role is part of the contract.
 type Role struct {
+	CreatedAt *time.Time `json:"created_at,omitzero"`
+	Name      string     `json:"name"`
+	// The organisation has made it, and may change it. The others belong to the installation.
+	Own       bool       `json:"own"`
+	Revision  int        `json:"revision,omitzero"`
+	Scopes    []string   `json:"scopes"`
+	Title     string     `json:"title,omitzero"`
+	UpdatedAt *time.Time `json:"updated_at,omitzero"`
+}
+
+// RoleEventData of the contract. Data of the events role.removed, role.saved.
+type RoleEventData struct {
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
+	Title  string   `json:"title,omitzero"`
+}
+
+// RoleRequest is part of requests.
+type RoleRequest struct {
+	Scopes []string `json:"scopes"`
+	Title  string   `json:"title,omitzero"`
 }
 
 // Scheme is part of requests.
@@ -1859,10 +2030,37 @@ type SecretRotation struct {
 	Signing NewWebhookEndpointSigning `json:"signing,omitzero"`
 }
 
+// SecurityEventData of the contract. Data of the events security.login_failed.
+type SecurityEventData struct {
+	// Absent where many addresses are counted together.
+	Address string `json:"address,omitzero"`
+	// Whose they were to be; absent where there is no such client, or for what is counted together.
+	ClientID string    `json:"client_id,omitzero"`
+	Count    int       `json:"count"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	// client or login.
+	Way string `json:"way,omitzero"`
+}
+
 // SentEvent is part of the contract.
 type SentEvent struct {
 	// Its delivery is under the endpoint's deliveries.
 	EventID string `json:"event_id"`
+}
+
+// SetupEventData of the contract. Data of the events setup.completed.
+type SetupEventData struct {
+	AuthMethod string `json:"auth_method"`
+	// Units that it is confined to.
+	BusinessUnits []string `json:"business_units,omitzero"`
+	ClientID      string   `json:"client_id"`
+	Name          string   `json:"name"`
+	// How long the secret before works too.
+	OldSecretUntil *time.Time `json:"old_secret_until,omitzero"`
+	Principal      string     `json:"principal"`
+	Roles          []string   `json:"roles,omitzero"`
+	Scopes         []string   `json:"scopes,omitzero"`
 }
 
 // SigningLink is part of the contract.
@@ -1930,11 +2128,78 @@ type TokenEventData struct {
 	Subject string `json:"subject"`
 }
 
-// UnitEventData of the contract. Data of the events unit.changed, unit.created.
+// TokenKey is part of the contract.
+type TokenKey struct {
+	Algorithm string    `json:"algorithm"`
+	ID        string    `json:"id"`
+	SignsAt   time.Time `json:"signs_at"`
+	// next: it is published and signs from signs_at on; before: another signs, and its tokens run out.
+	State       TokenKeyState `json:"state"`
+	WithdrawnAt *time.Time    `json:"withdrawn_at,omitzero"`
+}
+
+// TokenKeyEventData of the contract. Data of the events token_key.added, token_key.changed.
+type TokenKeyEventData struct {
+	Algorithm   string `json:"algorithm"`
+	KeyID       string `json:"key_id"`
+	SignsAt     string `json:"signs_at"`
+	WithdrawnAt string `json:"withdrawn_at,omitzero"`
+}
+
+// UnitEventData of the contract. Data of the events unit.changed, unit.created, unit.limit_neared,
+// unit.limit_reached.
 type UnitEventData struct {
 	BusinessUnit string `json:"business_unit"`
+	// It takes no new documents.
+	Closed bool `json:"closed,omitzero"`
+	Limit  int  `json:"limit,omitzero"`
+	// What it may store.
+	LimitBytes             int `json:"limit_bytes,omitzero"`
+	LimitBytesPerFile      int `json:"limit_bytes_per_file,omitzero"`
+	LimitDocumentsPerMonth int `json:"limit_documents_per_month,omitzero"`
+	LimitPagesPerDocument  int `json:"limit_pages_per_document,omitzero"`
+	// The month that is counted, YYYY-MM.
+	Month string `json:"month,omitzero"`
+	Used  int    `json:"used,omitzero"`
 	// Its share of the work beside other units.
 	Weight int `json:"weight,omitzero"`
+	// bytes, or documents_per_month.
+	What string `json:"what,omitzero"`
+}
+
+// UnitKey is part of the contract.
+type UnitKey struct {
+	CreatedAt time.Time `json:"created_at"`
+	ID        string    `json:"id"`
+}
+
+// UnitLimitChange is part of requests.
+type UnitLimitChange struct {
+	Bytes             int `json:"bytes,omitzero"`
+	BytesPerFile      int `json:"bytes_per_file,omitzero"`
+	DocumentsPerMonth int `json:"documents_per_month,omitzero"`
+	PagesPerDocument  int `json:"pages_per_document,omitzero"`
+}
+
+// UnitLimits is part of requests.
+type UnitLimits struct {
+	// Stored, with everything that is made of what came in.
+	Bytes int `json:"bytes,omitzero"`
+	// Of one uploaded file.
+	BytesPerFile int `json:"bytes_per_file,omitzero"`
+	// New ones in a calendar month (UTC).
+	DocumentsPerMonth int `json:"documents_per_month,omitzero"`
+	PagesPerDocument  int `json:"pages_per_document,omitzero"`
+}
+
+// UnitUse is part of the contract.
+type UnitUse struct {
+	// Stored now.
+	Bytes int `json:"bytes"`
+	// New ones in the month.
+	Documents int `json:"documents"`
+	// The month that is counted (UTC).
+	Month string `json:"month"`
 }
 
 // Upload is part of the contract.
@@ -2276,6 +2541,10 @@ type Word struct {
 
 // Types of events.
 const (
+	EventClientChanged             = "client.changed"
+	EventClientCreated             = "client.created"
+	EventClientRevoked             = "client.revoked"
+	EventClientSecretRotated       = "client.secret_rotated"
 	EventDelegationGranted         = "delegation.granted"
 	EventDelegationReuseDetected   = "delegation.reuse_detected"
 	EventDelegationRevoked         = "delegation.revoked"
@@ -2327,12 +2596,22 @@ const (
 	EventOperationRetried          = "operation.retried"
 	EventOperationStarted          = "operation.started"
 	EventOperationSucceeded        = "operation.succeeded"
+	EventOrganisationChanged       = "organisation.changed"
+	EventOrganisationCreated       = "organisation.created"
+	EventRoleRemoved               = "role.removed"
+	EventRoleSaved                 = "role.saved"
+	EventSecurityLoginFailed       = "security.login_failed"
+	EventSetupCompleted            = "setup.completed"
 	EventTaskCancelled             = "task.cancelled"
 	EventTaskDecided               = "task.decided"
 	EventTaskOpened                = "task.opened"
 	EventTokenExchanged            = "token.exchanged"
+	EventTokenKeyAdded             = "token_key.added"
+	EventTokenKeyChanged           = "token_key.changed"
 	EventUnitChanged               = "unit.changed"
 	EventUnitCreated               = "unit.created"
+	EventUnitLimitNeared           = "unit.limit_neared"
+	EventUnitLimitReached          = "unit.limit_reached"
 	EventUserCreated               = "user.created"
 	EventUserDeactivated           = "user.deactivated"
 	EventUserInvited               = "user.invited"

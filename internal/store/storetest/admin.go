@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
@@ -60,5 +61,35 @@ func administration(t *testing.T, s service.Store) {
 		roles, err := tx.OwnRoles(ctx, closing.ID)
 		same(t, "roles", len(roles), 0)
 		return err
+	})
+}
+
+// use: what a unit uses is counted by anybody as long as it stays below, and by one at a
+// time where it is set; a count from what is stored finds what lies there.
+func use(t *testing.T, s service.Store) {
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return errors.Join(tx.AddUse(ctx, org, "counted", "bytes", 5, 0), tx.AddUse(ctx, org, "counted", "bytes", 7, 13))
+	})
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		refused(t, tx.AddUse(ctx, org, "counted", "bytes", 1, 13), fault.Conflict, "stale")
+		u, err := tx.LockUse(ctx, org, "counted", "bytes")
+		same(t, "use", u, service.UnitUse{Used: 12})
+		none, err2 := tx.LockUse(ctx, org, "counted", "other")
+		same(t, "nothing used", none, service.UnitUse{})
+		return errors.Join(err, err2, tx.SetUse(ctx, org, "counted", "bytes", service.UnitUse{Used: 20, Told: 80}))
+	})
+	d := put(t, s, newDocument(org, "counted"))
+	v := document.Version{Org: org, DocumentID: d.ID, No: 1, Kind: document.Original, Blob: newID("blb")}
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		return errors.Join(tx.InsertBlob(ctx, service.Blob{ID: v.Blob, Org: org, Size: 99}), tx.InsertVersion(ctx, v), tx.InsertBlob(ctx, service.Blob{ID: newID("blb"), Org: org, Size: 1}))
+	})
+	read(t, s, func(ctx context.Context, tx service.Reader) error {
+		u, err := tx.UnitUse(ctx, org, "counted", "bytes")
+		same(t, "use", u, service.UnitUse{Used: 20, Told: 80})
+		elsewhere, err2 := tx.UnitUse(ctx, other, "counted", "bytes")
+		same(t, "elsewhere", elsewhere, service.UnitUse{})
+		stored, err3 := tx.StoredBytes(ctx, org, "counted")
+		same(t, "stored", stored, int64(99))
+		return errors.Join(err, err2, err3)
 	})
 }

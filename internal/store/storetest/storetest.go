@@ -73,7 +73,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths, "parts": parts, "kept": kept, "relations": relations,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "protection": protections,
-		"endpoints": endpoints, "administration": administration, "deliveries": deliveries, "replays": replays,
+		"endpoints": endpoints, "administration": administration, "use": use, "deliveries": deliveries, "replays": replays,
 		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
 	}
 	for _, name := range without {
@@ -92,7 +92,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 // RunProposing holds Propose to what Write promises. Left out are the tests that
 // ask, inside a command, how its own writes ended: a proposal learns that later.
 func RunProposing(t *testing.T, open Open) {
-	run(t, open, func(s *store.Store) service.Store { return proposing{s} }, "documents", "settings", "approvals", "envelopes", "operations", "failures", "endpoints", "deliveries", "replays", "tenants", "administration")
+	run(t, open, func(s *store.Store) service.Store { return proposing{s} }, "documents", "settings", "approvals", "envelopes", "operations", "failures", "endpoints", "deliveries", "replays", "tenants", "administration", "use")
 }
 
 // proposing proposes what it is to write.

@@ -25,11 +25,20 @@ export class Operations {
   }
 
   /**
-   * Change a business unit. What is left out stays as it is. PATCH /v1/business-units/{name}; scopes:
-   * admin.
+   * Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
+   * administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
    */
   changeBusinessUnit(name: string, body: T.BusinessUnitChange, options?: CallOptions): Promise<T.BusinessUnit> {
     return this.transport.json({ method: "PATCH", path: `/v1/business-units/${segment(name)}` }, body, options);
+  }
+
+  /**
+   * Change an API client. What is left out stays as it is; null takes an optional member away. Its tokens
+   * follow within seconds. Where it is to prove itself by a secret from now on, rotate-secret gives it
+   * one. PATCH /v1/clients/{id}; scopes: admin.
+   */
+  changeClient(id: string, body: T.ClientChange, options?: CallOptions): Promise<T.OAuthClient> {
+    return this.transport.json({ method: "PATCH", path: `/v1/clients/${segment(id)}` }, body, options);
   }
 
   /**
@@ -46,6 +55,15 @@ export class Operations {
    */
   changeHookSource(id: string, body: T.HookSourceChange, options?: CallOptions): Promise<T.HookSource> {
     return this.transport.json({ method: "PATCH", path: `/v1/hook-sources/${segment(id)}` }, body, options);
+  }
+
+  /**
+   * Change an organisation. What is left out stays as it is. None of a closed organisation's clients and
+   * people gets in, from some seconds on; what runs is finished, recipients may finish what they were
+   * asked to sign, and nothing is deleted. PATCH /v1/organisations/{id}; scopes: installation.
+   */
+  changeOrganisation(id: string, body: T.OrganisationChange, options?: CallOptions): Promise<T.Organisation> {
+    return this.transport.json({ method: "PATCH", path: `/v1/organisations/${segment(id)}` }, body, options);
   }
 
   /**
@@ -86,7 +104,8 @@ export class Operations {
 
   /**
    * Make an API client. The answer holds its secret, which is shown this once and not kept: a repeated
-   * request answers 409 result_not_repeatable. POST /v1/clients; scopes: admin.
+   * request answers 409 result_not_repeatable. An administrator who is confined to business units gives
+   * only what is its own. POST /v1/clients; scopes: admin.
    */
   createClient(body: T.ClientRequest, options?: CallOptions): Promise<T.ClientSecret> {
     return this.transport.json({ method: "POST", path: `/v1/clients` }, body, options);
@@ -136,6 +155,15 @@ export class Operations {
    */
   createHookSource(body: T.HookSourceRequest, options?: CallOptions): Promise<T.HookSourceSecret> {
     return this.transport.json({ method: "POST", path: `/v1/hook-sources` }, body, options);
+  }
+
+  /**
+   * Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
+   * administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
+   * /v1/organisations; scopes: installation.
+   */
+  createOrganisation(body: T.OrganisationRequest, options?: CallOptions): Promise<T.NewOrganisation> {
+    return this.transport.json({ method: "POST", path: `/v1/organisations` }, body, options);
   }
 
   /**
@@ -228,14 +256,6 @@ export class Operations {
   }
 
   /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  endUpload(id: string, options?: CallOptions): Promise<string> {
-    return this.transport.json({ method: "DELETE", path: `/v1/uploads/${segment(id)}` }, undefined, options);
-  }
-
-  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
@@ -308,6 +328,19 @@ export class Operations {
    */
   getBusState(options?: CallOptions): Promise<T.BusState> {
     return this.transport.json({ method: "GET", path: `/v1/bus` }, undefined, options);
+  }
+
+  /**
+   * Get a business unit. With its limits and what it uses of them. GET /v1/business-units/{name}; scopes:
+   * admin or documents:read or documents:write.
+   */
+  getBusinessUnit(name: string, options?: CallOptions): Promise<T.BusinessUnitState> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}` }, undefined, options);
+  }
+
+  /** Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin. */
+  getClient(id: string, options?: CallOptions): Promise<T.OAuthClient> {
+    return this.transport.json({ method: "GET", path: `/v1/clients/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -417,6 +450,16 @@ export class Operations {
    */
   getOperation(id: string, options?: CallOptions): Promise<T.Operation> {
     return this.transport.json({ method: "GET", path: `/v1/operations/${segment(id)}` }, undefined, options);
+  }
+
+  /** Get an organisation. GET /v1/organisations/{id}; scopes: installation. */
+  getOrganisation(id: string, options?: CallOptions): Promise<T.Organisation> {
+    return this.transport.json({ method: "GET", path: `/v1/organisations/${segment(id)}` }, undefined, options);
+  }
+
+  /** Get the own organisation. GET /v1/organisation; scopes: admin. */
+  getOwnOrganisation(options?: CallOptions): Promise<T.Organisation> {
+    return this.transport.json({ method: "GET", path: `/v1/organisation` }, undefined, options);
   }
 
   /**
@@ -647,6 +690,14 @@ export class Operations {
   }
 
   /**
+   * List organisations. The closed ones too; by id, the first of which runs the installation. GET
+   * /v1/organisations; scopes: installation.
+   */
+  listOrganisations(options?: CallOptions): Promise<T.Organisation[]> {
+    return this.transport.items({ method: "GET", path: `/v1/organisations` }, options);
+  }
+
+  /**
    * See what waits, and why. By kind of operation, document type and business unit; only what holds
    * something. GET /v1/queues; scopes: admin.
    */
@@ -655,8 +706,8 @@ export class Operations {
   }
 
   /**
-   * List roles. Those that are always there, and those of this installation's settings; by name. GET
-   * /v1/roles; scopes: admin or documents:read or documents:write.
+   * List roles. Those that are always there, those of this installation's settings, and the
+   * organisation's own; by name. GET /v1/roles; scopes: admin or documents:read or documents:write.
    */
   listRoles(options?: CallOptions): Promise<T.Role[]> {
     return this.transport.items({ method: "GET", path: `/v1/roles` }, options);
@@ -670,6 +721,14 @@ export class Operations {
   /** Every item that listTasks lists; pages are asked for as they are needed. */
   allTasks(params: T.ListTasksParams = {}, options?: CallOptions): AsyncIterableIterator<T.Task> {
     return all(params, (p) => this.listTasks(p, options));
+  }
+
+  /**
+   * List the keys that sign access tokens. With when each signs. They replace each other by themselves,
+   * every 30 days. GET /v1/token-keys; scopes: installation.
+   */
+  listTokenKeys(options?: CallOptions): Promise<T.TokenKey[]> {
+    return this.transport.items({ method: "GET", path: `/v1/token-keys` }, options);
   }
 
   /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */
@@ -783,6 +842,19 @@ export class Operations {
   }
 
   /**
+   * Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
+   * scopes: admin.
+   */
+  removeRole(name: string, options?: CallOptions): Promise<T.Role> {
+    return this.transport.json({ method: "DELETE", path: `/v1/roles/${segment(name)}` }, undefined, options);
+  }
+
+  /** Rename the own organisation. PATCH /v1/organisation; scopes: admin. */
+  renameOwnOrganisation(body: T.OrganisationRequest, options?: CallOptions): Promise<T.Organisation> {
+    return this.transport.json({ method: "PATCH", path: `/v1/organisation` }, body, options);
+  }
+
+  /**
    * Upload a corrected file. A new original version of a draft, sent as for a new document but without
    * details. POST /v1/documents/{id}/versions; scopes: documents:write.
    */
@@ -808,11 +880,29 @@ export class Operations {
   }
 
   /**
-   * End a client's access. Its tokens stop working within seconds. DELETE /v1/clients/{id}; scopes:
-   * admin.
+   * End a client's access. Its tokens stop working within seconds. To repeat it does nothing. DELETE
+   * /v1/clients/{id}; scopes: admin.
    */
   revokeClient(id: string, options?: CallOptions): Promise<T.OAuthClient> {
     return this.transport.json({ method: "DELETE", path: `/v1/clients/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * Give an API client a new secret. The answer holds it, this once. The one before works on until the
+   * overlap ends, so that nothing stands still meanwhile; one from before that ends at once. Tokens are
+   * not touched. POST /v1/clients/{id}/rotate-secret; scopes: admin.
+   */
+  rotateClientSecret(id: string, body: T.ClientSecretRotation, options?: CallOptions): Promise<T.ClientSecret> {
+    return this.transport.json({ method: "POST", path: `/v1/clients/${segment(id)}/rotate-secret` }, body, options);
+  }
+
+  /**
+   * Replace the key that signs access tokens. The next key is published at once and signs in a quarter of
+   * an hour; nothing stands still. Where there is a next one already, nothing is done. POST
+   * /v1/token-keys; scopes: installation.
+   */
+  rotateTokenKey(options?: CallOptions): Promise<T.TokenKey[]> {
+    return this.transport.items({ method: "POST", path: `/v1/token-keys` }, options);
   }
 
   /**
@@ -854,6 +944,14 @@ export class Operations {
    */
   saveDocumentType(name: string, body: T.DocumentTypeRequest, options?: CallOptions): Promise<T.DocumentType> {
     return this.transport.json({ method: "PUT", path: `/v1/document-types/${segment(name)}` }, body, options);
+  }
+
+  /**
+   * Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
+   * admin.
+   */
+  saveRole(name: string, body: T.RoleRequest, options?: CallOptions): Promise<T.Role> {
+    return this.transport.json({ method: "PUT", path: `/v1/roles/${segment(name)}` }, body, options);
   }
 
   /**
@@ -947,5 +1045,13 @@ export class Operations {
    */
   voidEnvelope(id: string, body: T.Reason, options?: CallOptions): Promise<T.Envelope> {
     return this.transport.json({ method: "POST", path: `/v1/envelopes/${segment(id)}/void` }, body, options);
+  }
+
+  /**
+   * Take a key out that signs access tokens. At once, with all tokens that it has signed: for a key that
+   * somebody else may know. DELETE /v1/token-keys/{id}; scopes: installation.
+   */
+  withdrawTokenKey(id: string, options?: CallOptions): Promise<T.TokenKey[]> {
+    return this.transport.items({ method: "DELETE", path: `/v1/token-keys/${segment(id)}` }, options);
   }
 }

@@ -98,6 +98,9 @@ export type ReplayRequestWhich = "dead" | "missing" | "all" | (string & {});
 export type TaskState = "waiting" | "open" | "approved" | "rejected" | "returned" | "cancelled" | (string & {});
 
 /** Of these values; more may come. */
+export type TokenKeyState = "next" | "signs" | "before" | "withdrawn" | (string & {});
+
+/** Of these values; more may come. */
 export type VersionKind = "original" | "normalised" | "searchable" | "sealed" | "completion" | "protected" | (string & {});
 
 /** Of these values; more may come. */
@@ -337,25 +340,103 @@ export interface BusState {
 }
 
 export interface BusinessUnit {
+  /** Since when it takes no new documents. */
+  closed_at?: string;
   created_at: string;
+  /** What it may take up; an absent member is without a limit. */
+  limits: UnitLimits;
   name: string;
+  revision: number;
   title: string;
   /** Its share of the work on documents of one type beside other units. */
   weight: number;
 }
 
 export interface BusinessUnitChange {
+  /** Whether it takes no new documents. Those that it has go on. */
+  closed?: boolean;
+  limits?: UnitLimitChange;
   title?: string;
   /** 1 to 1000. */
   weight?: number;
 }
 
 export interface BusinessUnitRequest {
+  /** What it may take up. Absent: without limits. */
+  limits?: UnitLimits;
   /** 1 to 63 characters of a-z, 0-9, _ and -. */
   name: string;
   title?: string;
   /** Its share of the work on documents of one type beside other units, 1 to 1000. Default 1. */
   weight?: number;
+}
+
+export interface BusinessUnitState {
+  /** Since when it takes no new documents. */
+  closed_at?: string;
+  created_at: string;
+  /** The key that its documents' keys lie under; absent before anything was kept. */
+  key?: UnitKey;
+  /** What it may take up; an absent member is without a limit. */
+  limits: UnitLimits;
+  name: string;
+  revision: number;
+  title: string;
+  use: UnitUse;
+  /** Its share of the work on documents of one type beside other units. */
+  weight: number;
+}
+
+export interface ClientChange {
+  /** null: all. */
+  business_units?: string[] | null;
+  /** It gets only tokens that are bound to its DPoP key. */
+  dpop_bound_access_tokens?: boolean;
+  /** Absent: client_credentials. */
+  grant_types?: string[];
+  /** JWK set: keys of its assertions, or with its self-signed certificates in x5c. */
+  jwks?: Json;
+  name?: string;
+  principal?: string;
+  /** Where people come back to after a login, compared as text. */
+  redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
+  /** It may begin a login only by a request that it pushed. */
+  require_pushed_authorization_requests?: boolean;
+  /** Further resources that it may ask tokens for, beside this server. */
+  resources?: string[];
+  roles?: string[] | null;
+  scopes?: string[] | null;
+  /** Resources that it is itself: it may introspect tokens for them, and exchange them. */
+  serves?: string[];
+  tls_client_auth_san_dns?: string;
+  tls_client_auth_san_email?: string;
+  tls_client_auth_san_ip?: string;
+  tls_client_auth_san_uri?: string;
+  /** Whom its certificate must name, with tls_client_auth. Exactly one of these. */
+  tls_client_auth_subject_dn?: string;
+  /** It gets only tokens that are bound to its certificate. */
+  tls_client_certificate_bound_access_tokens?: boolean;
+  /** How it proves who it is; absent: client_secret, in the header or the form. */
+  token_endpoint_auth_method?: OAuthClientTokenEndpointAuthMethod;
+}
+
+/** Data of the events client.changed, client.created, client.revoked, client.secret_rotated. */
+export interface ClientEventData {
+  auth_method: string;
+  /** Units that it is confined to. */
+  business_units?: string[];
+  client_id: string;
+  name: string;
+  /** How long the secret before works too. */
+  old_secret_until?: string;
+  principal: string;
+  roles?: string[];
+  scopes?: string[];
 }
 
 export interface ClientRequest {
@@ -372,6 +453,11 @@ export interface ClientRequest {
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
@@ -398,6 +484,11 @@ export interface ClientSecret {
   client: OAuthClient;
   /** Shown once; absent where the client proves itself otherwise. */
   client_secret?: string;
+}
+
+export interface ClientSecretRotation {
+  /** How long the secret before works too: 0 to 2592000. Absent: 86400, a day. 0 ends it at once. */
+  overlap_seconds?: number;
 }
 
 export interface Decision {
@@ -1170,6 +1261,13 @@ export interface Named {
   name: string;
 }
 
+export interface NewOrganisation {
+  organisation: Organisation;
+  setup_expires_at: string;
+  /** Works once. It is a secret until then. */
+  setup_url: string;
+}
+
 export interface NewSecret {
   endpoint: WebhookEndpoint;
   /** Until when the secrets before sign too. */
@@ -1233,16 +1331,24 @@ export interface OAuthClient {
   /** JWK set: keys of its assertions, or with its self-signed certificates in x5c. */
   jwks?: Json;
   name: string;
+  /** How long the secret before the present one works too. */
+  old_secret_until?: string;
   /** Whom it speaks for. */
   principal: string;
   /** Where people come back to after a login, compared as text. */
   redirect_uris?: string[];
+  /**
+   * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+   * out is the installation's. To allow more than that takes the scope installation.
+   */
+  request_limits?: Record<string, RequestLimit>;
   /** It may begin a login only by a request that it pushed. */
   require_pushed_authorization_requests?: boolean;
   /** Further resources that it may ask tokens for, beside this server. */
   resources?: string[];
+  revision: number;
   revoked_at?: string;
-  /** Roles whose scopes it has, as they are configured now. */
+  /** Roles whose scopes it has, as they are now. */
   roles?: string[];
   /** Beside those of its roles. */
   scopes: string[];
@@ -1295,6 +1401,34 @@ export interface OperationEventData {
   operation_id: string;
   /** Why it failed, for people. */
   reason?: string;
+}
+
+export interface Organisation {
+  /** Since when none of its clients and people gets in. */
+  closed_at?: string;
+  created_at: string;
+  id: string;
+  name: string;
+  revision: number;
+}
+
+export interface OrganisationChange {
+  /** Whether nobody of it gets in. */
+  closed?: boolean;
+  name?: string;
+}
+
+/** Data of the events organisation.changed, organisation.created. */
+export interface OrganisationEventData {
+  /** None of its clients and people gets in. */
+  closed?: boolean;
+  name: string;
+  organisation_id: string;
+}
+
+export interface OrganisationRequest {
+  /** 1 to 200 bytes. */
+  name: string;
 }
 
 export interface Pick {
@@ -1515,9 +1649,35 @@ export interface ReplayRequest {
   which?: ReplayRequestWhich;
 }
 
+export interface RequestLimit {
+  at_once?: number;
+  /** Beyond that, after a pause. */
+  burst?: number;
+  /** Lasting. */
+  per_second?: number;
+}
+
 export interface Role {
+  created_at?: string;
+  name: string;
+  /** The organisation has made it, and may change it. The others belong to the installation. */
+  own: boolean;
+  revision?: number;
+  scopes: string[];
+  title?: string;
+  updated_at?: string;
+}
+
+/** Data of the events role.removed, role.saved. */
+export interface RoleEventData {
   name: string;
   scopes: string[];
+  title?: string;
+}
+
+export interface RoleRequest {
+  scopes: string[];
+  title?: string;
 }
 
 export interface Scheme {
@@ -1547,9 +1707,36 @@ export interface SecretRotation {
   signing?: NewWebhookEndpointSigning;
 }
 
+/** Data of the events security.login_failed. */
+export interface SecurityEventData {
+  /** Absent where many addresses are counted together. */
+  address?: string;
+  /** Whose they were to be; absent where there is no such client, or for what is counted together. */
+  client_id?: string;
+  count: number;
+  since: string | null;
+  until: string | null;
+  /** client or login. */
+  way?: string;
+}
+
 export interface SentEvent {
   /** Its delivery is under the endpoint's deliveries. */
   event_id: string;
+}
+
+/** Data of the events setup.completed. */
+export interface SetupEventData {
+  auth_method: string;
+  /** Units that it is confined to. */
+  business_units?: string[];
+  client_id: string;
+  name: string;
+  /** How long the secret before works too. */
+  old_secret_until?: string;
+  principal: string;
+  roles?: string[];
+  scopes?: string[];
 }
 
 export interface SigningLink {
@@ -1613,11 +1800,72 @@ export interface TokenEventData {
   subject: string;
 }
 
-/** Data of the events unit.changed, unit.created. */
+export interface TokenKey {
+  algorithm: string;
+  id: string;
+  signs_at: string;
+  /** next: it is published and signs from signs_at on; before: another signs, and its tokens run out. */
+  state: TokenKeyState;
+  withdrawn_at?: string;
+}
+
+/** Data of the events token_key.added, token_key.changed. */
+export interface TokenKeyEventData {
+  algorithm: string;
+  key_id: string;
+  signs_at: string;
+  withdrawn_at?: string;
+}
+
+/** Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached. */
 export interface UnitEventData {
   business_unit: string;
+  /** It takes no new documents. */
+  closed?: boolean;
+  limit?: number;
+  /** What it may store. */
+  limit_bytes?: number;
+  limit_bytes_per_file?: number;
+  limit_documents_per_month?: number;
+  limit_pages_per_document?: number;
+  /** The month that is counted, YYYY-MM. */
+  month?: string;
+  used?: number;
   /** Its share of the work beside other units. */
   weight?: number;
+  /** bytes, or documents_per_month. */
+  what?: string;
+}
+
+export interface UnitKey {
+  created_at: string;
+  id: string;
+}
+
+export interface UnitLimitChange {
+  bytes?: number;
+  bytes_per_file?: number;
+  documents_per_month?: number;
+  pages_per_document?: number;
+}
+
+export interface UnitLimits {
+  /** Stored, with everything that is made of what came in. */
+  bytes?: number;
+  /** Of one uploaded file. */
+  bytes_per_file?: number;
+  /** New ones in a calendar month (UTC). */
+  documents_per_month?: number;
+  pages_per_document?: number;
+}
+
+export interface UnitUse {
+  /** Stored now. */
+  bytes: number;
+  /** New ones in the month. */
+  documents: number;
+  /** The month that is counted (UTC). */
+  month: string;
 }
 
 export interface Upload {
@@ -2175,6 +2423,10 @@ export interface SearchDocumentsParams {
 
 /** What each type of event carries. */
 export interface EventData {
+  "client.changed": ClientEventData;
+  "client.created": ClientEventData;
+  "client.revoked": ClientEventData;
+  "client.secret_rotated": ClientEventData;
   "delegation.granted": DelegationEventData;
   "delegation.reuse_detected": DelegationEventData;
   "delegation.revoked": DelegationEventData;
@@ -2226,12 +2478,22 @@ export interface EventData {
   "operation.retried": OperationEventData;
   "operation.started": OperationEventData;
   "operation.succeeded": OperationEventData;
+  "organisation.changed": OrganisationEventData;
+  "organisation.created": OrganisationEventData;
+  "role.removed": RoleEventData;
+  "role.saved": RoleEventData;
+  "security.login_failed": SecurityEventData;
+  "setup.completed": SetupEventData;
   "task.cancelled": TaskEventData;
   "task.decided": TaskEventData;
   "task.opened": TaskEventData;
   "token.exchanged": TokenEventData;
+  "token_key.added": TokenKeyEventData;
+  "token_key.changed": TokenKeyEventData;
   "unit.changed": UnitEventData;
   "unit.created": UnitEventData;
+  "unit.limit_neared": UnitEventData;
+  "unit.limit_reached": UnitEventData;
   "user.created": UserEventData;
   "user.deactivated": UserEventData;
   "user.invited": UserEventData;

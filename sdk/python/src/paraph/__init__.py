@@ -8,11 +8,12 @@ Types of the contract are in paraph.types, keys for DPoP in paraph.keys.
 """
 
 from ._core import Download, Made, Options, Page, Source
+from ._json import NULL
 from .client import AsyncParaph, Paraph, event_data
 from .errors import ConnectionFailed, DigestMismatch, Fault, OperationFailed, ParaphError, Problem, TimedOut, WebhookRefused
 from .webhooks import Webhooks
 
 __all__ = [
-    "AsyncParaph", "ConnectionFailed", "DigestMismatch", "Download", "Fault", "Made", "OperationFailed", "Options", "Page", "Paraph", "ParaphError", "Problem",
+    "NULL", "AsyncParaph", "ConnectionFailed", "DigestMismatch", "Download", "Fault", "Made", "OperationFailed", "Options", "Page", "Paraph", "ParaphError", "Problem",
     "Source", "TimedOut", "WebhookRefused", "Webhooks", "event_data",
 ]

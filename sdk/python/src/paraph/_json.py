@@ -68,10 +68,21 @@ def _object(kind: Any) -> Callable[[Any], Any]:
     return make
 
 
+class _Null:
+    def __repr__(self) -> str:
+        return "NULL"
+
+
+#: Says null in a change, where None says that a member stays as it is.
+NULL: Any = _Null()
+
+
 def encode(value: Any) -> Any:
     """Makes JSON of a value. Members that are None are absent."""
     if dataclasses.is_dataclass(value):
         return {f.name.removesuffix("_"): encode(v) for f in dataclasses.fields(value) if (v := getattr(value, f.name)) is not None}
+    if value is NULL:
+        return None
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, dict):

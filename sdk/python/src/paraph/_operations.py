@@ -26,10 +26,17 @@ class Operations(Runner):
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
 
     def change_business_unit(self, name: str, body: t.BusinessUnitChange, *, options: Options | None = None) -> t.BusinessUnit:
-        """Change a business unit. What is left out stays as it is. PATCH /v1/business-units/{name}; scopes:
-        admin.
+        """Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
+        administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
         """
         return self._json(Call("PATCH", f"/v1/business-units/{segment(name)}"), body, t.BusinessUnit, options)
+
+    def change_client(self, id: str, body: t.ClientChange, *, options: Options | None = None) -> t.OAuthClient:
+        """Change an API client. What is left out stays as it is; null takes an optional member away. Its tokens
+        follow within seconds. Where it is to prove itself by a secret from now on, rotate-secret gives it
+        one. PATCH /v1/clients/{id}; scopes: admin.
+        """
+        return self._json(Call("PATCH", f"/v1/clients/{segment(id)}"), body, t.OAuthClient, options)
 
     def change_group(self, id: str, body: t.GroupPatch, *, options: Options | None = None) -> t.Group:
         """Change a group or who is in it. What is left out stays as it is. What the members may do changes
@@ -42,6 +49,13 @@ class Operations(Runner):
         as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
         """
         return self._json(Call("PATCH", f"/v1/hook-sources/{segment(id)}"), body, t.HookSource, options)
+
+    def change_organisation(self, id: str, body: t.OrganisationChange, *, options: Options | None = None) -> t.Organisation:
+        """Change an organisation. What is left out stays as it is. None of a closed organisation's clients and
+        people gets in, from some seconds on; what runs is finished, recipients may finish what they were
+        asked to sign, and nothing is deleted. PATCH /v1/organisations/{id}; scopes: installation.
+        """
+        return self._json(Call("PATCH", f"/v1/organisations/{segment(id)}"), body, t.Organisation, options)
 
     def change_user(self, id: str, body: t.UserPatch, *, options: Options | None = None) -> t.UserDetail:
         """Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
@@ -73,7 +87,8 @@ class Operations(Runner):
 
     def create_client(self, body: t.ClientRequest, *, options: Options | None = None) -> t.ClientSecret:
         """Make an API client. The answer holds its secret, which is shown this once and not kept: a repeated
-        request answers 409 result_not_repeatable. POST /v1/clients; scopes: admin.
+        request answers 409 result_not_repeatable. An administrator who is confined to business units gives
+        only what is its own. POST /v1/clients; scopes: admin.
         """
         return self._json(Call("POST", "/v1/clients"), body, t.ClientSecret, options)
 
@@ -112,6 +127,13 @@ class Operations(Runner):
         scopes: admin.
         """
         return self._json(Call("POST", "/v1/hook-sources"), body, t.HookSourceSecret, options)
+
+    def create_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.NewOrganisation:
+        """Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
+        administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
+        /v1/organisations; scopes: installation.
+        """
+        return self._json(Call("POST", "/v1/organisations"), body, t.NewOrganisation, options)
 
     def create_signing_link(self, id: str, recipient_id: str, *, options: Options | None = None) -> t.SigningLink:
         """Make a signing link. For a caller that brings the person to it. The URL is a secret: who has it can
@@ -182,12 +204,6 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
-    def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
-
     def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
@@ -244,6 +260,16 @@ class Operations(Runner):
         scopes: admin.
         """
         return self._json(Call("GET", "/v1/bus"), None, t.BusState, options)
+
+    def get_business_unit(self, name: str, *, options: Options | None = None) -> t.BusinessUnitState:
+        """Get a business unit. With its limits and what it uses of them. GET /v1/business-units/{name}; scopes:
+        admin or documents:read or documents:write.
+        """
+        return self._json(Call("GET", f"/v1/business-units/{segment(name)}"), None, t.BusinessUnitState, options)
+
+    def get_client(self, id: str, *, options: Options | None = None) -> t.OAuthClient:
+        """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
+        return self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
     def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
@@ -327,6 +353,14 @@ class Operations(Runner):
         /v1/operations/{id}; scopes: admin or documents:read or documents:write.
         """
         return self._json(Call("GET", f"/v1/operations/{segment(id)}"), None, t.Operation, options)
+
+    def get_organisation(self, id: str, *, options: Options | None = None) -> t.Organisation:
+        """Get an organisation. GET /v1/organisations/{id}; scopes: installation."""
+        return self._json(Call("GET", f"/v1/organisations/{segment(id)}"), None, t.Organisation, options)
+
+    def get_own_organisation(self, *, options: Options | None = None) -> t.Organisation:
+        """Get the own organisation. GET /v1/organisation; scopes: admin."""
+        return self._json(Call("GET", "/v1/organisation"), None, t.Organisation, options)
 
     def get_protection_report(self, *, options: Options | None = None) -> t.ProtectionReport:
         """Report how signatures are protected. Signed files by what they have, want and lack, and how many run
@@ -503,6 +537,12 @@ class Operations(Runner):
         """Every item that list_operations lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/operations", query={"limit": limit, "after": after, "state": state, "kind": kind, "document_id": document_id}), t.Operation, options)
 
+    def list_organisations(self, *, options: Options | None = None) -> list[t.Organisation]:
+        """List organisations. The closed ones too; by id, the first of which runs the installation. GET
+        /v1/organisations; scopes: installation.
+        """
+        return self._items(Call("GET", "/v1/organisations"), t.Organisation, options)
+
     def list_queues(self, *, options: Options | None = None) -> t.Queues:
         """See what waits, and why. By kind of operation, document type and business unit; only what holds
         something. GET /v1/queues; scopes: admin.
@@ -510,8 +550,8 @@ class Operations(Runner):
         return self._json(Call("GET", "/v1/queues"), None, t.Queues, options)
 
     def list_roles(self, *, options: Options | None = None) -> list[t.Role]:
-        """List roles. Those that are always there, and those of this installation's settings; by name. GET
-        /v1/roles; scopes: admin or documents:read or documents:write.
+        """List roles. Those that are always there, those of this installation's settings, and the
+        organisation's own; by name. GET /v1/roles; scopes: admin or documents:read or documents:write.
         """
         return self._items(Call("GET", "/v1/roles"), t.Role, options)
 
@@ -522,6 +562,12 @@ class Operations(Runner):
     def all_tasks(self, *, limit: int | None = None, after: str | None = None, assignee: str | None = None, state: t.TaskState | None = None, document_id: str | None = None, options: Options | None = None) -> Iterator[t.Task]:
         """Every item that list_tasks lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/tasks", query={"limit": limit, "after": after, "assignee": assignee, "state": state, "document_id": document_id}), t.Task, options)
+
+    def list_token_keys(self, *, options: Options | None = None) -> list[t.TokenKey]:
+        """List the keys that sign access tokens. With when each signs. They replace each other by themselves,
+        every 30 days. GET /v1/token-keys; scopes: installation.
+        """
+        return self._items(Call("GET", "/v1/token-keys"), t.TokenKey, options)
 
     def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
         """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""
@@ -608,6 +654,16 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}"), None, t.HookSource, options)
 
+    def remove_role(self, name: str, *, options: Options | None = None) -> t.Role:
+        """Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
+        scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/roles/{segment(name)}"), None, t.Role, options)
+
+    def rename_own_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.Organisation:
+        """Rename the own organisation. PATCH /v1/organisation; scopes: admin."""
+        return self._json(Call("PATCH", "/v1/organisation"), body, t.Organisation, options)
+
     def replace_document_file(self, id: str, file: Source, *, file_name: str | None = None, options: Options | None = None) -> t.Uploaded:
         """Upload a corrected file. A new original version of a draft, sent as for a new document but without
         details. POST /v1/documents/{id}/versions; scopes: documents:write.
@@ -628,10 +684,24 @@ class Operations(Runner):
         return self._json(Call("POST", f"/v1/operations/{segment(id)}/retry"), None, t.Operation, options)
 
     def revoke_client(self, id: str, *, options: Options | None = None) -> t.OAuthClient:
-        """End a client's access. Its tokens stop working within seconds. DELETE /v1/clients/{id}; scopes:
-        admin.
+        """End a client's access. Its tokens stop working within seconds. To repeat it does nothing. DELETE
+        /v1/clients/{id}; scopes: admin.
         """
         return self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    def rotate_client_secret(self, id: str, body: t.ClientSecretRotation, *, options: Options | None = None) -> t.ClientSecret:
+        """Give an API client a new secret. The answer holds it, this once. The one before works on until the
+        overlap ends, so that nothing stands still meanwhile; one from before that ends at once. Tokens are
+        not touched. POST /v1/clients/{id}/rotate-secret; scopes: admin.
+        """
+        return self._json(Call("POST", f"/v1/clients/{segment(id)}/rotate-secret"), body, t.ClientSecret, options)
+
+    def rotate_token_key(self, *, options: Options | None = None) -> list[t.TokenKey]:
+        """Replace the key that signs access tokens. The next key is published at once and signs in a quarter of
+        an hour; nothing stands still. Where there is a next one already, nothing is done. POST
+        /v1/token-keys; scopes: installation.
+        """
+        return self._items(Call("POST", "/v1/token-keys"), t.TokenKey, options)
 
     def rotate_unit_key(self, name: str, *, options: Options | None = None) -> t.Operation:
         """Rotate the key of a business unit. A new key takes its place at once. The operation wraps the keys of
@@ -665,6 +735,12 @@ class Operations(Runner):
         /v1/document-types/{name}; scopes: admin.
         """
         return self._json(Call("PUT", f"/v1/document-types/{segment(name)}"), body, t.DocumentType, options)
+
+    def save_role(self, name: str, body: t.RoleRequest, *, options: Options | None = None) -> t.Role:
+        """Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
+        admin.
+        """
+        return self._json(Call("PUT", f"/v1/roles/{segment(name)}"), body, t.Role, options)
 
     def search_document(self, id: str, *, q: str, options: Options | None = None) -> list[t.Hit]:
         """Find a text on a document's pages. Each place with the words that hold the text, and their boxes. GET
@@ -737,6 +813,12 @@ class Operations(Runner):
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/void"), body, t.Envelope, options)
 
+    def withdraw_token_key(self, id: str, *, options: Options | None = None) -> list[t.TokenKey]:
+        """Take a key out that signs access tokens. At once, with all tokens that it has signed: for a key that
+        somebody else may know. DELETE /v1/token-keys/{id}; scopes: installation.
+        """
+        return self._items(Call("DELETE", f"/v1/token-keys/{segment(id)}"), t.TokenKey, options)
+
 
 class AsyncOperations(AsyncRunner):
     """One method for each operation of the contract."""
@@ -755,10 +837,17 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
 
     async def change_business_unit(self, name: str, body: t.BusinessUnitChange, *, options: Options | None = None) -> t.BusinessUnit:
-        """Change a business unit. What is left out stays as it is. PATCH /v1/business-units/{name}; scopes:
-        admin.
+        """Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
+        administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
         """
         return await self._json(Call("PATCH", f"/v1/business-units/{segment(name)}"), body, t.BusinessUnit, options)
+
+    async def change_client(self, id: str, body: t.ClientChange, *, options: Options | None = None) -> t.OAuthClient:
+        """Change an API client. What is left out stays as it is; null takes an optional member away. Its tokens
+        follow within seconds. Where it is to prove itself by a secret from now on, rotate-secret gives it
+        one. PATCH /v1/clients/{id}; scopes: admin.
+        """
+        return await self._json(Call("PATCH", f"/v1/clients/{segment(id)}"), body, t.OAuthClient, options)
 
     async def change_group(self, id: str, body: t.GroupPatch, *, options: Options | None = None) -> t.Group:
         """Change a group or who is in it. What is left out stays as it is. What the members may do changes
@@ -771,6 +860,13 @@ class AsyncOperations(AsyncRunner):
         as the source is then. PATCH /v1/hook-sources/{id}; scopes: admin.
         """
         return await self._json(Call("PATCH", f"/v1/hook-sources/{segment(id)}"), body, t.HookSource, options)
+
+    async def change_organisation(self, id: str, body: t.OrganisationChange, *, options: Options | None = None) -> t.Organisation:
+        """Change an organisation. What is left out stays as it is. None of a closed organisation's clients and
+        people gets in, from some seconds on; what runs is finished, recipients may finish what they were
+        asked to sign, and nothing is deleted. PATCH /v1/organisations/{id}; scopes: installation.
+        """
+        return await self._json(Call("PATCH", f"/v1/organisations/{segment(id)}"), body, t.Organisation, options)
 
     async def change_user(self, id: str, body: t.UserPatch, *, options: Options | None = None) -> t.UserDetail:
         """Change, deactivate or reactivate a user. What is left out stays as it is. A user who is deactivated
@@ -802,7 +898,8 @@ class AsyncOperations(AsyncRunner):
 
     async def create_client(self, body: t.ClientRequest, *, options: Options | None = None) -> t.ClientSecret:
         """Make an API client. The answer holds its secret, which is shown this once and not kept: a repeated
-        request answers 409 result_not_repeatable. POST /v1/clients; scopes: admin.
+        request answers 409 result_not_repeatable. An administrator who is confined to business units gives
+        only what is its own. POST /v1/clients; scopes: admin.
         """
         return await self._json(Call("POST", "/v1/clients"), body, t.ClientSecret, options)
 
@@ -841,6 +938,13 @@ class AsyncOperations(AsyncRunner):
         scopes: admin.
         """
         return await self._json(Call("POST", "/v1/hook-sources"), body, t.HookSourceSecret, options)
+
+    async def create_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.NewOrganisation:
+        """Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
+        administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
+        /v1/organisations; scopes: installation.
+        """
+        return await self._json(Call("POST", "/v1/organisations"), body, t.NewOrganisation, options)
 
     async def create_signing_link(self, id: str, recipient_id: str, *, options: Options | None = None) -> t.SigningLink:
         """Make a signing link. For a caller that brings the person to it. The URL is a secret: who has it can
@@ -911,12 +1015,6 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
-    async def end_upload(self, id: str, *, options: Options | None = None) -> t.:
-        """End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-        scopes: documents:write.
-        """
-        return await self._json(Call("DELETE", f"/v1/uploads/{segment(id)}"), None, t., options)
-
     async def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
@@ -973,6 +1071,16 @@ class AsyncOperations(AsyncRunner):
         scopes: admin.
         """
         return await self._json(Call("GET", "/v1/bus"), None, t.BusState, options)
+
+    async def get_business_unit(self, name: str, *, options: Options | None = None) -> t.BusinessUnitState:
+        """Get a business unit. With its limits and what it uses of them. GET /v1/business-units/{name}; scopes:
+        admin or documents:read or documents:write.
+        """
+        return await self._json(Call("GET", f"/v1/business-units/{segment(name)}"), None, t.BusinessUnitState, options)
+
+    async def get_client(self, id: str, *, options: Options | None = None) -> t.OAuthClient:
+        """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
+        return await self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
     async def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
@@ -1056,6 +1164,14 @@ class AsyncOperations(AsyncRunner):
         /v1/operations/{id}; scopes: admin or documents:read or documents:write.
         """
         return await self._json(Call("GET", f"/v1/operations/{segment(id)}"), None, t.Operation, options)
+
+    async def get_organisation(self, id: str, *, options: Options | None = None) -> t.Organisation:
+        """Get an organisation. GET /v1/organisations/{id}; scopes: installation."""
+        return await self._json(Call("GET", f"/v1/organisations/{segment(id)}"), None, t.Organisation, options)
+
+    async def get_own_organisation(self, *, options: Options | None = None) -> t.Organisation:
+        """Get the own organisation. GET /v1/organisation; scopes: admin."""
+        return await self._json(Call("GET", "/v1/organisation"), None, t.Organisation, options)
 
     async def get_protection_report(self, *, options: Options | None = None) -> t.ProtectionReport:
         """Report how signatures are protected. Signed files by what they have, want and lack, and how many run
@@ -1232,6 +1348,12 @@ class AsyncOperations(AsyncRunner):
         """Every item that list_operations lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/operations", query={"limit": limit, "after": after, "state": state, "kind": kind, "document_id": document_id}), t.Operation, options)
 
+    async def list_organisations(self, *, options: Options | None = None) -> list[t.Organisation]:
+        """List organisations. The closed ones too; by id, the first of which runs the installation. GET
+        /v1/organisations; scopes: installation.
+        """
+        return await self._items(Call("GET", "/v1/organisations"), t.Organisation, options)
+
     async def list_queues(self, *, options: Options | None = None) -> t.Queues:
         """See what waits, and why. By kind of operation, document type and business unit; only what holds
         something. GET /v1/queues; scopes: admin.
@@ -1239,8 +1361,8 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("GET", "/v1/queues"), None, t.Queues, options)
 
     async def list_roles(self, *, options: Options | None = None) -> list[t.Role]:
-        """List roles. Those that are always there, and those of this installation's settings; by name. GET
-        /v1/roles; scopes: admin or documents:read or documents:write.
+        """List roles. Those that are always there, those of this installation's settings, and the
+        organisation's own; by name. GET /v1/roles; scopes: admin or documents:read or documents:write.
         """
         return await self._items(Call("GET", "/v1/roles"), t.Role, options)
 
@@ -1251,6 +1373,12 @@ class AsyncOperations(AsyncRunner):
     def all_tasks(self, *, limit: int | None = None, after: str | None = None, assignee: str | None = None, state: t.TaskState | None = None, document_id: str | None = None, options: Options | None = None) -> AsyncIterator[t.Task]:
         """Every item that list_tasks lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/tasks", query={"limit": limit, "after": after, "assignee": assignee, "state": state, "document_id": document_id}), t.Task, options)
+
+    async def list_token_keys(self, *, options: Options | None = None) -> list[t.TokenKey]:
+        """List the keys that sign access tokens. With when each signs. They replace each other by themselves,
+        every 30 days. GET /v1/token-keys; scopes: installation.
+        """
+        return await self._items(Call("GET", "/v1/token-keys"), t.TokenKey, options)
 
     async def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
         """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""
@@ -1337,6 +1465,16 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}"), None, t.HookSource, options)
 
+    async def remove_role(self, name: str, *, options: Options | None = None) -> t.Role:
+        """Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
+        scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/roles/{segment(name)}"), None, t.Role, options)
+
+    async def rename_own_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.Organisation:
+        """Rename the own organisation. PATCH /v1/organisation; scopes: admin."""
+        return await self._json(Call("PATCH", "/v1/organisation"), body, t.Organisation, options)
+
     async def replace_document_file(self, id: str, file: Source, *, file_name: str | None = None, options: Options | None = None) -> t.Uploaded:
         """Upload a corrected file. A new original version of a draft, sent as for a new document but without
         details. POST /v1/documents/{id}/versions; scopes: documents:write.
@@ -1357,10 +1495,24 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("POST", f"/v1/operations/{segment(id)}/retry"), None, t.Operation, options)
 
     async def revoke_client(self, id: str, *, options: Options | None = None) -> t.OAuthClient:
-        """End a client's access. Its tokens stop working within seconds. DELETE /v1/clients/{id}; scopes:
-        admin.
+        """End a client's access. Its tokens stop working within seconds. To repeat it does nothing. DELETE
+        /v1/clients/{id}; scopes: admin.
         """
         return await self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    async def rotate_client_secret(self, id: str, body: t.ClientSecretRotation, *, options: Options | None = None) -> t.ClientSecret:
+        """Give an API client a new secret. The answer holds it, this once. The one before works on until the
+        overlap ends, so that nothing stands still meanwhile; one from before that ends at once. Tokens are
+        not touched. POST /v1/clients/{id}/rotate-secret; scopes: admin.
+        """
+        return await self._json(Call("POST", f"/v1/clients/{segment(id)}/rotate-secret"), body, t.ClientSecret, options)
+
+    async def rotate_token_key(self, *, options: Options | None = None) -> list[t.TokenKey]:
+        """Replace the key that signs access tokens. The next key is published at once and signs in a quarter of
+        an hour; nothing stands still. Where there is a next one already, nothing is done. POST
+        /v1/token-keys; scopes: installation.
+        """
+        return await self._items(Call("POST", "/v1/token-keys"), t.TokenKey, options)
 
     async def rotate_unit_key(self, name: str, *, options: Options | None = None) -> t.Operation:
         """Rotate the key of a business unit. A new key takes its place at once. The operation wraps the keys of
@@ -1394,6 +1546,12 @@ class AsyncOperations(AsyncRunner):
         /v1/document-types/{name}; scopes: admin.
         """
         return await self._json(Call("PUT", f"/v1/document-types/{segment(name)}"), body, t.DocumentType, options)
+
+    async def save_role(self, name: str, body: t.RoleRequest, *, options: Options | None = None) -> t.Role:
+        """Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
+        admin.
+        """
+        return await self._json(Call("PUT", f"/v1/roles/{segment(name)}"), body, t.Role, options)
 
     async def search_document(self, id: str, *, q: str, options: Options | None = None) -> list[t.Hit]:
         """Find a text on a document's pages. Each place with the words that hold the text, and their boxes. GET
@@ -1465,4 +1623,10 @@ class AsyncOperations(AsyncRunner):
         POST /v1/envelopes/{id}/void; scopes: envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/void"), body, t.Envelope, options)
+
+    async def withdraw_token_key(self, id: str, *, options: Options | None = None) -> list[t.TokenKey]:
+        """Take a key out that signs access tokens. At once, with all tokens that it has signed: for a key that
+        somebody else may know. DELETE /v1/token-keys/{id}; scopes: installation.
+        """
+        return await self._items(Call("DELETE", f"/v1/token-keys/{segment(id)}"), t.TokenKey, options)
 

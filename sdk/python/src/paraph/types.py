@@ -37,6 +37,7 @@ QueueKind = Union[Literal["capture", "pages", "seal", "archive", "dispose", "rot
 RecipientState = Union[Literal["waiting", "sent", "delivered", "viewed", "signed", "declined", "cancelled"], str]
 ReplayRequestWhich = Union[Literal["dead", "missing", "all"], str]
 TaskState = Union[Literal["waiting", "open", "approved", "rejected", "returned", "cancelled"], str]
+TokenKeyState = Union[Literal["next", "signs", "before", "withdrawn"], str]
 VersionKind = Union[Literal["original", "normalised", "searchable", "sealed", "completion", "protected"], str]
 WaitingCode = Union[Literal["log", "no_worker", "retry", "suspected", "type_limit", "turn", "pages"], str]
 WebhookHealthState = Union[Literal["well", "slowed", "resting", "blocked", "disabled"], str]
@@ -320,8 +321,13 @@ class BusState:
 class BusinessUnit:
     """Part of the contract."""
 
+    closed_at: datetime | None = None
+    """Since when it takes no new documents."""
     created_at: datetime
+    limits: UnitLimits
+    """What it may take up; an absent member is without a limit."""
     name: str
+    revision: int
     title: str
     weight: int
     """Its share of the work on documents of one type beside other units."""
@@ -331,6 +337,9 @@ class BusinessUnit:
 class BusinessUnitChange:
     """Part of the contract."""
 
+    closed: bool | None = None
+    """Whether it takes no new documents. Those that it has go on."""
+    limits: UnitLimitChange | None = None
     title: str | None = None
     weight: int | None = None
     """1 to 1000."""
@@ -340,11 +349,88 @@ class BusinessUnitChange:
 class BusinessUnitRequest:
     """Part of the contract."""
 
+    limits: UnitLimits | None = None
+    """What it may take up. Absent: without limits."""
     name: str
     """1 to 63 characters of a-z, 0-9, _ and -."""
     title: str | None = None
     weight: int | None = None
     """Its share of the work on documents of one type beside other units, 1 to 1000. Default 1."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BusinessUnitState:
+    """Part of the contract."""
+
+    closed_at: datetime | None = None
+    """Since when it takes no new documents."""
+    created_at: datetime
+    key: UnitKey | None = None
+    """The key that its documents' keys lie under; absent before anything was kept."""
+    limits: UnitLimits
+    """What it may take up; an absent member is without a limit."""
+    name: str
+    revision: int
+    title: str
+    use: UnitUse
+    weight: int
+    """Its share of the work on documents of one type beside other units."""
+
+
+@dataclass(kw_only=True, slots=True)
+class ClientChange:
+    """Part of the contract."""
+
+    business_units: list[str] | None = None
+    """null: all."""
+    dpop_bound_access_tokens: bool | None = None
+    """It gets only tokens that are bound to its DPoP key."""
+    grant_types: list[str] | None = None
+    """Absent: client_credentials."""
+    jwks: Any | None = None
+    """JWK set: keys of its assertions, or with its self-signed certificates in x5c."""
+    name: str | None = None
+    principal: str | None = None
+    redirect_uris: list[str] | None = None
+    """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
+    require_pushed_authorization_requests: bool | None = None
+    """It may begin a login only by a request that it pushed."""
+    resources: list[str] | None = None
+    """Further resources that it may ask tokens for, beside this server."""
+    roles: list[str] | None = None
+    scopes: list[str] | None = None
+    serves: list[str] | None = None
+    """Resources that it is itself: it may introspect tokens for them, and exchange them."""
+    tls_client_auth_san_dns: str | None = None
+    tls_client_auth_san_email: str | None = None
+    tls_client_auth_san_ip: str | None = None
+    tls_client_auth_san_uri: str | None = None
+    tls_client_auth_subject_dn: str | None = None
+    """Whom its certificate must name, with tls_client_auth. Exactly one of these."""
+    tls_client_certificate_bound_access_tokens: bool | None = None
+    """It gets only tokens that are bound to its certificate."""
+    token_endpoint_auth_method: OAuthClientTokenEndpointAuthMethod | None = None
+    """How it proves who it is; absent: client_secret, in the header or the form."""
+
+
+@dataclass(kw_only=True, slots=True)
+class ClientEventData:
+    """Data of the events client.changed, client.created, client.revoked, client.secret_rotated."""
+
+    auth_method: str
+    business_units: list[str] | None = None
+    """Units that it is confined to."""
+    client_id: str
+    name: str
+    old_secret_until: datetime | None = None
+    """How long the secret before works too."""
+    principal: str
+    roles: list[str] | None = None
+    scopes: list[str] | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -364,6 +450,10 @@ class ClientRequest:
     """Whom it speaks for: an e-mail address or a service's name."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
@@ -393,6 +483,14 @@ class ClientSecret:
     client: OAuthClient
     client_secret: str | None = None
     """Shown once; absent where the client proves itself otherwise."""
+
+
+@dataclass(kw_only=True, slots=True)
+class ClientSecretRotation:
+    """Part of the contract."""
+
+    overlap_seconds: int | None = None
+    """How long the secret before works too: 0 to 2592000. Absent: 86400, a day. 0 ends it at once."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1304,6 +1402,16 @@ class Named:
 
 
 @dataclass(kw_only=True, slots=True)
+class NewOrganisation:
+    """Part of the contract."""
+
+    organisation: Organisation
+    setup_expires_at: datetime
+    setup_url: str
+    """Works once. It is a secret until then."""
+
+
+@dataclass(kw_only=True, slots=True)
 class NewSecret:
     """Part of the contract."""
 
@@ -1372,17 +1480,24 @@ class OAuthClient:
     jwks: Any | None = None
     """JWK set: keys of its assertions, or with its self-signed certificates in x5c."""
     name: str
+    old_secret_until: datetime | None = None
+    """How long the secret before the present one works too."""
     principal: str
     """Whom it speaks for."""
     redirect_uris: list[str] | None = None
     """Where people come back to after a login, compared as text."""
+    request_limits: dict[str, RequestLimit] | None = None
+    """Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+    out is the installation's. To allow more than that takes the scope installation.
+    """
     require_pushed_authorization_requests: bool | None = None
     """It may begin a login only by a request that it pushed."""
     resources: list[str] | None = None
     """Further resources that it may ask tokens for, beside this server."""
+    revision: int
     revoked_at: datetime | None = None
     roles: list[str] | None = None
-    """Roles whose scopes it has, as they are configured now."""
+    """Roles whose scopes it has, as they are now."""
     scopes: list[str]
     """Beside those of its roles."""
     serves: list[str] | None = None
@@ -1439,6 +1554,45 @@ class OperationEventData:
     operation_id: str
     reason: str | None = None
     """Why it failed, for people."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Organisation:
+    """Part of the contract."""
+
+    closed_at: datetime | None = None
+    """Since when none of its clients and people gets in."""
+    created_at: datetime
+    id: str
+    name: str
+    revision: int
+
+
+@dataclass(kw_only=True, slots=True)
+class OrganisationChange:
+    """Part of the contract."""
+
+    closed: bool | None = None
+    """Whether nobody of it gets in."""
+    name: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class OrganisationEventData:
+    """Data of the events organisation.changed, organisation.created."""
+
+    closed: bool | None = None
+    """None of its clients and people gets in."""
+    name: str
+    organisation_id: str
+
+
+@dataclass(kw_only=True, slots=True)
+class OrganisationRequest:
+    """Part of the contract."""
+
+    name: str
+    """1 to 200 bytes."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1715,11 +1869,45 @@ class ReplayRequest:
 
 
 @dataclass(kw_only=True, slots=True)
+class RequestLimit:
+    """Part of the contract."""
+
+    at_once: int | None = None
+    burst: int | None = None
+    """Beyond that, after a pause."""
+    per_second: float | None = None
+    """Lasting."""
+
+
+@dataclass(kw_only=True, slots=True)
 class Role:
     """Part of the contract."""
 
+    created_at: datetime | None = None
+    name: str
+    own: bool
+    """The organisation has made it, and may change it. The others belong to the installation."""
+    revision: int | None = None
+    scopes: list[str]
+    title: str | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class RoleEventData:
+    """Data of the events role.removed, role.saved."""
+
     name: str
     scopes: list[str]
+    title: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class RoleRequest:
+    """Part of the contract."""
+
+    scopes: list[str]
+    title: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1756,11 +1944,42 @@ class SecretRotation:
 
 
 @dataclass(kw_only=True, slots=True)
+class SecurityEventData:
+    """Data of the events security.login_failed."""
+
+    address: str | None = None
+    """Absent where many addresses are counted together."""
+    client_id: str | None = None
+    """Whose they were to be; absent where there is no such client, or for what is counted together."""
+    count: int
+    since: datetime
+    until: datetime
+    way: str | None = None
+    """client or login."""
+
+
+@dataclass(kw_only=True, slots=True)
 class SentEvent:
     """Part of the contract."""
 
     event_id: str
     """Its delivery is under the endpoint's deliveries."""
+
+
+@dataclass(kw_only=True, slots=True)
+class SetupEventData:
+    """Data of the events setup.completed."""
+
+    auth_method: str
+    business_units: list[str] | None = None
+    """Units that it is confined to."""
+    client_id: str
+    name: str
+    old_secret_until: datetime | None = None
+    """How long the secret before works too."""
+    principal: str
+    roles: list[str] | None = None
+    scopes: list[str] | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1841,12 +2060,90 @@ class TokenEventData:
 
 
 @dataclass(kw_only=True, slots=True)
+class TokenKey:
+    """Part of the contract."""
+
+    algorithm: str
+    id: str
+    signs_at: datetime
+    state: TokenKeyState
+    """next: it is published and signs from signs_at on; before: another signs, and its tokens run out."""
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TokenKeyEventData:
+    """Data of the events token_key.added, token_key.changed."""
+
+    algorithm: str
+    key_id: str
+    signs_at: str
+    withdrawn_at: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class UnitEventData:
-    """Data of the events unit.changed, unit.created."""
+    """Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached."""
 
     business_unit: str
+    closed: bool | None = None
+    """It takes no new documents."""
+    limit: int | None = None
+    limit_bytes: int | None = None
+    """What it may store."""
+    limit_bytes_per_file: int | None = None
+    limit_documents_per_month: int | None = None
+    limit_pages_per_document: int | None = None
+    month: str | None = None
+    """The month that is counted, YYYY-MM."""
+    used: int | None = None
     weight: int | None = None
     """Its share of the work beside other units."""
+    what: str | None = None
+    """bytes, or documents_per_month."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitKey:
+    """Part of the contract."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitLimitChange:
+    """Part of the contract."""
+
+    bytes: int | None = None
+    bytes_per_file: int | None = None
+    documents_per_month: int | None = None
+    pages_per_document: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitLimits:
+    """Part of the contract."""
+
+    bytes: int | None = None
+    """Stored, with everything that is made of what came in."""
+    bytes_per_file: int | None = None
+    """Of one uploaded file."""
+    documents_per_month: int | None = None
+    """New ones in a calendar month (UTC)."""
+    pages_per_document: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitUse:
+    """Part of the contract."""
+
+    bytes: int
+    """Stored now."""
+    documents: int
+    """New ones in the month."""
+    month: str
+    """The month that is counted (UTC)."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2227,6 +2524,10 @@ class Word:
 
 #: What each type of event carries.
 EVENT_DATA: dict[str, type] = {
+    "client.changed": ClientEventData,
+    "client.created": ClientEventData,
+    "client.revoked": ClientEventData,
+    "client.secret_rotated": ClientEventData,
     "delegation.granted": DelegationEventData,
     "delegation.reuse_detected": DelegationEventData,
     "delegation.revoked": DelegationEventData,
@@ -2278,12 +2579,22 @@ EVENT_DATA: dict[str, type] = {
     "operation.retried": OperationEventData,
     "operation.started": OperationEventData,
     "operation.succeeded": OperationEventData,
+    "organisation.changed": OrganisationEventData,
+    "organisation.created": OrganisationEventData,
+    "role.removed": RoleEventData,
+    "role.saved": RoleEventData,
+    "security.login_failed": SecurityEventData,
+    "setup.completed": SetupEventData,
     "task.cancelled": TaskEventData,
     "task.decided": TaskEventData,
     "task.opened": TaskEventData,
     "token.exchanged": TokenEventData,
+    "token_key.added": TokenKeyEventData,
+    "token_key.changed": TokenKeyEventData,
     "unit.changed": UnitEventData,
     "unit.created": UnitEventData,
+    "unit.limit_neared": UnitEventData,
+    "unit.limit_reached": UnitEventData,
     "user.created": UserEventData,
     "user.deactivated": UserEventData,
     "user.invited": UserEventData,

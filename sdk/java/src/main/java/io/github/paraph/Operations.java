@@ -39,8 +39,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * Change a business unit. What is left out stays as it is. PATCH /v1/business-units/{name}; scopes:
-   * admin.
+   * Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
+   * administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
    */
   public BusinessUnit changeBusinessUnit(String name, BusinessUnitChange body) {
     return changeBusinessUnit(name, body, CallOptions.NONE);
@@ -49,6 +49,20 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public BusinessUnit changeBusinessUnit(String name, BusinessUnitChange body, CallOptions options) {
     return json(new Call("PATCH", "/v1/business-units/" + segment(name)), body, BusinessUnit.class, options);
+  }
+
+  /**
+   * Change an API client. What is left out stays as it is; null takes an optional member away. Its tokens
+   * follow within seconds. Where it is to prove itself by a secret from now on, rotate-secret gives it
+   * one. PATCH /v1/clients/{id}; scopes: admin.
+   */
+  public OAuthClient changeClient(String id, ClientChange body) {
+    return changeClient(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public OAuthClient changeClient(String id, ClientChange body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/clients/" + segment(id)), body, OAuthClient.class, options);
   }
 
   /**
@@ -75,6 +89,20 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSource changeHookSource(String id, HookSourceChange body, CallOptions options) {
     return json(new Call("PATCH", "/v1/hook-sources/" + segment(id)), body, HookSource.class, options);
+  }
+
+  /**
+   * Change an organisation. What is left out stays as it is. None of a closed organisation's clients and
+   * people gets in, from some seconds on; what runs is finished, recipients may finish what they were
+   * asked to sign, and nothing is deleted. PATCH /v1/organisations/{id}; scopes: installation.
+   */
+  public Organisation changeOrganisation(String id, OrganisationChange body) {
+    return changeOrganisation(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation changeOrganisation(String id, OrganisationChange body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/organisations/" + segment(id)), body, Organisation.class, options);
   }
 
   /**
@@ -135,7 +163,8 @@ public abstract class Operations extends Transport {
 
   /**
    * Make an API client. The answer holds its secret, which is shown this once and not kept: a repeated
-   * request answers 409 result_not_repeatable. POST /v1/clients; scopes: admin.
+   * request answers 409 result_not_repeatable. An administrator who is confined to business units gives
+   * only what is its own. POST /v1/clients; scopes: admin.
    */
   public ClientSecret createClient(ClientRequest body) {
     return createClient(body, CallOptions.NONE);
@@ -222,6 +251,20 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public HookSourceSecret createHookSource(HookSourceRequest body, CallOptions options) {
     return json(new Call("POST", "/v1/hook-sources"), body, HookSourceSecret.class, options);
+  }
+
+  /**
+   * Make an organisation. The answer holds a set-up link, this once: by it the organisation's first
+   * administrator is made. Who runs the installation sees nothing of what is in other organisations. POST
+   * /v1/organisations; scopes: installation.
+   */
+  public NewOrganisation createOrganisation(OrganisationRequest body) {
+    return createOrganisation(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public NewOrganisation createOrganisation(OrganisationRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/organisations"), body, NewOrganisation.class, options);
   }
 
   /**
@@ -364,19 +407,6 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * End an upload. Its bytes are deleted. A document that was made of it stays. DELETE /v1/uploads/{id};
-   * scopes: documents:write.
-   */
-  public String endUpload(String id) {
-    return endUpload(id, CallOptions.NONE);
-  }
-
-  /** The same, with options. */
-  public String endUpload(String id, CallOptions options) {
-    return json(new Call("DELETE", "/v1/uploads/" + segment(id)), null, String.class, options);
-  }
-
-  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
@@ -495,6 +525,29 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public BusState getBusState(CallOptions options) {
     return json(new Call("GET", "/v1/bus"), null, BusState.class, options);
+  }
+
+  /**
+   * Get a business unit. With its limits and what it uses of them. GET /v1/business-units/{name}; scopes:
+   * admin or documents:read or documents:write.
+   */
+  public BusinessUnitState getBusinessUnit(String name) {
+    return getBusinessUnit(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BusinessUnitState getBusinessUnit(String name, CallOptions options) {
+    return json(new Call("GET", "/v1/business-units/" + segment(name)), null, BusinessUnitState.class, options);
+  }
+
+  /** Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin. */
+  public OAuthClient getClient(String id) {
+    return getClient(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public OAuthClient getClient(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
   }
 
   /**
@@ -674,6 +727,26 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Operation getOperation(String id, CallOptions options) {
     return json(new Call("GET", "/v1/operations/" + segment(id)), null, Operation.class, options);
+  }
+
+  /** Get an organisation. GET /v1/organisations/{id}; scopes: installation. */
+  public Organisation getOrganisation(String id) {
+    return getOrganisation(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation getOrganisation(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/organisations/" + segment(id)), null, Organisation.class, options);
+  }
+
+  /** Get the own organisation. GET /v1/organisation; scopes: admin. */
+  public Organisation getOwnOrganisation() {
+    return getOwnOrganisation(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation getOwnOrganisation(CallOptions options) {
+    return json(new Call("GET", "/v1/organisation"), null, Organisation.class, options);
   }
 
   /**
@@ -1127,6 +1200,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * List organisations. The closed ones too; by id, the first of which runs the installation. GET
+   * /v1/organisations; scopes: installation.
+   */
+  public List<Organisation> listOrganisations() {
+    return listOrganisations(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<Organisation> listOrganisations(CallOptions options) {
+    return items(new Call("GET", "/v1/organisations"), Organisation.class, options);
+  }
+
+  /**
    * See what waits, and why. By kind of operation, document type and business unit; only what holds
    * something. GET /v1/queues; scopes: admin.
    */
@@ -1140,8 +1226,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * List roles. Those that are always there, and those of this installation's settings; by name. GET
-   * /v1/roles; scopes: admin or documents:read or documents:write.
+   * List roles. Those that are always there, those of this installation's settings, and the
+   * organisation's own; by name. GET /v1/roles; scopes: admin or documents:read or documents:write.
    */
   public List<Role> listRoles() {
     return listRoles(CallOptions.NONE);
@@ -1175,6 +1261,19 @@ public abstract class Operations extends Transport {
         .query("assignee", params.assignee())
         .query("state", params.state())
         .query("document_id", params.documentId()), Task.class);
+  }
+
+  /**
+   * List the keys that sign access tokens. With when each signs. They replace each other by themselves,
+   * every 30 days. GET /v1/token-keys; scopes: installation.
+   */
+  public List<TokenKey> listTokenKeys() {
+    return listTokenKeys(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> listTokenKeys(CallOptions options) {
+    return items(new Call("GET", "/v1/token-keys"), TokenKey.class, options);
   }
 
   /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */
@@ -1369,6 +1468,29 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Remove a role. Only the organisation's own, and only while no client has it. DELETE /v1/roles/{name};
+   * scopes: admin.
+   */
+  public Role removeRole(String name) {
+    return removeRole(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Role removeRole(String name, CallOptions options) {
+    return json(new Call("DELETE", "/v1/roles/" + segment(name)), null, Role.class, options);
+  }
+
+  /** Rename the own organisation. PATCH /v1/organisation; scopes: admin. */
+  public Organisation renameOwnOrganisation(OrganisationRequest body) {
+    return renameOwnOrganisation(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Organisation renameOwnOrganisation(OrganisationRequest body, CallOptions options) {
+    return json(new Call("PATCH", "/v1/organisation"), body, Organisation.class, options);
+  }
+
+  /**
    * Upload a corrected file. A new original version of a draft, sent as for a new document but without
    * details. POST /v1/documents/{id}/versions; scopes: documents:write.
    */
@@ -1410,8 +1532,8 @@ public abstract class Operations extends Transport {
   }
 
   /**
-   * End a client's access. Its tokens stop working within seconds. DELETE /v1/clients/{id}; scopes:
-   * admin.
+   * End a client's access. Its tokens stop working within seconds. To repeat it does nothing. DELETE
+   * /v1/clients/{id}; scopes: admin.
    */
   public OAuthClient revokeClient(String id) {
     return revokeClient(id, CallOptions.NONE);
@@ -1420,6 +1542,34 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public OAuthClient revokeClient(String id, CallOptions options) {
     return json(new Call("DELETE", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
+  }
+
+  /**
+   * Give an API client a new secret. The answer holds it, this once. The one before works on until the
+   * overlap ends, so that nothing stands still meanwhile; one from before that ends at once. Tokens are
+   * not touched. POST /v1/clients/{id}/rotate-secret; scopes: admin.
+   */
+  public ClientSecret rotateClientSecret(String id, ClientSecretRotation body) {
+    return rotateClientSecret(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public ClientSecret rotateClientSecret(String id, ClientSecretRotation body, CallOptions options) {
+    return json(new Call("POST", "/v1/clients/" + segment(id) + "/rotate-secret"), body, ClientSecret.class, options);
+  }
+
+  /**
+   * Replace the key that signs access tokens. The next key is published at once and signs in a quarter of
+   * an hour; nothing stands still. Where there is a next one already, nothing is done. POST
+   * /v1/token-keys; scopes: installation.
+   */
+  public List<TokenKey> rotateTokenKey() {
+    return rotateTokenKey(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> rotateTokenKey(CallOptions options) {
+    return items(new Call("POST", "/v1/token-keys"), TokenKey.class, options);
   }
 
   /**
@@ -1481,6 +1631,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public DocumentType saveDocumentType(String name, DocumentTypeRequest body, CallOptions options) {
     return json(new Call("PUT", "/v1/document-types/" + segment(name)), body, DocumentType.class, options);
+  }
+
+  /**
+   * Make or change a role. Whoever has it has its scopes within seconds. PUT /v1/roles/{name}; scopes:
+   * admin.
+   */
+  public Role saveRole(String name, RoleRequest body) {
+    return saveRole(name, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Role saveRole(String name, RoleRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/roles/" + segment(name)), body, Role.class, options);
   }
 
   /**
@@ -1631,5 +1794,18 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Envelope voidEnvelope(String id, Reason body, CallOptions options) {
     return json(new Call("POST", "/v1/envelopes/" + segment(id) + "/void"), body, Envelope.class, options);
+  }
+
+  /**
+   * Take a key out that signs access tokens. At once, with all tokens that it has signed: for a key that
+   * somebody else may know. DELETE /v1/token-keys/{id}; scopes: installation.
+   */
+  public List<TokenKey> withdrawTokenKey(String id) {
+    return withdrawTokenKey(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<TokenKey> withdrawTokenKey(String id, CallOptions options) {
+    return items(new Call("DELETE", "/v1/token-keys/" + segment(id)), TokenKey.class, options);
   }
 }

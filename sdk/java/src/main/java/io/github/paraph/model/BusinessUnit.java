@@ -4,10 +4,13 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
+ * @param closedAt Since when it takes no new documents. May be null.
  * @param createdAt as it is named
+ * @param limits What it may take up; an absent member is without a limit.
  * @param name as it is named
+ * @param revision as it is named
  * @param title as it is named
  * @param weight Its share of the work on documents of one type beside other units.
  */
-public record BusinessUnit(java.time.Instant createdAt, String name, String title, long weight) {
+public record BusinessUnit(java.time.Instant closedAt, java.time.Instant createdAt, UnitLimits limits, String name, long revision, String title, long weight) {
 }

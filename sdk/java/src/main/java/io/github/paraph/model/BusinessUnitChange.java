@@ -4,10 +4,12 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
+ * @param closed Whether it takes no new documents. Those that it has go on. May be null.
+ * @param limits May be null.
  * @param title May be null.
  * @param weight 1 to 1000. May be null.
  */
-public record BusinessUnitChange(String title, Long weight) {
+public record BusinessUnitChange(Boolean closed, UnitLimitChange limits, String title, Long weight) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();
@@ -15,10 +17,23 @@ public record BusinessUnitChange(String title, Long weight) {
 
   /** Puts one together, member by member. */
   public static final class Builder {
+    private Boolean closed;
+    private UnitLimitChange limits;
     private String title;
     private Long weight;
 
     private Builder() {}
+
+    /** Whether it takes no new documents. Those that it has go on. */
+    public Builder closed(Boolean closed) {
+      this.closed = closed;
+      return this;
+    }
+
+    public Builder limits(UnitLimitChange limits) {
+      this.limits = limits;
+      return this;
+    }
 
     public Builder title(String title) {
       this.title = title;
@@ -33,7 +48,7 @@ public record BusinessUnitChange(String title, Long weight) {
 
     /** What was put together. */
     public BusinessUnitChange build() {
-      return new BusinessUnitChange(title, weight);
+      return new BusinessUnitChange(closed, limits, title, weight);
     }
   }
 }

@@ -4,11 +4,12 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
+ * @param limits What it may take up. Absent: without limits. May be null.
  * @param name 1 to 63 characters of a-z, 0-9, _ and -.
  * @param title May be null.
  * @param weight Its share of the work on documents of one type beside other units, 1 to 1000. Default 1. May be null.
  */
-public record BusinessUnitRequest(String name, String title, Long weight) {
+public record BusinessUnitRequest(UnitLimits limits, String name, String title, Long weight) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();
@@ -16,11 +17,18 @@ public record BusinessUnitRequest(String name, String title, Long weight) {
 
   /** Puts one together, member by member. */
   public static final class Builder {
+    private UnitLimits limits;
     private String name;
     private String title;
     private Long weight;
 
     private Builder() {}
+
+    /** What it may take up. Absent: without limits. */
+    public Builder limits(UnitLimits limits) {
+      this.limits = limits;
+      return this;
+    }
 
     /** 1 to 63 characters of a-z, 0-9, _ and -. */
     public Builder name(String name) {
@@ -41,7 +49,7 @@ public record BusinessUnitRequest(String name, String title, Long weight) {
 
     /** What was put together. */
     public BusinessUnitRequest build() {
-      return new BusinessUnitRequest(name, title, weight);
+      return new BusinessUnitRequest(limits, name, title, weight);
     }
   }
 }

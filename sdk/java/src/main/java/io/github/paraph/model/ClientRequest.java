@@ -12,6 +12,8 @@ package io.github.paraph.model;
  * @param name as it is named
  * @param principal Whom it speaks for: an e-mail address or a service's name.
  * @param redirectUris Where people come back to after a login, compared as text. May be null.
+ * @param requestLimits Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+ *     out is the installation's. To allow more than that takes the scope installation. May be null.
  * @param requirePushedAuthorizationRequests It may begin a login only by a request that it pushed. May be null.
  * @param resources Further resources that it may ask tokens for, beside this server. May be null.
  * @param roles Names of roles; GET /v1/roles lists them. What a role is worth is looked up when a token is used. May
@@ -26,7 +28,7 @@ package io.github.paraph.model;
  * @param tlsClientCertificateBoundAccessTokens It gets only tokens that are bound to its certificate. May be null.
  * @param tokenEndpointAuthMethod How it proves who it is; absent: client_secret, in the header or the form. May be null.
  */
-public record ClientRequest(java.util.List<String> businessUnits, Boolean dpopBoundAccessTokens, java.util.List<String> grantTypes, Object jwks, String name, String principal, java.util.List<String> redirectUris, Boolean requirePushedAuthorizationRequests, java.util.List<String> resources, java.util.List<String> roles, java.util.List<String> scopes, java.util.List<String> serves, String tlsClientAuthSanDns, String tlsClientAuthSanEmail, String tlsClientAuthSanIp, String tlsClientAuthSanUri, String tlsClientAuthSubjectDn, Boolean tlsClientCertificateBoundAccessTokens, String tokenEndpointAuthMethod) {
+public record ClientRequest(java.util.List<String> businessUnits, Boolean dpopBoundAccessTokens, java.util.List<String> grantTypes, Object jwks, String name, String principal, java.util.List<String> redirectUris, java.util.Map<String, RequestLimit> requestLimits, Boolean requirePushedAuthorizationRequests, java.util.List<String> resources, java.util.List<String> roles, java.util.List<String> scopes, java.util.List<String> serves, String tlsClientAuthSanDns, String tlsClientAuthSanEmail, String tlsClientAuthSanIp, String tlsClientAuthSanUri, String tlsClientAuthSubjectDn, Boolean tlsClientCertificateBoundAccessTokens, String tokenEndpointAuthMethod) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();
@@ -41,6 +43,7 @@ public record ClientRequest(java.util.List<String> businessUnits, Boolean dpopBo
     private String name;
     private String principal;
     private java.util.List<String> redirectUris;
+    private java.util.Map<String, RequestLimit> requestLimits;
     private Boolean requirePushedAuthorizationRequests;
     private java.util.List<String> resources;
     private java.util.List<String> roles;
@@ -94,6 +97,15 @@ public record ClientRequest(java.util.List<String> businessUnits, Boolean dpopBo
     /** Where people come back to after a login, compared as text. */
     public Builder redirectUris(java.util.List<String> redirectUris) {
       this.redirectUris = redirectUris;
+      return this;
+    }
+
+    /**
+     * Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+     * out is the installation's. To allow more than that takes the scope installation.
+     */
+    public Builder requestLimits(java.util.Map<String, RequestLimit> requestLimits) {
+      this.requestLimits = requestLimits;
       return this;
     }
 
@@ -167,7 +179,7 @@ public record ClientRequest(java.util.List<String> businessUnits, Boolean dpopBo
 
     /** What was put together. */
     public ClientRequest build() {
-      return new ClientRequest(businessUnits, dpopBoundAccessTokens, grantTypes, jwks, name, principal, redirectUris, requirePushedAuthorizationRequests, resources, roles, scopes, serves, tlsClientAuthSanDns, tlsClientAuthSanEmail, tlsClientAuthSanIp, tlsClientAuthSanUri, tlsClientAuthSubjectDn, tlsClientCertificateBoundAccessTokens, tokenEndpointAuthMethod);
+      return new ClientRequest(businessUnits, dpopBoundAccessTokens, grantTypes, jwks, name, principal, redirectUris, requestLimits, requirePushedAuthorizationRequests, resources, roles, scopes, serves, tlsClientAuthSanDns, tlsClientAuthSanEmail, tlsClientAuthSanIp, tlsClientAuthSanUri, tlsClientAuthSubjectDn, tlsClientCertificateBoundAccessTokens, tokenEndpointAuthMethod);
     }
   }
 }

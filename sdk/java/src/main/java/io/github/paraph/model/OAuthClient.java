@@ -12,12 +12,16 @@ package io.github.paraph.model;
  * @param jwks JWK set: keys of its assertions, or with its self-signed certificates in x5c. May be null. JSON:
  *     maps, lists, strings, numbers, booleans, null.
  * @param name as it is named
+ * @param oldSecretUntil How long the secret before the present one works too. May be null.
  * @param principal Whom it speaks for.
  * @param redirectUris Where people come back to after a login, compared as text. May be null.
+ * @param requestLimits Limits of its own by class of requests: reads, writes, uploads, searches, waits, tokens. What is left
+ *     out is the installation's. To allow more than that takes the scope installation. May be null.
  * @param requirePushedAuthorizationRequests It may begin a login only by a request that it pushed. May be null.
  * @param resources Further resources that it may ask tokens for, beside this server. May be null.
+ * @param revision as it is named
  * @param revokedAt May be null.
- * @param roles Roles whose scopes it has, as they are configured now. May be null.
+ * @param roles Roles whose scopes it has, as they are now. May be null.
  * @param scopes Beside those of its roles.
  * @param serves Resources that it is itself: it may introspect tokens for them, and exchange them. May be null.
  * @param tlsClientAuthSanDns May be null.
@@ -28,5 +32,5 @@ package io.github.paraph.model;
  * @param tlsClientCertificateBoundAccessTokens It gets only tokens that are bound to its certificate. May be null.
  * @param tokenEndpointAuthMethod How it proves who it is; absent: client_secret, in the header or the form. May be null.
  */
-public record OAuthClient(java.util.List<String> businessUnits, java.time.Instant createdAt, Boolean dpopBoundAccessTokens, java.util.List<String> grantTypes, String id, Object jwks, String name, String principal, java.util.List<String> redirectUris, Boolean requirePushedAuthorizationRequests, java.util.List<String> resources, java.time.Instant revokedAt, java.util.List<String> roles, java.util.List<String> scopes, java.util.List<String> serves, String tlsClientAuthSanDns, String tlsClientAuthSanEmail, String tlsClientAuthSanIp, String tlsClientAuthSanUri, String tlsClientAuthSubjectDn, Boolean tlsClientCertificateBoundAccessTokens, String tokenEndpointAuthMethod) {
+public record OAuthClient(java.util.List<String> businessUnits, java.time.Instant createdAt, Boolean dpopBoundAccessTokens, java.util.List<String> grantTypes, String id, Object jwks, String name, java.time.Instant oldSecretUntil, String principal, java.util.List<String> redirectUris, java.util.Map<String, RequestLimit> requestLimits, Boolean requirePushedAuthorizationRequests, java.util.List<String> resources, long revision, java.time.Instant revokedAt, java.util.List<String> roles, java.util.List<String> scopes, java.util.List<String> serves, String tlsClientAuthSanDns, String tlsClientAuthSanEmail, String tlsClientAuthSanIp, String tlsClientAuthSanUri, String tlsClientAuthSubjectDn, Boolean tlsClientCertificateBoundAccessTokens, String tokenEndpointAuthMethod) {
 }

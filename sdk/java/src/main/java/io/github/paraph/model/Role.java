@@ -4,8 +4,13 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
+ * @param createdAt May be null.
  * @param name as it is named
+ * @param own The organisation has made it, and may change it. The others belong to the installation.
+ * @param revision May be null.
  * @param scopes as it is named
+ * @param title May be null.
+ * @param updatedAt May be null.
  */
-public record Role(String name, java.util.List<String> scopes) {
+public record Role(java.time.Instant createdAt, String name, boolean own, Long revision, java.util.List<String> scopes, String title, java.time.Instant updatedAt) {
 }

@@ -2,10 +2,19 @@
 package io.github.paraph.model;
 
 /**
- * Data of the events unit.changed, unit.created.
+ * Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached.
  *
  * @param businessUnit as it is named
+ * @param closed It takes no new documents. May be null.
+ * @param limit May be null.
+ * @param limitBytes What it may store. May be null.
+ * @param limitBytesPerFile May be null.
+ * @param limitDocumentsPerMonth May be null.
+ * @param limitPagesPerDocument May be null.
+ * @param month The month that is counted, YYYY-MM. May be null.
+ * @param used May be null.
  * @param weight Its share of the work beside other units. May be null.
+ * @param what bytes, or documents_per_month. May be null.
  */
-public record UnitEventData(String businessUnit, Long weight) {
+public record UnitEventData(String businessUnit, Boolean closed, Long limit, Long limitBytes, Long limitBytesPerFile, Long limitDocumentsPerMonth, Long limitPagesPerDocument, String month, Long used, Long weight, String what) {
 }
