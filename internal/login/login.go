@@ -153,7 +153,7 @@ func New(c Config) (*Login, error) {
 		"POST " + Path + "/provider/{provider}": l.startProvider, "GET " + CallbackPath + "{provider}": l.callback,
 	})
 	l.mount(entrance.Link, entrance.Guesses, map[string]answer{"GET " + service.JoinPath + "{secret}": l.followLink, "POST " + service.JoinPath + "{secret}": l.answerLink})
-	l.mount(entrance.Login, entrance.Uncounted, map[string]answer{
+	l.mount(entrance.Login, entrance.PerAddress, map[string]answer{
 		"GET " + AccountPath: l.account, "POST " + AccountPath + "/passkeys": l.changePasskeys, "GET " + AccountPath + "/codes": l.codes, "POST " + AccountPath + "/codes": l.changeCodes,
 		"POST " + AccountPath + "/recovery": l.drawRecovery, "POST " + AccountPath + "/logins": l.endLogin,
 	})

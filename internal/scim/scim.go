@@ -83,7 +83,7 @@ type made object
 // New makes a Server.
 func New(c Config) *Server {
 	s := &Server{Config: c, base: strings.TrimSuffix(c.Issuer, "/") + strings.TrimSuffix(Path, "/")}
-	gate := s.mux.To(entrance.Token, entrance.Uncounted).For(access.ProvisionPeople)
+	gate := s.mux.To(entrance.Token, entrance.PerAddress).For(access.ProvisionPeople)
 	for pattern, answer := range map[string]func(*request) (any, error){
 		"GET Users": s.listUsers, "POST Users": s.createUser, "GET Users/{id}": s.getUser, "PUT Users/{id}": s.putUser, "PATCH Users/{id}": s.patchUser, "DELETE Users/{id}": s.deleteUser,
 		"GET Groups": s.listGroups, "POST Groups": s.createGroup, "GET Groups/{id}": s.getGroup, "PUT Groups/{id}": s.putGroup, "PATCH Groups/{id}": s.patchGroup, "DELETE Groups/{id}": s.deleteGroup,
