@@ -30,14 +30,14 @@ func (a *api) organisations() {
 	handle(a, route{id: "listOrganisations", method: http.MethodGet, path: "/v1/organisations", tag: tag, does: access.ManageInstallation,
 		summary: "List organisations", about: "The closed ones too; by id, the first of which runs the installation."}, a.listOrganisations)
 	handle(a, route{id: "getOrganisation", method: http.MethodGet, path: "/v1/organisations/{id}", tag: tag, does: access.ManageInstallation,
-		summary: "Get an organisation", codes: []string{"not_found"}}, a.getOrganisation)
+		summary: "Get an organisation", about: "Its name, and whether it is closed; nothing of what is in it.", codes: []string{"not_found"}}, a.getOrganisation)
 	handle(a, route{id: "changeOrganisation", method: http.MethodPatch, path: "/v1/organisations/{id}", tag: tag, does: access.ManageInstallation,
 		summary: "Change an organisation", about: "What is left out stays as it is. None of a closed organisation's clients and people gets in, from some seconds on; what runs is finished, recipients may finish what they were asked to sign, and nothing is deleted.",
 		codes: []string{"not_found", "invalid_organisation", "own_organisation", "precondition_failed", "stale"}}, a.changeOrganisation)
 	handle(a, route{id: "getOwnOrganisation", method: http.MethodGet, path: "/v1/organisation", tag: tag, does: access.ManageSettings,
-		summary: "Get the own organisation"}, a.ownOrganisation)
+		summary: "Get the own organisation", about: "That of the access token."}, a.ownOrganisation)
 	handle(a, route{id: "renameOwnOrganisation", method: http.MethodPatch, path: "/v1/organisation", tag: tag, does: access.ManageSettings,
-		summary: "Rename the own organisation", codes: []string{"invalid_organisation", "precondition_failed", "confined_to_units", "stale"}}, a.renameOrganisation)
+		summary: "Rename the own organisation", about: "Its id stays. Mails and pages show the new name from then on.", codes: []string{"invalid_organisation", "precondition_failed", "confined_to_units", "stale"}}, a.renameOrganisation)
 }
 
 // OrganisationRequest is what an organisation is made of.

@@ -492,14 +492,14 @@ func (c *Client) GetOperation(ctx context.Context, id string, options ...Option)
 	return call[Operation](ctx, c, &request{method: "GET", path: "/v1/operations/" + url.PathEscape(id)}, nil, options)
 }
 
-// GetOrganisation: Get an organisation.
+// GetOrganisation: Get an organisation. Its name, and whether it is closed; nothing of what is in it.
 //
 // GET /v1/organisations/{id}; scopes: installation.
 func (c *Client) GetOrganisation(ctx context.Context, id string, options ...Option) (*Organisation, error) {
 	return call[Organisation](ctx, c, &request{method: "GET", path: "/v1/organisations/" + url.PathEscape(id)}, nil, options)
 }
 
-// GetOwnOrganisation: Get the own organisation.
+// GetOwnOrganisation: Get the own organisation. That of the access token.
 //
 // GET /v1/organisation; scopes: admin.
 func (c *Client) GetOwnOrganisation(ctx context.Context, options ...Option) (*Organisation, error) {
@@ -1226,7 +1226,8 @@ func (c *Client) RemoveRole(ctx context.Context, name string, options ...Option)
 	return call[Role](ctx, c, &request{method: "DELETE", path: "/v1/roles/" + url.PathEscape(name)}, nil, options)
 }
 
-// RenameOwnOrganisation: Rename the own organisation.
+// RenameOwnOrganisation: Rename the own organisation. Its id stays. Mails and pages show the new name
+// from then on.
 //
 // PATCH /v1/organisation; scopes: admin.
 func (c *Client) RenameOwnOrganisation(ctx context.Context, body OrganisationRequest, options ...Option) (*Organisation, error) {

@@ -461,12 +461,15 @@ export class Operations {
     return this.transport.json({ method: "GET", path: `/v1/operations/${segment(id)}` }, undefined, options);
   }
 
-  /** Get an organisation. GET /v1/organisations/{id}; scopes: installation. */
+  /**
+   * Get an organisation. Its name, and whether it is closed; nothing of what is in it. GET
+   * /v1/organisations/{id}; scopes: installation.
+   */
   getOrganisation(id: string, options?: CallOptions): Promise<T.Organisation> {
     return this.transport.json({ method: "GET", path: `/v1/organisations/${segment(id)}` }, undefined, options);
   }
 
-  /** Get the own organisation. GET /v1/organisation; scopes: admin. */
+  /** Get the own organisation. That of the access token. GET /v1/organisation; scopes: admin. */
   getOwnOrganisation(options?: CallOptions): Promise<T.Organisation> {
     return this.transport.json({ method: "GET", path: `/v1/organisation` }, undefined, options);
   }
@@ -892,7 +895,10 @@ export class Operations {
     return this.transport.json({ method: "DELETE", path: `/v1/roles/${segment(name)}` }, undefined, options);
   }
 
-  /** Rename the own organisation. PATCH /v1/organisation; scopes: admin. */
+  /**
+   * Rename the own organisation. Its id stays. Mails and pages show the new name from then on. PATCH
+   * /v1/organisation; scopes: admin.
+   */
   renameOwnOrganisation(body: T.OrganisationRequest, options?: CallOptions): Promise<T.Organisation> {
     return this.transport.json({ method: "PATCH", path: `/v1/organisation` }, body, options);
   }

@@ -362,11 +362,13 @@ class Operations(Runner):
         return self._json(Call("GET", f"/v1/operations/{segment(id)}"), None, t.Operation, options)
 
     def get_organisation(self, id: str, *, options: Options | None = None) -> t.Organisation:
-        """Get an organisation. GET /v1/organisations/{id}; scopes: installation."""
+        """Get an organisation. Its name, and whether it is closed; nothing of what is in it. GET
+        /v1/organisations/{id}; scopes: installation.
+        """
         return self._json(Call("GET", f"/v1/organisations/{segment(id)}"), None, t.Organisation, options)
 
     def get_own_organisation(self, *, options: Options | None = None) -> t.Organisation:
-        """Get the own organisation. GET /v1/organisation; scopes: admin."""
+        """Get the own organisation. That of the access token. GET /v1/organisation; scopes: admin."""
         return self._json(Call("GET", "/v1/organisation"), None, t.Organisation, options)
 
     def get_protection_report(self, *, options: Options | None = None) -> t.ProtectionReport:
@@ -694,7 +696,9 @@ class Operations(Runner):
         return self._json(Call("DELETE", f"/v1/roles/{segment(name)}"), None, t.Role, options)
 
     def rename_own_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.Organisation:
-        """Rename the own organisation. PATCH /v1/organisation; scopes: admin."""
+        """Rename the own organisation. Its id stays. Mails and pages show the new name from then on. PATCH
+        /v1/organisation; scopes: admin.
+        """
         return self._json(Call("PATCH", "/v1/organisation"), body, t.Organisation, options)
 
     def replace_document_file(self, id: str, file: Source, *, file_name: str | None = None, options: Options | None = None) -> t.Uploaded:
@@ -1225,11 +1229,13 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("GET", f"/v1/operations/{segment(id)}"), None, t.Operation, options)
 
     async def get_organisation(self, id: str, *, options: Options | None = None) -> t.Organisation:
-        """Get an organisation. GET /v1/organisations/{id}; scopes: installation."""
+        """Get an organisation. Its name, and whether it is closed; nothing of what is in it. GET
+        /v1/organisations/{id}; scopes: installation.
+        """
         return await self._json(Call("GET", f"/v1/organisations/{segment(id)}"), None, t.Organisation, options)
 
     async def get_own_organisation(self, *, options: Options | None = None) -> t.Organisation:
-        """Get the own organisation. GET /v1/organisation; scopes: admin."""
+        """Get the own organisation. That of the access token. GET /v1/organisation; scopes: admin."""
         return await self._json(Call("GET", "/v1/organisation"), None, t.Organisation, options)
 
     async def get_protection_report(self, *, options: Options | None = None) -> t.ProtectionReport:
@@ -1557,7 +1563,9 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("DELETE", f"/v1/roles/{segment(name)}"), None, t.Role, options)
 
     async def rename_own_organisation(self, body: t.OrganisationRequest, *, options: Options | None = None) -> t.Organisation:
-        """Rename the own organisation. PATCH /v1/organisation; scopes: admin."""
+        """Rename the own organisation. Its id stays. Mails and pages show the new name from then on. PATCH
+        /v1/organisation; scopes: admin.
+        """
         return await self._json(Call("PATCH", "/v1/organisation"), body, t.Organisation, options)
 
     async def replace_document_file(self, id: str, file: Source, *, file_name: str | None = None, options: Options | None = None) -> t.Uploaded:

@@ -743,7 +743,10 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/operations/" + segment(id)), null, Operation.class, options);
   }
 
-  /** Get an organisation. GET /v1/organisations/{id}; scopes: installation. */
+  /**
+   * Get an organisation. Its name, and whether it is closed; nothing of what is in it. GET
+   * /v1/organisations/{id}; scopes: installation.
+   */
   public Organisation getOrganisation(String id) {
     return getOrganisation(id, CallOptions.NONE);
   }
@@ -753,7 +756,7 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/organisations/" + segment(id)), null, Organisation.class, options);
   }
 
-  /** Get the own organisation. GET /v1/organisation; scopes: admin. */
+  /** Get the own organisation. That of the access token. GET /v1/organisation; scopes: admin. */
   public Organisation getOwnOrganisation() {
     return getOwnOrganisation(CallOptions.NONE);
   }
@@ -1548,7 +1551,10 @@ public abstract class Operations extends Transport {
     return json(new Call("DELETE", "/v1/roles/" + segment(name)), null, Role.class, options);
   }
 
-  /** Rename the own organisation. PATCH /v1/organisation; scopes: admin. */
+  /**
+   * Rename the own organisation. Its id stays. Mails and pages show the new name from then on. PATCH
+   * /v1/organisation; scopes: admin.
+   */
   public Organisation renameOwnOrganisation(OrganisationRequest body) {
     return renameOwnOrganisation(body, CallOptions.NONE);
   }
