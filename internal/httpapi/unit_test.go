@@ -69,10 +69,10 @@ func TestProblemHeaders(t *testing.T) {
 // for every code they name.
 func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
-	// Codes of journals, keys and workers, and those of OAuth and its pages, which no operation of the API returns;
+	// Codes of journals, keys and workers, and those of OAuth and of pages for logins, which no operation of the API returns;
 	// internal ones are all told as "internal" would be.
 	// Nor does one return what an event that came in is put into quarantine for.
-	never := regexp.MustCompile(`^(bad_command|client_gone|hint_without_facts|bad_(log_key|verifier_key|witness_key|cosignature_time|policy|hash|entry|tree_size|character|blob_id|outcome)|(bundle|chain|checkpoint|leaf|proof|disclosure|entry)_\w+|add_checkpoint_malformed|cosignature_refused|quorum_not_reached|witness_key_unavailable|log_incomplete|log_key_unavailable|hash_missing|package_differs|seal_unsound|blob_(exists|not_found)|schema_(newer|outdated)|invalid_grant|access_denied|request_used)$`)
+	never := regexp.MustCompile(`^(bad_command|client_gone|hint_without_facts|bad_(log_key|verifier_key|witness_key|cosignature_time|policy|hash|entry|tree_size|character|blob_id|outcome)|(bundle|chain|checkpoint|leaf|proof|disclosure|entry)_\w+|add_checkpoint_malformed|cosignature_refused|quorum_not_reached|witness_key_unavailable|log_incomplete|log_key_unavailable|hash_missing|package_differs|seal_unsound|blob_(exists|not_found)|schema_(newer|outdated)|invalid_grant|access_denied|request_used|wrong_code|used|too_many_passkeys|email_unverified|domain_not_vouched|not_known_here)$`)
 	code := regexp.MustCompile(`fault\.(?:New|Wrap)\([^"\n]*"([a-z_]+)"|\.Err\("([a-z_]+)"|httpFault\([^"\n]*"([a-z_]+)"`)
 	for _, room := range []string{"service", "document", "approval", "signing", "access", "journal", "blob", "store", "httpapi"} {
 		files, err := filepath.Glob(filepath.Join(testneed.Root(t), "internal", room, "*.go"))

@@ -48,8 +48,13 @@ func (h *house) bodies() map[string]any {
 		"createWebhookEndpoint": `{"url":"https://eve.example/hook"}`, "changeWebhookEndpoint": `{"description":"mine"}`,
 		"saveRole": `{"scopes":["tasks:read"]}`, "changeClient": `{"name":"Mine"}`,
 		"createUser": `{"user_name":"eve@example.org"}`, "createGroup": `{"name":"Mine"}`,
+		"createLoginProvider": loginProvider("mine"), "saveLoginProvider": loginProvider("mine"),
 		"addHookSecret": `{"overlap_seconds":3600}`,
 	}
+}
+
+func loginProvider(name string) string {
+	return `{"name":"` + name + `","issuer":"https://` + name + `.example","client_id":"paraph","client_secret":"s","domains":["` + name + `.example"]}`
 }
 
 // house is an organisation with one of everything, and those who look in from outside.
@@ -123,6 +128,12 @@ func furnish(s *stack) *house {
 	var group Group
 	s.admin.post("/v1/groups", map[string]any{"name": secretWord, "members": []string{h.ids["users"]}}).want(201).into(&group)
 	h.ids["groups"] = group.ID
+	var invited Invitation
+	s.admin.post("/v1/invitations", map[string]any{"user_id": h.ids["users"], "show": true}).want(201).into(&invited)
+	h.ids["invitations"] = invited.ID
+	var provider LoginProvider
+	s.admin.post("/v1/login-providers", loginProvider(secretWord)).want(201).into(&provider)
+	h.ids["login-providers"] = provider.ID
 	s.sequence()
 	var events EventPage
 	s.admin.get("/v1/events?limit=200&document_id=" + d.ID).want(200).into(&events)
