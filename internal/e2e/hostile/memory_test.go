@@ -67,7 +67,7 @@ func serve(t *testing.T, binary string) (*stack, int) {
 	}
 	addr := listener.Addr().String()
 	listener.Close()
-	cmd := exec.Command(binary, "serve", "--data-dir", t.TempDir(), "--listen", addr, "--ocr-languages", "eng")
+	cmd := exec.Command(binary, "serve", "--first-start", "credential", "--data-dir", t.TempDir(), "--listen", addr, "--ocr-languages", "eng")
 	pipe, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
