@@ -149,10 +149,10 @@ func furnish(s *stack) *house {
 	return h
 }
 
-// operation is one of the contract, with its path filled in.
+// asked is an operation of the contract, with its path filled in.
 type asked struct {
-	id, method, path, query string
-	op                      *huma.Operation
+	id, method, path string
+	op               *huma.Operation
 }
 
 var pathPart = regexp.MustCompile(`/([a-z-]+)/\{[a-z_]+\}`)
