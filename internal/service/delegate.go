@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"slices"
@@ -134,7 +135,7 @@ func (s *Service) RedeemCode(ctx context.Context, call Call, text string, r dele
 		b.Nonce = code.Nonce
 		return b, s.begin(ctx, c, &b.Granted, refresh, bound)
 	})
-	return out.Value.Granted, orRefused(err, out.Value.refusal)
+	return out.Value.Granted, cmp.Or(err, out.Value.refusal)
 }
 
 // begin gives a delegation its first refresh token, where it is to have any.
@@ -221,7 +222,7 @@ func (s *Service) Refresh(ctx context.Context, call Call, text, clientID string,
 		b.Granted.Refresh = delegation.RefreshToken(d.ID, key, b.Delegation.Generation)
 		return b, nil
 	})
-	return out.Value.Granted, orRefused(err, out.Value.refusal)
+	return out.Value.Granted, cmp.Or(err, out.Value.refusal)
 }
 
 // revoke ends a delegation with all its tokens, and says so in the journal. One
@@ -344,13 +345,4 @@ func orElse(err, other error) error {
 		return other
 	}
 	return err
-}
-
-// orRefused gives the error of a command, or else what it refused after it had
-// written something.
-func orRefused(err, refusal error) error {
-	if err != nil {
-		return err
-	}
-	return refusal
 }

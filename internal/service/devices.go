@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"time"
@@ -129,7 +130,7 @@ func (s *Service) PollDevice(ctx context.Context, call Call, text string, proved
 		}
 		return b, s.begin(ctx, c, &b.Granted, refresh, bound)
 	})
-	return out.Value.Granted, orRefused(err, out.Value.refusal)
+	return out.Value.Granted, cmp.Or(err, out.Value.refusal)
 }
 
 // PushRequest keeps an authorization request that a client has sent ahead, and

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -41,7 +42,7 @@ type GroupDetail struct {
 // Faults: Invalid "invalid_group"; Conflict "exists"; NotFound for a member;
 // Forbidden "missing_scope", "whole_organisation".
 func (s *Service) CreateGroup(ctx context.Context, call Call, in NewGroup) (Result[GroupDetail], error) {
-	if err := firstOf(managePeople(call.Actor), giveRoles(call.Actor, len(in.Roles) > 0 || in.Units != nil)); err != nil {
+	if err := cmp.Or(managePeople(call.Actor), giveRoles(call.Actor, len(in.Roles) > 0 || in.Units != nil)); err != nil {
 		return Result[GroupDetail]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (GroupDetail, error) {
@@ -61,16 +62,6 @@ func (s *Service) CreateGroup(ctx context.Context, call Call, in NewGroup) (Resu
 		}
 		return GroupDetail{g, members}, c.log(g.Org, "", groupNote(journal.GroupCreated, &g, ids(members), nil))
 	})
-}
-
-// firstOf gives the first error.
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func ids(members []people.Member) []string {
@@ -143,7 +134,7 @@ func (s *Service) joinGroup(ctx context.Context, c *change, g *people.Group, add
 // Faults: NotFound, also for a member; Invalid "invalid_group"; Conflict "exists",
 // "revision_changed"; Forbidden "missing_scope", "whole_organisation".
 func (s *Service) ChangeGroup(ctx context.Context, call Call, groupID string, in GroupChange) (Result[GroupDetail], error) {
-	if err := firstOf(managePeople(call.Actor), giveRoles(call.Actor, in.Roles != nil || in.Units != nil)); err != nil {
+	if err := cmp.Or(managePeople(call.Actor), giveRoles(call.Actor, in.Roles != nil || in.Units != nil)); err != nil {
 		return Result[GroupDetail]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (GroupDetail, error) {
@@ -162,7 +153,7 @@ func (s *Service) ChangeGroup(ctx context.Context, call Call, groupID string, in
 		}
 		if d.Name != was.Name {
 			if taken, err := c.Groups(ctx, GroupFilter{Org: was.Org, Name: d.Name, Limit: 1}); err != nil || len(taken) > 0 {
-				return d, firstOf(err, fault.New(fault.Conflict, "exists", "There is already a group of this name."))
+				return d, cmp.Or[error](err, fault.New(fault.Conflict, "exists", "There is already a group of this name."))
 			}
 		}
 		before, after := ids(d.Members), ids(members)

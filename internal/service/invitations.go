@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ type Invited struct {
 // Faults: NotFound; Invalid "invalid_user"; Conflict "exists", "user_inactive";
 // Forbidden "missing_scope", "whole_organisation".
 func (s *Service) Invite(ctx context.Context, call Call, in NewInvitation) (Result[Invited], error) {
-	if err := firstOf(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
+	if err := cmp.Or(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
 		return Result[Invited]{}, err
 	}
 	return run(ctx, s, call, in.Show, func(ctx context.Context, c *change) (out Invited, err error) {
@@ -77,7 +78,7 @@ func (s *Service) Invite(ctx context.Context, call Call, in NewInvitation) (Resu
 // Invitations lists the organisation's invitations, newest first, with their users.
 // Faults: Forbidden "missing_scope", "whole_organisation".
 func (s *Service) Invitations(ctx context.Context, a access.Actor) (out []Invited, err error) {
-	if err := firstOf(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
+	if err := cmp.Or(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
 		return nil, err
 	}
 	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
@@ -100,7 +101,7 @@ func (s *Service) Invitations(ctx context.Context, a access.Actor) (out []Invite
 // RevokeInvitation takes an invitation back; one that has ended stays as it is.
 // Faults: NotFound; Forbidden "missing_scope", "whole_organisation".
 func (s *Service) RevokeInvitation(ctx context.Context, call Call, invitationID string) (Result[Invited], error) {
-	if err := firstOf(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
+	if err := cmp.Or(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
 		return Result[Invited]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (out Invited, err error) {
@@ -139,7 +140,7 @@ func (s *Service) NewestLink(ctx context.Context, call Call, userID string, purp
 		}
 		all, err := c.Invitations(ctx, u.Org, u.ID, purpose)
 		if err != nil || len(all) == 0 || !all[0].Open(c.Now()) || !u.Active {
-			return l, firstOf(err, access.NotFound())
+			return l, cmp.Or(err, access.NotFound())
 		}
 		i, secret := all[0], randomText(invitePrefix)
 		i.Hash = hashText(secret)
@@ -186,7 +187,7 @@ func (s *Service) Join(ctx context.Context, secret string, in Browser) (Login, e
 	out, err := run(ctx, s, personOf(u.Org, u.ID, u.Name, in.Source), true, func(ctx context.Context, c *change) (Login, error) {
 		i, err := openInvitation(ctx, c, secret)
 		if err != nil || i.Purpose != people.ToJoin {
-			return Login{}, firstOf(err, access.NotFound())
+			return Login{}, cmp.Or(err, access.NotFound())
 		}
 		i.EndedAt = c.Now()
 		if err := c.UpdateInvitation(ctx, &i); err != nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"time"
@@ -237,7 +238,7 @@ func (s *Service) LogInByCode(ctx context.Context, link string, browser []byte, 
 			o.refusal = fault.New(fault.Unauthorized, "wrong_code", "The code is wrong, or was used before.")
 			c.actor.Kind = access.System // whoever it was
 			c.actor.ID, c.actor.Principal = "login", ""
-			return o, firstOf(c.UpdateInvitation(ctx, &i), c.failedLogin(u.ID, MethodCode, "wrong_code"))
+			return o, cmp.Or(c.UpdateInvitation(ctx, &i), c.failedLogin(u.ID, MethodCode, "wrong_code"))
 		}
 		i.EndedAt = c.Now()
 		if err := c.UpdateInvitation(ctx, &i); err != nil {
@@ -246,7 +247,7 @@ func (s *Service) LogInByCode(ctx context.Context, link string, browser []byte, 
 		o.Login, err = c.beginSession(ctx, u.ID, []string{MethodMail, method, "mfa"}, in)
 		return o, err
 	})
-	return out.Value.Login, orRefused(err, out.Value.refusal)
+	return out.Value.Login, cmp.Or(err, out.Value.refusal)
 }
 
 // spendCode takes a code of a user, once; the method is "" where it is wrong.

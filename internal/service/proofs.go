@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (s *Service) AddPasskey(ctx context.Context, u access.User, src access.Sour
 		if k.Name = cut(strings.TrimSpace(k.Name), 100); k.Name == "" {
 			k.Name = "Passkey of " + c.Now().Format("2 January 2006")
 		}
-		return firstOf(onceUntil(ctx, c, challenge, until), c.InsertPasskey(ctx, k), c.logProof(journal.UserProofAdded, u.ID, "passkey", k.Name))
+		return cmp.Or(onceUntil(ctx, c, challenge, until), c.InsertPasskey(ctx, k), c.logProof(journal.UserProofAdded, u.ID, "passkey", k.Name))
 	})
 }
 
@@ -91,7 +92,7 @@ func (s *Service) RemovePasskey(ctx context.Context, u access.User, src access.S
 		}
 		for _, k := range all {
 			if bytes.Equal(k.ID, keyID) {
-				return firstOf(c.DropPasskey(ctx, u.ID, keyID), c.logProof(journal.UserProofRemoved, u.ID, "passkey", k.Name))
+				return cmp.Or(c.DropPasskey(ctx, u.ID, keyID), c.logProof(journal.UserProofRemoved, u.ID, "passkey", k.Name))
 			}
 		}
 		return access.NotFound()
@@ -118,7 +119,7 @@ func (s *Service) LogInByPasskey(ctx context.Context, u access.User, k people.Pa
 	out, err := run(ctx, s, personOf(u.Org, u.ID, u.Principal, in.Source), true, func(ctx context.Context, c *change) (Login, error) {
 		k := k // a command may run twice
 		k.UsedAt = c.Now()
-		if err := firstOf(onceUntil(ctx, c, challenge, until), c.UpdatePasskey(ctx, &k)); err != nil {
+		if err := cmp.Or(onceUntil(ctx, c, challenge, until), c.UpdatePasskey(ctx, &k)); err != nil {
 			return Login{}, err
 		}
 		return c.beginSession(ctx, u.ID, []string{MethodPasskey, MethodPresence, "mfa"}, in)
@@ -155,14 +156,14 @@ func (s *Service) ConfirmTOTP(ctx context.Context, u access.User, src access.Sou
 			return fault.New(fault.Unauthorized, "wrong_code", "The code is wrong. Look whether the device's clock is right, and type the code that it shows now.")
 		}
 		o.LastStep = step
-		return firstOf(c.PutTOTP(ctx, o), c.logProof(journal.UserProofAdded, u.ID, "totp", ""))
+		return cmp.Or(c.PutTOTP(ctx, o), c.logProof(journal.UserProofAdded, u.ID, "totp", ""))
 	})
 }
 
 // RemoveTOTP takes the source of codes from a user.
 func (s *Service) RemoveTOTP(ctx context.Context, u access.User, src access.Source) error {
 	return s.ownProofs(ctx, u, src, func(ctx context.Context, c *change) error {
-		return firstOf(c.DropTOTP(ctx, u.ID), c.logProof(journal.UserProofRemoved, u.ID, "totp", ""))
+		return cmp.Or(c.DropTOTP(ctx, u.ID), c.logProof(journal.UserProofRemoved, u.ID, "totp", ""))
 	})
 }
 
@@ -175,7 +176,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, u access.User, src acces
 		for _, code := range codes {
 			kept = append(kept, people.RecoveryCode{UserID: u.ID, Hash: people.RecoveryHash(code), CreatedAt: c.Now()})
 		}
-		return firstOf(c.ReplaceRecoveryCodes(ctx, u.ID, kept), c.logProof(journal.UserProofAdded, u.ID, "recovery_codes", ""))
+		return cmp.Or(c.ReplaceRecoveryCodes(ctx, u.ID, kept), c.logProof(journal.UserProofAdded, u.ID, "recovery_codes", ""))
 	})
 	return codes, err
 }
@@ -193,7 +194,7 @@ func (s *Service) RenewSession(ctx context.Context, u access.User, methods []str
 // clients may do in the user's name: for one who has lost a device. An invitation
 // gets the user in again. Faults: NotFound; Forbidden "missing_scope", "whole_organisation".
 func (s *Service) ResetUser(ctx context.Context, call Call, userID string) (Result[UserDetail], error) {
-	if err := firstOf(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
+	if err := cmp.Or(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
 		return Result[UserDetail]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (UserDetail, error) {
@@ -217,6 +218,6 @@ func (s *Service) ResetUser(ctx context.Context, call Call, userID string) (Resu
 				return d, err
 			}
 		}
-		return d, firstOf(c.DropTOTP(ctx, u.ID), c.ReplaceRecoveryCodes(ctx, u.ID, nil), c.logProof(journal.UserProofRemoved, u.ID, "all", ""))
+		return d, cmp.Or(c.DropTOTP(ctx, u.ID), c.ReplaceRecoveryCodes(ctx, u.ID, nil), c.logProof(journal.UserProofRemoved, u.ID, "all", ""))
 	})
 }

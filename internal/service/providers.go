@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"net/url"
@@ -29,7 +30,7 @@ func providerContext(providerID string) []byte { return []byte("login provider\x
 // Faults: NotFound; Invalid "invalid_provider"; Conflict "exists"; Forbidden
 // "missing_scope", "whole_organisation".
 func (s *Service) SaveProvider(ctx context.Context, call Call, providerID string, in SavedProvider) (Result[people.Provider], error) {
-	if err := firstOf(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
+	if err := cmp.Or(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
 		return Result[people.Provider]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (p people.Provider, err error) {
@@ -52,7 +53,7 @@ func (s *Service) SaveProvider(ctx context.Context, call Call, providerID string
 		} else {
 			err = c.UpdateLoginProvider(ctx, &p)
 		}
-		return p, firstOf(err, c.log(p.Org, "", note{kind: journal.LoginProviderSaved, subject: "login_provider", id: p.ID,
+		return p, cmp.Or(err, c.log(p.Org, "", note{kind: journal.LoginProviderSaved, subject: "login_provider", id: p.ID,
 			data: map[string]any{"login_provider_id": p.ID, "name": p.Name, "settings": p.Settings, "secret_changed": in.Secret != nil}}))
 	})
 }
@@ -109,7 +110,7 @@ func onThisMachine(u *url.URL) bool {
 // RemoveProvider ends the logins by a provider; whom it knew stay users.
 // Faults: NotFound; Forbidden "missing_scope", "whole_organisation".
 func (s *Service) RemoveProvider(ctx context.Context, call Call, providerID string) (Result[people.Provider], error) {
-	if err := firstOf(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
+	if err := cmp.Or(access.Allowed(call.Actor, access.ManageSettings), managePeople(call.Actor)); err != nil {
 		return Result[people.Provider]{}, err
 	}
 	return run(ctx, s, call, false, func(ctx context.Context, c *change) (people.Provider, error) {
@@ -117,7 +118,7 @@ func (s *Service) RemoveProvider(ctx context.Context, call Call, providerID stri
 		if err != nil {
 			return p, err
 		}
-		return p, firstOf(c.DropLoginProvider(ctx, p.ID), c.log(p.Org, "", note{kind: journal.LoginProviderRemoved, subject: "login_provider", id: p.ID,
+		return p, cmp.Or(c.DropLoginProvider(ctx, p.ID), c.log(p.Org, "", note{kind: journal.LoginProviderRemoved, subject: "login_provider", id: p.ID,
 			data: map[string]string{"login_provider_id": p.ID, "name": p.Name}}))
 	})
 }
@@ -125,7 +126,7 @@ func (s *Service) RemoveProvider(ctx context.Context, call Call, providerID stri
 // Providers lists the organisation's providers of logins, by name.
 // Faults: Forbidden "missing_scope", "whole_organisation".
 func (s *Service) Providers(ctx context.Context, a access.Actor) (out []people.Provider, err error) {
-	if err := firstOf(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
+	if err := cmp.Or(access.Allowed(a, access.ManageSettings), managePeople(a)); err != nil {
 		return nil, err
 	}
 	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
@@ -236,7 +237,7 @@ func (s *Service) LogInByProvider(ctx context.Context, providerID string, who Ou
 		o.Login, err = c.beginSession(ctx, u.ID, methods, in)
 		return o, err
 	})
-	return out.Value.Login, orRefused(err, out.Value.refusal)
+	return out.Value.Login, cmp.Or(err, out.Value.refusal)
 }
 
 // outsider finds the user whom a provider means, or makes one.

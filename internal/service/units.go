@@ -108,7 +108,7 @@ func (s *Service) Unit(ctx context.Context, a access.Actor, name string) (out Un
 			return err
 		}
 		out.Key, err = tx.Key(ctx, a.Org, name, ClassDocuments)
-		if err = unlessMissing(err); err != nil {
+		if err = orElse(err, nil); err != nil {
 			return err
 		}
 		out.Month = monthOf(tx.Now())

@@ -125,7 +125,7 @@ func (c *change) settle(ctx context.Context) error {
 			continue
 		}
 		u, err := c.unit(ctx, s.unit)
-		if err = unlessMissing(err); err != nil {
+		if err = orElse(err, nil); err != nil {
 			return err
 		}
 		limit := limitOf(&u, s.what)
@@ -211,17 +211,9 @@ func (c *change) tell(s spent, use *UnitUse, limit int64) error {
 func (c *change) checkPages(ctx context.Context, d *document.Document, pages int) error {
 	u, err := c.unit(ctx, d.Unit)
 	if err != nil || u.Limits.Pages == 0 || pages <= u.Limits.Pages {
-		return unlessMissing(err)
+		return orElse(err, nil)
 	}
 	return fault.New(fault.TooLarge, CodePageLimit, "The document has %d pages; in the business unit %s one may have %d. An administrator of the organisation can raise that; then read it again.", pages, d.Unit, u.Limits.Pages)
-}
-
-// unlessMissing drops that there is no such row.
-func unlessMissing(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
-	}
-	return err
 }
 
 // settingUseCounted says which version of the program has counted everything anew.
@@ -233,7 +225,7 @@ func (s *Service) CountUse(ctx context.Context, version string) error {
 	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		done, err := tx.Setting(ctx, settingUseCounted)
 		if err != nil && fault.KindOf(err) != fault.NotFound || done == version {
-			return unlessMissing(err)
+			return orElse(err, nil)
 		}
 		orgs, err := tx.Organisations(ctx)
 		if err != nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -284,7 +285,7 @@ func (s *Service) DeleteUser(ctx context.Context, call Call, userID string, revi
 			u.DeactivatedAt = c.Now()
 		}
 		c.Notify(TopicRevoked)
-		return struct{}{}, firstOf(c.UpdateUser(ctx, &u), c.log(u.Org, "", userNote(journal.UserDeactivated, &u, "deleted")))
+		return struct{}{}, cmp.Or(c.UpdateUser(ctx, &u), c.log(u.Org, "", userNote(journal.UserDeactivated, &u, "deleted")))
 	})
 	return err
 }
