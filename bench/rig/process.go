@@ -69,6 +69,9 @@ func Serve(bin string, env []string, args ...string) (*Process, error) {
 	return p, nil
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // CPU gives the CPU time of the process and its children.
 func (p *Process) CPU() time.Duration { return CPUOf(p.cmd.Process.Pid) }
 

@@ -45,7 +45,7 @@ func starts(ctx context.Context, o storeOptions, say io.Writer) error {
 			return err
 		}
 		took = append(took, p.ready)
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			return err
 		}
 	}
@@ -65,8 +65,8 @@ func idle(ctx context.Context, o storeOptions, say io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	token, err := p.token(ctx)
+	defer p.Stop()
+	token, err := p.Token(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,11 +79,11 @@ func idle(ctx context.Context, o storeOptions, say io.Writer) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	pss, n, err := memory(p.cmd.Process.Pid)
+	pss, n, err := memory(p.PID())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(say, "memory %s after one document: %d MB in %d processes; the server's peak %d MB\n", o.wait, pss>>20, n, peak(p.cmd.Process.Pid)>>20)
+	fmt.Fprintf(say, "memory %s after one document: %d MB in %d processes; the server's peak %d MB\n", o.wait, pss>>20, n, peak(p.PID())>>20)
 	return nil
 }
 
@@ -106,12 +106,12 @@ func uploads(ctx context.Context, o storeOptions, say io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	token, err := p.token(ctx)
+	defer p.Stop()
+	token, err := p.Token(ctx)
 	if err != nil {
 		return err
 	}
-	before := peak(p.cmd.Process.Pid)
+	before := peak(p.PID())
 	// The bytes are made beforehand: making them must not slow the sender.
 	name := filepath.Join(o.data, "upload.bin")
 	if err := keep(name, stream(o.size, 1)); err != nil {
@@ -147,7 +147,7 @@ func uploads(ctx context.Context, o storeOptions, say io.Writer) error {
 	_, speed, _ := spread(speeds)
 	_, floor, _ := spread(alone)
 	fmt.Fprintf(say, "upload of %d MB: %.0f MB/s, hashing and encrypting alone %.0f MB/s: ratio %.2f (%.2f to %.2f, %d pairs); the server's peak memory %d MB, %d MB before\n",
-		o.size>>20, speed, floor, mid, low, high, len(ratios), peak(p.cmd.Process.Pid)>>20, before>>20)
+		o.size>>20, speed, floor, mid, low, high, len(ratios), peak(p.PID())>>20, before>>20)
 	return nil
 }
 

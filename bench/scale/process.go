@@ -1,110 +1,52 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/paraph/paraph/bench/rig"
 )
 
 // process is a running `paraph serve`.
 type process struct {
-	cmd   *exec.Cmd
-	url   string
-	admin admin // of the first start
+	*rig.Process
 	ready time.Duration
-	log   bytes.Buffer
 }
 
 // serve starts the program on a folder and waits until it is ready: until
 // /readyz says so, asked without pause.
 func serve(ctx context.Context, bin string, o storeOptions, args ...string) (*process, error) {
-	p := &process{}
-	args = append([]string{"serve", "--json", "--data-dir", o.data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--log-level", "warn"}, args...)
-	p.cmd = exec.CommandContext(ctx, bin, args...)
-	p.cmd.Env = append(os.Environ(), "PARAPH_DATABASE="+o.database)
-	p.cmd.Stderr = &p.log
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
 	started := time.Now()
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	r := bufio.NewReader(out)
-	line, err := r.ReadBytes('\n')
+	p, err := rig.Serve(bin, []string{"PARAPH_DATABASE=" + o.database},
+		append([]string{"--data-dir", o.data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--log-level", "warn"}, args...)...)
 	if err != nil {
-		return nil, fmt.Errorf("the server did not start: %w: %s", err, p.log.Bytes())
-	}
-	var said struct {
-		URL string `json:"url"`
-		admin
-	}
-	if err := json.Unmarshal(line, &said); err != nil {
 		return nil, err
 	}
-	go io.Copy(io.Discard, r)
-	p.url, p.admin = said.URL, said.admin
 	for {
-		res, err := http.Get(p.url + "/readyz")
+		res, err := http.Get(p.URL + "/readyz")
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
-				break
+				return &process{p, time.Since(started)}, nil
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, errors.Join(ctx.Err(), p.Stop())
 		}
 	}
-	p.ready = time.Since(started)
-	return p, nil
-}
-
-func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	return p.cmd.Wait()
-}
-
-// token logs the administrator in.
-func (p *process) token(ctx context.Context) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {p.admin.ID}, "client_secret": {p.admin.Secret}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	var got struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || got.Token == "" {
-		return "", fmt.Errorf("no token: %s %w", res.Status, err)
-	}
-	return got.Token, nil
 }
 
 // upload sends a file as a raw body and gives the answer's status.
 func (p *process) upload(ctx context.Context, token, key string, size int64, body io.Reader, header ...string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/v1/documents", body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/v1/documents", body)
 	if err != nil {
 		return err
 	}
@@ -130,36 +72,20 @@ func (p *process) upload(ctx context.Context, token, key string, size int64, bod
 // quiet waits until the process and its children have used less than a tenth of a
 // core for two seconds.
 func (p *process) quiet(ctx context.Context) error {
-	last, still := cpu(p.cmd.Process.Pid), 0
+	last, still := p.CPU(), 0
 	for still < 2 {
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		now := cpu(p.cmd.Process.Pid)
+		now := p.CPU()
 		if still++; now-last > 100*time.Millisecond {
 			still = 0
 		}
 		last = now
 	}
 	return nil
-}
-
-// cpu gives the CPU time that a process and its children have used.
-func cpu(pid int) (sum time.Duration) {
-	for _, p := range family(pid) {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
-		if err != nil {
-			continue // it has ended
-		}
-		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-		for _, f := range fields[11:13] { // utime and stime, in hundredths of a second (proc(5))
-			n, _ := strconv.ParseInt(f, 10, 64)
-			sum += time.Duration(n) * 10 * time.Millisecond
-		}
-	}
-	return sum
 }
 
 // memory gives the resident bytes of a process and its descendants: their own
