@@ -36,14 +36,11 @@ func runBatchRun(ctx context.Context, env *Env, p *part, args []string) int {
 	key := fs.String("key", "", "Name of this run. The same name and line never do anything twice. Empty: made of the file's content.")
 	asJSON := fs.Bool("json", false, "Write one line of JSON for each result.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
-	switch {
-	case done:
+	file, code, done := parseOne(env, fs, args, "say which file holds the operations, such as {\"method\":\"POST\",\"path\":\"/v1/drafts\",\"body\":{…}} on each line")
+	if done {
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which file holds the operations, such as {\"method\":\"POST\",\"path\":\"/v1/drafts\",\"body\":{…}} on each line")
 	}
-	operations, name, err := readOperations(env, rest[0])
+	operations, name, err := readOperations(env, file)
 	if err == nil && *atomic && len(operations) > batchOperations {
 		err = fmt.Errorf("%d operations are too many for one transaction; %d are the most", len(operations), batchOperations)
 	}

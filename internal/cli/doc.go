@@ -51,6 +51,18 @@ func (p *part) flags(env *Env, command string) *flag.FlagSet {
 	return fs
 }
 
+// parseOne is parseMixed for commands that take one argument; missing asks for it.
+func parseOne(env *Env, fs *flag.FlagSet, args []string, missing string) (one string, code int, done bool) {
+	rest, code, done := parseMixed(fs, args)
+	switch {
+	case done:
+		return "", code, true
+	case len(rest) != 1:
+		return "", wrong(env, missing), true
+	}
+	return rest[0], 0, false
+}
+
 // parseMixed reads flags and other arguments in any order, as people type them.
 func parseMixed(fs *flag.FlagSet, args []string) (rest []string, code int, done bool) {
 	for {
@@ -272,18 +284,15 @@ func runDocShow(ctx context.Context, env *Env, p *part, args []string) int {
 	fs := p.flags(env, "doc")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
-	switch {
-	case done:
+	id, code, done := parseOne(env, fs, args, "say which document, by its id")
+	if done {
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which document, by its id")
 	}
 	client, err := connect()
 	if err != nil {
 		return fail(env, err)
 	}
-	d, err := client.GetDocument(ctx, rest[0])
+	d, err := client.GetDocument(ctx, id)
 	if err != nil {
 		return failAPI(env, err)
 	}
@@ -336,12 +345,10 @@ func runDocDownload(ctx context.Context, env *Env, p *part, args []string) int {
 	force := fs.Bool("force", false, "Replace a file that is there.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
+	id, code, done := parseOne(env, fs, args, "say which document, by its id")
 	switch {
 	case done:
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which document, by its id")
 	case *out == "-" && *asJSON:
 		return wrong(env, "standard output takes the file or the JSON, not both")
 	}
@@ -350,12 +357,12 @@ func runDocDownload(ctx context.Context, env *Env, p *part, args []string) int {
 		return fail(env, err)
 	}
 	fetch := func(w io.Writer) (*paraph.Download, error) {
-		progress, end := newBar(env, rest[0])
+		progress, end := newBar(env, id)
 		defer end()
 		if *version > 0 {
-			return client.GetVersionContent(ctx, rest[0], *version, w, paraph.OnProgress(progress))
+			return client.GetVersionContent(ctx, id, *version, w, paraph.OnProgress(progress))
 		}
-		return client.GetDocumentContent(ctx, rest[0], w, paraph.OnProgress(progress))
+		return client.GetDocumentContent(ctx, id, w, paraph.OnProgress(progress))
 	}
 	if *out == "-" {
 		if _, err := fetch(env.Stdout); err != nil {

@@ -24,18 +24,15 @@ func runDecide(ctx context.Context, env *Env, command string, outcome paraph.Dec
 	assignee := fs.String("assignee", "", "Decide the task of this person, on their behalf. Empty: your own.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
-	switch {
-	case done:
+	id, code, done := parseOne(env, fs, args, "say which task or which document, by its id")
+	if done {
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which task or which document, by its id")
 	}
 	client, err := connect()
 	if err != nil {
 		return fail(env, err)
 	}
-	task, err := taskOf(ctx, client, rest[0], *assignee)
+	task, err := taskOf(ctx, client, id, *assignee)
 	if err != nil {
 		return failAPI(env, err)
 	}
@@ -113,12 +110,10 @@ func runSend(ctx context.Context, env *Env, args []string) int {
 	within := fs.Duration("within", 0, "How long they have. 0: as long as the server gives.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
+	id, code, done := parseOne(env, fs, args, "say which document, by its id")
 	switch {
 	case done:
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which document, by its id")
 	case len(to) == 0:
 		return wrong(env, "say with --to who is to sign")
 	}
@@ -127,7 +122,7 @@ func runSend(ctx context.Context, env *Env, args []string) int {
 			to[i].Order = 1
 		}
 	}
-	req := paraph.EnvelopeRequest{DocumentID: rest[0], Subject: *subject, Message: *message, Recipients: to, Send: true}
+	req := paraph.EnvelopeRequest{DocumentID: id, Subject: *subject, Message: *message, Recipients: to, Send: true}
 	if *within > 0 {
 		req.ExpiresAt = new(time.Now().Add(*within).UTC())
 	}
@@ -161,18 +156,15 @@ func runRemind(ctx context.Context, env *Env, args []string) int {
 	who := fs.String("who", "", "Only this person, by address. Empty: everybody whose turn it is.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	rest, code, done := parseMixed(fs, args)
-	switch {
-	case done:
+	id, code, done := parseOne(env, fs, args, "say which envelope or which document, by its id")
+	if done {
 		return code
-	case len(rest) != 1:
-		return wrong(env, "say which envelope or which document, by its id")
 	}
 	client, err := connect()
 	if err != nil {
 		return fail(env, err)
 	}
-	e, err := envelopeOf(ctx, client, rest[0])
+	e, err := envelopeOf(ctx, client, id)
 	if err != nil {
 		return failAPI(env, err)
 	}
