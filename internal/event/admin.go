@@ -41,17 +41,15 @@ type UnitLimit struct {
 	Limit int64  `json:"limit"`
 }
 
-// The ways in which somebody tried to get in.
-const (
-	WaySecret = "client" // a client at the token endpoint
-	WayKey    = "login"  // a person at the login page
-)
+// WaySecret is the way in of a client at the token endpoint. People who log in are told
+// of by events of their own.
+const WaySecret = "client"
 
 // CredentialsFailed is the data of wrong credentials from one address within a minute.
 type CredentialsFailed struct {
 	ClientID string     `json:"client_id,omitempty" doc:"Whose they were to be; absent where there is no such client, or for what is counted together."`
 	Address  string     `json:"address,omitempty" doc:"Absent where many addresses are counted together."`
-	Way      string     `json:"way,omitempty" doc:"client or login."`
+	Way      string     `json:"way,omitempty" doc:"client: at the token endpoint."`
 	Count    int        `json:"count"`
 	Since    *time.Time `json:"since"`
 	Until    *time.Time `json:"until"`

@@ -2120,7 +2120,7 @@ type SecurityEventData struct {
 	Count    int       `json:"count"`
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
-	// client or login.
+	// client: at the token endpoint.
 	Way string `json:"way,omitzero"`
 }
 

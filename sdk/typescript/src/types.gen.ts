@@ -1797,7 +1797,7 @@ export interface SecurityEventData {
   count: number;
   since: string | null;
   until: string | null;
-  /** client or login. */
+  /** client: at the token endpoint. */
   way?: string;
 }
 

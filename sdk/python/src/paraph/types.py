@@ -2046,7 +2046,7 @@ class SecurityEventData:
     since: datetime
     until: datetime
     way: str | None = None
-    """client or login."""
+    """client: at the token endpoint."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -10,7 +10,7 @@ package io.github.paraph.model;
  * @param count as it is named
  * @param since as it is named
  * @param until as it is named
- * @param way client or login. May be null.
+ * @param way client: at the token endpoint. May be null.
  */
 public record SecurityEventData(String address, String clientId, long count, java.time.Instant since, java.time.Instant until, String way) {
 }
