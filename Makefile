@@ -35,7 +35,7 @@ build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modu
 
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m ./... | $(GO) run ./scripts/testcount
+	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m -p 3 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
 
 soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test
