@@ -32,7 +32,10 @@ var rooms = []room{
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks"}, domain...)},
 
 	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
-	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance"}, below...)},
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite"}, below...)},
+	// The texts, and what makes pages of them: they know nothing of what they tell about.
+	{name: "docs", folders: []string{"docs"}, pure: true},
+	{name: "docsite", folders: []string{"internal/docsite"}, may: []string{"brand"}},
 	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform", "entrance"}, below...)},
 	// Logging in is a room of its own, which the authorization server knows as an interface.
 	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp", "entrance"}, below...)},

@@ -128,7 +128,6 @@ func New(c Config) entrance.Room {
 	a.mountSetup()
 	a.mountTus()
 	a.mountDocs()
-	a.mountEvents()
 	a.mountRest()
 	return entrance.Behind(a.reception(a.mux), a.mux)
 }

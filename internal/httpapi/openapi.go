@@ -22,6 +22,9 @@ func Spec() ([]byte, error) {
 	return build(Config{}).huma.OpenAPI().YAML()
 }
 
+// SpecJSON is Spec in JSON.
+func SpecJSON() ([]byte, error) { return build(Config{}).huma.OpenAPI().MarshalJSON() }
+
 func humaConfig() huma.Config {
 	c := huma.DefaultConfig("Paraph", ContractVersion)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // docs.go serves them
