@@ -7,23 +7,23 @@ import (
 	"github.com/paraph/paraph/internal/server"
 )
 
-// runDocs writes the documentation as files.
-func runDocs(_ context.Context, env *Env, args []string) int {
-	fs := flags(env, "docs")
-	if len(args) > 0 && args[0] == "build" {
-		args = args[1:]
-	}
-	if code, done := parse(fs, args); done {
+func docsParts() []part {
+	return []part{{"build", "Write the documentation that a server shows under /docs as files, for any web server.", "FOLDER", runDocsBuild}}
+}
+
+func runDocs(ctx context.Context, env *Env, args []string) int {
+	return runPart(ctx, env, "docs", docsParts(), args)
+}
+
+func runDocsBuild(_ context.Context, env *Env, p *part, args []string) int {
+	folder, code, done := parseOne(env, p.flags(env, "docs"), args, "say which folder the files go into")
+	if done {
 		return code
 	}
-	if fs.NArg() != 1 {
-		fs.Usage()
-		return exitUsage
-	}
-	files, err := server.WriteDocs(fs.Arg(0))
+	files, err := server.WriteDocs(folder)
 	if err != nil {
 		return fail(env, err)
 	}
-	fmt.Fprintf(env.Stdout, "%d files are in %s; they belong at the root of a host\n", files, fs.Arg(0))
+	fmt.Fprintf(env.Stdout, "%d files are in %s; they belong at the root of a host.\n", files, folder)
 	return exitOK
 }

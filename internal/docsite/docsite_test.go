@@ -58,9 +58,9 @@ func body(t *testing.T, s *Site, path string) string {
 
 func TestBuild(t *testing.T) {
 	t.Parallel()
-	s := built(t, source(map[string]string{"guide/start.md": "# Start <here>\n\n## A server\n\n```sh given\nexport A=<1>\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[concepts](concepts.md)\n"}))
+	s := built(t, source(map[string]string{"guide/start.md": "# Start & here\n\n## A server\n\n```sh given\nexport A=<1>\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[concepts](concepts.md)\n"}))
 	for path, wants := range map[string][]string{
-		"/docs/start":              {"<h1>Start &lt;here&gt;</h1>", `<h2 id="a-server">`, "With your own values", "export A=&lt;1&gt;", `tabindex="0" role="group" aria-label="Table"`, `href="/docs/concepts"`},
+		"/docs/start":              {"<h1>Start &amp; here</h1>", `<h2 id="a-server">`, "With your own values", "export A=&lt;1&gt;", `tabindex="0" role="group" aria-label="Table"`, `href="/docs/concepts"`},
 		"/docs/decisions/0001-why": {`href="/docs/start#a-server"`, `href="https://github.com/paraph/paraph/blob/main/cmd/paraph/main.go"`},
 		"/docs/decisions":          {`<a href="/docs/decisions/0001-why">1. Why</a>`},
 		"/docs/reference/things":   {`<h2 id="getThing">`, `data-method="GET" data-path="/v1/things/{id}"`, `href="/docs/errors#gone_astray"`},
@@ -81,13 +81,13 @@ func TestBuild(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, want string }{
-		"a dead link":         {"guide/start.md", "# Start\n\n## A server\n\n[x](nowhere.md)\n", "/docs/start → /docs/nowhere"},
-		"a dead anchor":       {"guide/start.md", "# Start\n\n## A server\n\n[x](concepts.md#nowhere)\n", "/docs/start → /docs/concepts#nowhere"},
+		"a dead link":          {"guide/start.md", "# Start\n\n## A server\n\n[x](nowhere.md)\n", "/docs/start → /docs/nowhere"},
+		"a dead anchor":        {"guide/start.md", "# Start\n\n## A server\n\n[x](concepts.md#nowhere)\n", "/docs/start → /docs/concepts#nowhere"},
 		"an anchor of its own": {"guide/start.md", "# Start\n\n## A server\n\n[x](#nowhere)\n", "/docs/start → #nowhere"},
-		"a dead code":         {"guide/start.md", "# Start\n\n## A server\n\n[x](/docs/errors#nowhere)\n", "/docs/start → /docs/errors#nowhere"},
-		"no title":            {"guide/start.md", "Text.\n", "title"},
-		"HTML":                {"guide/start.md", "# Start\n\n## A server\n\n<script>alert(1)</script>\n", "HTML"},
-		"no place":            {"guide/lost.md", "# Lost\n", "docs/guide/lost.md has no place in the menu"},
+		"a dead code":          {"guide/start.md", "# Start\n\n## A server\n\n[x](/docs/errors#nowhere)\n", "/docs/start → /docs/errors#nowhere"},
+		"no title":             {"guide/start.md", "Text.\n", "title"},
+		"HTML":                 {"guide/start.md", "# Start\n\n## A server\n\n<script>alert(1)</script>\n", "HTML"},
+		"no place":             {"guide/lost.md", "# Lost\n", "docs/guide/lost.md has no place in the menu"},
 	} {
 		_, err := Build(source(map[string]string{c.file: c.text}))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -1,6 +1,7 @@
 package programtest
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ func GoModules(t testing.TB) []string {
 }
 
 // publish lays the module out as a registry has it.
-func publish(t *testing.T, root, folder string) {
+func publish(t testing.TB, root, folder string) {
 	t.Helper()
 	v := module.Version{Path: "github.com/paraph/paraph", Version: "v1.0.0"}
 	err := os.MkdirAll(folder, 0o755)
