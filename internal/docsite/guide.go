@@ -95,6 +95,9 @@ func (b *builder) readText(name string) (*page, error) {
 	} else {
 		p.Title = plain(first, source)
 		p.begin("", p.Title)
+		if short, _, found := strings.Cut(p.Title, ": "); found && strings.HasPrefix(name, "guide/") {
+			p.Short = short
+		}
 		root.RemoveChild(root, first)
 	}
 	if err := ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) { return p.look(n, entering, source) }); err != nil {

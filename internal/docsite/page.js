@@ -8,6 +8,11 @@ const el = (name, props, ...children) => {
   return node;
 };
 
+// The menu is longer than a screen: it begins where the reader is.
+const menu = document.getElementById("contents");
+const here = menu.querySelector("[aria-current]");
+if (here && here.offsetTop > menu.clientHeight) menu.scrollTop = here.offsetTop - menu.clientHeight / 2;
+
 // ---- Search. The index is read once somebody wants to search.
 
 const search = document.querySelector(".search");
