@@ -74,7 +74,7 @@ type Site struct {
 const Root = "/docs"
 
 // Build makes the documentation. It fails only on a mistake in what it is made of:
-// a link within it that leads nowhere, a text that no section of the menu names.
+// a link within it that leads nowhere, a text without a title or with HTML in it.
 func Build(src Source) (*Site, error) {
 	b := &builder{Source: src, site: &Site{pages: map[string]Page{}}}
 	if err := b.read(); err != nil {

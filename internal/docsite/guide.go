@@ -42,7 +42,9 @@ func (b *builder) read() error {
 	list := blank(Root+"/decisions", "Decisions")
 	decisions.Pages = append(decisions.Pages, list)
 	b.pages = append(b.pages, list)
-	read := map[string]bool{}
+	if err := b.placeRest(); err != nil {
+		return err
+	}
 	for _, s := range b.menu {
 		for _, name := range s.texts {
 			p, err := b.readText(name)
@@ -50,14 +52,20 @@ func (b *builder) read() error {
 				return fmt.Errorf("docs/%s: %w", name, err)
 			}
 			p.Unlisted = s == decisions
-			s.Pages, read[name] = append(s.Pages, p), true
+			s.Pages = append(s.Pages, p)
 			b.pages = append(b.pages, p)
 		}
 	}
 	b.listDecisions(list, decisions.Pages[1:])
+	return nil
+}
+
+// placeRest puts the texts that no part of the menu names behind the operator's.
+func (b *builder) placeRest() error {
+	rest := b.section(sectionOperator)
 	return fs.WalkDir(b.Texts, ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(name, ".md") && !read[name] {
-			err = fmt.Errorf("docs/%s has no place in the menu", name)
+		if err == nil && strings.HasSuffix(name, ".md") && !slices.ContainsFunc(b.menu, func(s *section) bool { return slices.Contains(s.texts, name) }) {
+			rest.texts = append(rest.texts, name)
 		}
 		return err
 	})

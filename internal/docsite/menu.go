@@ -9,9 +9,10 @@ type section struct {
 	Pages []*page
 }
 
-// The parts of the menu. A text that none of them names is no page, which Build refuses.
+// Parts of the menu that get more pages than they name.
 const (
 	sectionReference = "Reference"
+	sectionOperator  = "Run it"
 	sectionDecisions = "Decisions"
 )
 
@@ -21,7 +22,7 @@ func menu() []*section {
 		{Title: "How to", texts: []string{"guide/webhook.md", "guide/approvals.md", "guide/signing.md", "guide/verifying.md", "guide/batches.md", "guide/finding.md", "guide/failing.md"}},
 		{Title: "Move here", texts: []string{"guide/from-docusign.md", "guide/from-dropbox-sign.md", "guide/from-documenso.md"}},
 		{Title: sectionReference, texts: []string{"contract-changes.md"}},
-		{Title: "Run it", texts: []string{"operations.md", "security.md", "glossary.md", "architecture.md", "dependencies.md"}},
+		{Title: sectionOperator, texts: []string{"operations.md", "security.md", "glossary.md", "architecture.md", "dependencies.md"}},
 		{Title: sectionDecisions},
 	}
 }
