@@ -107,10 +107,8 @@ func (p Page) Body() ([]byte, error) {
 
 func newPage(media string, body []byte) (Page, error) {
 	var zipped bytes.Buffer
-	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err == nil {
-		_, err = w.Write(body)
-	}
+	w := gzip.NewWriter(&zipped)
+	_, err := w.Write(body)
 	if err == nil {
 		err = w.Close()
 	}
