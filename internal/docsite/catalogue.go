@@ -58,7 +58,7 @@ func (b *builder) faults(ops []*operation) *page {
 
 // events makes the page of all types of events.
 func (b *builder) events() *page {
-	p := blank(Root+"/events", "Events")
+	p := blank(Root+"/events", "Event catalogue")
 	var out strings.Builder
 	out.WriteString("<p>Every event is a CloudEvent 1.0. It comes by webhook, by the list and the stream of events, and by the bus; <a href=\"" + Root + "/webhook\">First webhook</a> shows how. An event may come more than once; its id tells.</p>\n")
 	out.WriteString(tableBegin + head("Type", "Meaning"))
