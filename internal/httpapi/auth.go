@@ -25,7 +25,7 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	leave, err := a.sender(rq, r, w, class)
 	defer leave()
 	if err == nil {
-		err = access.Allowed(rq.actor, do)
+		err = a.Service.AllowedBy(rq.actor, do)
 	}
 	if err != nil {
 		writeProblem(w, r, err)
@@ -52,7 +52,7 @@ func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter, class 
 		return func() {}, nil
 	}
 	now := a.Clock.Now()
-	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
+	rq.challenge = func(err error) []string { return a.Verifier.Challenge(r, err) }
 	if rq.actor, err = a.Verifier.Verify(r, w.Header()); err != nil {
 		if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, now); limited != nil && r.Header.Get("Authorization") != "" {
 			err = limited // tokens are tried

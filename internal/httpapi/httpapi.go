@@ -34,8 +34,8 @@ type Verifier interface {
 	// "use_dpop_nonce"; those of the store.
 	Verify(r *http.Request, answer http.Header) (access.Actor, error)
 	// Challenge gives the WWW-Authenticate headers for a request that is refused with
-	// the code; none where its credentials are not the reason.
-	Challenge(r *http.Request, code string) []string
+	// err; none where its credentials are not the reason.
+	Challenge(r *http.Request, err error) []string
 }
 
 // Observer is told of every answered request, for the metrics.
@@ -156,12 +156,14 @@ func build(c Config) *api {
 	a.units()
 	a.clients()
 	a.roles()
+	a.deviceRules()
 	a.organisations()
 	a.tokenKeys()
 	a.access()
 	a.users()
 	a.groups()
 	a.invitations()
+	a.directoryTokens()
 	a.loginProviders()
 	a.hooks()
 	a.inbound()

@@ -104,7 +104,7 @@ func problemFor(ctx context.Context, err error) *Problem {
 		p.Instance, p.RequestID = rq.path, rq.source.RequestID
 		rq.code = p.Code
 		if rq.challenge != nil {
-			p.challenges = rq.challenge(p.Code)
+			p.challenges = rq.challenge(err)
 		}
 		if p.Status >= http.StatusInternalServerError {
 			rq.log.ErrorContext(ctx, "a request failed", "request_id", p.RequestID, "route", rq.http.Pattern, "error", err) // a path can hold a secret; a pattern cannot

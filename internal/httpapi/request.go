@@ -37,8 +37,8 @@ type request struct {
 	log     *slog.Logger
 	code    string // of the fault it was answered with
 	batched bool   // an operation of a batch, whose sender and rate were looked at already
-	// challenge gives the WWW-Authenticate headers for a code; nil before the token is looked at.
-	challenge func(code string) []string
+	// challenge gives the WWW-Authenticate headers for a refusal; nil before the token is looked at.
+	challenge func(error) []string
 }
 
 type requestKey struct{}

@@ -384,6 +384,13 @@ func (c *Client) GetClient(ctx context.Context, id string, options ...Option) (*
 	return call[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
 }
 
+// GetDeviceRule: Get a device rule.
+//
+// GET /v1/device-rules/{name}; scopes: admin.
+func (c *Client) GetDeviceRule(ctx context.Context, name string, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "GET", path: "/v1/device-rules/" + url.PathEscape(name)}, nil, options)
+}
+
 // GetDocument: Get a document. Its state, what the workers do with it, and the number of its current
 // version.
 //
@@ -645,6 +652,21 @@ func (c *Client) ListBusinessUnits(ctx context.Context, options ...Option) ([]Bu
 // GET /v1/clients; scopes: admin.
 func (c *Client) ListClients(ctx context.Context, options ...Option) ([]OAuthClient, error) {
 	return items[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients"}, options)
+}
+
+// ListDeviceRules: List device rules. What the organisation lets be done from trusted devices only; by
+// name.
+//
+// GET /v1/device-rules; scopes: admin.
+func (c *Client) ListDeviceRules(ctx context.Context, options ...Option) ([]DeviceRule, error) {
+	return items[DeviceRule](ctx, c, &request{method: "GET", path: "/v1/device-rules"}, options)
+}
+
+// ListDirectoryTokens: List tokens of directories. Newest first, also those that have ended.
+//
+// GET /v1/directory-tokens; scopes: admin.
+func (c *Client) ListDirectoryTokens(ctx context.Context, options ...Option) ([]DirectoryToken, error) {
+	return items[DirectoryToken](ctx, c, &request{method: "GET", path: "/v1/directory-tokens"}, options)
 }
 
 // ListDocumentApprovals: List a document's approvals. Oldest first.
@@ -1155,6 +1177,16 @@ func (c *Client) AllWebhookReplays(ctx context.Context, id string, p ListWebhook
 	return all(&p.After, func() (*Page[WebhookReplay], error) { return c.ListWebhookReplays(ctx, id, p, options...) })
 }
 
+// MakeDirectoryToken: Make a token for a directory. For directories that take nothing but a token that
+// lasts, such as Entra ID and Okta; others use a client with the scope people:provision. It opens SCIM
+// and nothing else, and runs out within 366 days; an event tells of that 30 days before. The answer
+// holds it, this once.
+//
+// POST /v1/directory-tokens; scopes: admin.
+func (c *Client) MakeDirectoryToken(ctx context.Context, body DirectoryTokenRequest, options ...Option) (*DirectoryToken, error) {
+	return call[DirectoryToken](ctx, c, &request{method: "POST", path: "/v1/directory-tokens"}, body, options)
+}
+
 // ProtectDocument: Raise or renew the protection of signatures. Of a signed or archived document,
 // whoever signed it. Without a level, the one that is configured is tried again now; with renew, a
 // further time stamp is added although the level is reached. What is added is a new version; the bytes
@@ -1201,6 +1233,13 @@ func (c *Client) RedriveWebhookDelivery(ctx context.Context, id string, event st
 // POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
 func (c *Client) RemindRecipient(ctx context.Context, id string, recipientId string, options ...Option) (*Envelope, error) {
 	return call[Envelope](ctx, c, &request{method: "POST", path: "/v1/envelopes/" + url.PathEscape(id) + "/recipients/" + url.PathEscape(recipientId) + "/remind"}, nil, options)
+}
+
+// RemoveDeviceRule: Remove a device rule. To keep it and demand nothing for now, save it with off.
+//
+// DELETE /v1/device-rules/{name}; scopes: admin.
+func (c *Client) RemoveDeviceRule(ctx context.Context, name string, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "DELETE", path: "/v1/device-rules/" + url.PathEscape(name)}, nil, options)
 }
 
 // RemoveHookSource: Remove a source of webhooks. With its secrets. What it sent before stays; what
@@ -1287,6 +1326,13 @@ func (c *Client) RevokeClient(ctx context.Context, id string, options ...Option)
 	return call[OAuthClient](ctx, c, &request{method: "DELETE", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
 }
 
+// RevokeDirectoryToken: End a directory's token. At once. To repeat it does nothing.
+//
+// DELETE /v1/directory-tokens/{id}; scopes: admin.
+func (c *Client) RevokeDirectoryToken(ctx context.Context, id string, options ...Option) (*DirectoryToken, error) {
+	return call[DirectoryToken](ctx, c, &request{method: "DELETE", path: "/v1/directory-tokens/" + url.PathEscape(id)}, nil, options)
+}
+
 // RevokeInvitation: Take an invitation back. Its link works no more. To repeat it does nothing.
 //
 // DELETE /v1/invitations/{id}; scopes: admin.
@@ -1338,6 +1384,15 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, id string, body Secret
 // POST /v1/batch; scopes: documents:write or documents:read or documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read or webhooks:write or admin.
 func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*BatchResults, error) {
 	return call[BatchResults](ctx, c, &request{method: "POST", path: "/v1/batch"}, body, options)
+}
+
+// SaveDeviceRule: Make or change a device rule. It holds within seconds, where all of its lists agree:
+// for the program, for the role and for the action. Who does not meet it gets 403 device_required with
+// everything that is missing. One that would shut out whoever saves it is not taken.
+//
+// PUT /v1/device-rules/{name}; scopes: admin.
+func (c *Client) SaveDeviceRule(ctx context.Context, name string, body DeviceRuleRequest, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "PUT", path: "/v1/device-rules/" + url.PathEscape(name)}, body, options)
 }
 
 // SaveDocumentType: Make or change a document type. Documents that exist already are not checked again.

@@ -387,6 +387,14 @@ export interface BusinessUnitState {
   weight: number;
 }
 
+export interface CertificateDemand {
+  /**
+   * Certificates (PEM) of the device authorities. The access token has to be bound to the device's
+   * certificate (RFC 8705).
+   */
+  roots: string;
+}
+
 export interface ClientChange {
   /** null: all. */
   business_units?: string[] | null;
@@ -557,12 +565,101 @@ export interface DeliveryDetail {
   type: string;
 }
 
+export interface DeviceRule {
+  /**
+   * Actions for which it holds; absent: all. Which one an operation does, stands with it in the
+   * contract's security and in GET /v1/documents/{id}/access.
+   */
+  actions?: string[];
+  certificate?: CertificateDemand;
+  /** Programs for which it holds; absent: all. */
+  clients?: string[];
+  created_at: string;
+  name: string;
+  /** It is kept, and demands nothing for now. */
+  off?: boolean;
+  passkey?: PasskeyDemand;
+  revision: number;
+  /** Roles, of the person or of the program, for which it holds; absent: all. */
+  roles?: string[];
+  title?: string;
+  updated_at: string;
+}
+
+/** Data of the events device_rule.removed, device_rule.saved. */
+export interface DeviceRuleEventData {
+  /** Actions that it holds for; absent: all. */
+  actions?: string[];
+  /** It demands a device certificate. */
+  certificate: boolean;
+  /** Programs that it holds for; absent: all. */
+  clients?: string[];
+  /** How old the login may be; absent: as old as it lasts. */
+  max_age_seconds?: number;
+  /** AAGUIDs of the authenticators that do; absent: any that the roots vouch for. */
+  models?: string[];
+  name: string;
+  /** It demands nothing for now. */
+  off: boolean;
+  /** It demands an attested passkey. */
+  passkey: boolean;
+  /** Roles that it holds for; absent: all. */
+  roles?: string[];
+  title?: string;
+}
+
+export interface DeviceRuleRequest {
+  /**
+   * Actions for which it holds; absent: all. Which one an operation does, stands with it in the
+   * contract's security and in GET /v1/documents/{id}/access.
+   */
+  actions?: string[];
+  certificate?: CertificateDemand;
+  /** Programs for which it holds; absent: all. */
+  clients?: string[];
+  /** It is kept, and demands nothing for now. */
+  off?: boolean;
+  passkey?: PasskeyDemand;
+  /** Roles, of the person or of the program, for which it holds; absent: all. */
+  roles?: string[];
+  title?: string;
+}
+
 export interface Digest {
   encoding?: string;
   hash?: string;
   place: string;
   prefix?: string;
   split?: string;
+}
+
+export interface DirectoryToken {
+  created_at: string;
+  expires_at: string;
+  id: string;
+  made_by: string;
+  name: string;
+  revoked_at?: string;
+  /** Only in the answer to its making. It is shown this once and not kept. */
+  token?: string;
+  /** When it was last used, to the hour; absent: never. */
+  used_at?: string;
+}
+
+/** Data of the events directory_token.created, directory_token.ending, directory_token.revoked. */
+export interface DirectoryTokenEventData {
+  expires_at: string | null;
+  /** Which directory has it. */
+  name: string;
+  token_id: string;
+  /** When it was last used; absent: never. */
+  used_at?: string;
+}
+
+export interface DirectoryTokenRequest {
+  /** In an hour at least and 366 days at most. */
+  expires_at: string;
+  name: string;
 }
 
 export interface Disposal {
@@ -1512,6 +1609,15 @@ export interface OrganisationRequest {
   name: string;
 }
 
+export interface PasskeyDemand {
+  /** How old the login may be; absent: as old as it lasts. */
+  max_age_seconds?: number;
+  /** AAGUIDs of the authenticators that do; absent: any that those roots vouch for. */
+  models?: string[];
+  /** Certificates (PEM) to which the passkey's attestation must lead, such as its maker's root. */
+  roots: string;
+}
+
 export interface Pick {
   place: string;
   prefix?: string;
@@ -1788,16 +1894,23 @@ export interface SecretRotation {
   signing?: NewWebhookEndpointSigning;
 }
 
-/** Data of the events security.login_failed. */
+/** Data of the events security.device_accepted, security.device_refused, security.login_failed. */
 export interface SecurityEventData {
+  action?: string;
   /** Absent where many addresses are counted together. */
   address?: string;
+  /** What the device was trusted for, or what it lacked, for programs. */
+  because?: string;
   /** Whose they were to be; absent where there is no such client, or for what is counted together. */
   client_id?: string;
   count: number;
+  /** In whose name. */
+  principal?: string;
+  /** Absent where many kinds of decision are counted together. */
+  rule?: string;
   since: string | null;
   until: string | null;
-  /** client: at the token endpoint. */
+  /** client: at the token endpoint; directory: by a token of a directory. */
   way?: string;
 }
 
@@ -2511,6 +2624,11 @@ export interface EventData {
   "delegation.granted": DelegationEventData;
   "delegation.reuse_detected": DelegationEventData;
   "delegation.revoked": DelegationEventData;
+  "device_rule.removed": DeviceRuleEventData;
+  "device_rule.saved": DeviceRuleEventData;
+  "directory_token.created": DirectoryTokenEventData;
+  "directory_token.ending": DirectoryTokenEventData;
+  "directory_token.revoked": DirectoryTokenEventData;
   "document.approved": DocumentEventData;
   "document.archive_extended": DocumentEventData;
   "document.archived": DocumentEventData;
@@ -2563,6 +2681,8 @@ export interface EventData {
   "organisation.created": OrganisationEventData;
   "role.removed": RoleEventData;
   "role.saved": RoleEventData;
+  "security.device_accepted": SecurityEventData;
+  "security.device_refused": SecurityEventData;
   "security.login_failed": SecurityEventData;
   "setup.completed": SetupEventData;
   "task.cancelled": TaskEventData;

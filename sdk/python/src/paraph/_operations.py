@@ -278,6 +278,10 @@ class Operations(Runner):
         """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
         return self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        return self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
         /v1/documents/{id}; scopes: documents:read.
@@ -458,6 +462,18 @@ class Operations(Runner):
         """
         return self._items(Call("GET", "/v1/clients"), t.OAuthClient, options)
 
+    def list_device_rules(self, *, options: Options | None = None) -> list[t.DeviceRule]:
+        """List device rules. What the organisation lets be done from trusted devices only; by name. GET
+        /v1/device-rules; scopes: admin.
+        """
+        return self._items(Call("GET", "/v1/device-rules"), t.DeviceRule, options)
+
+    def list_directory_tokens(self, *, options: Options | None = None) -> list[t.DirectoryToken]:
+        """List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+        scopes: admin.
+        """
+        return self._items(Call("GET", "/v1/directory-tokens"), t.DirectoryToken, options)
+
     def list_document_approvals(self, id: str, *, options: Options | None = None) -> list[t.Approval]:
         """List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read."""
         return self._items(Call("GET", f"/v1/documents/{segment(id)}/approvals"), t.Approval, options)
@@ -636,6 +652,14 @@ class Operations(Runner):
         """Every item that list_webhook_replays lists; pages are asked for as they are needed."""
         return self._all(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays", query={"limit": limit, "after": after}), t.WebhookReplay, options)
 
+    def make_directory_token(self, body: t.DirectoryTokenRequest, *, options: Options | None = None) -> t.DirectoryToken:
+        """Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+        ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+        runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+        /v1/directory-tokens; scopes: admin.
+        """
+        return self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
+
     def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -676,6 +700,12 @@ class Operations(Runner):
         envelopes:write.
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
+
+    def remove_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+        /v1/device-rules/{name}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
 
     def remove_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
@@ -733,6 +763,12 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    def revoke_directory_token(self, id: str, *, options: Options | None = None) -> t.DirectoryToken:
+        """End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+        scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/directory-tokens/{segment(id)}"), None, t.DirectoryToken, options)
+
     def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
         """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
         /v1/invitations/{id}; scopes: admin.
@@ -779,6 +815,14 @@ class Operations(Runner):
         or webhooks:write or admin.
         """
         return self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
+    def save_device_rule(self, name: str, body: t.DeviceRuleRequest, *, options: Options | None = None) -> t.DeviceRule:
+        """Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+        for the role and for the action. Who does not meet it gets 403 device_required with everything that
+        is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+        scopes: admin.
+        """
+        return self._json(Call("PUT", f"/v1/device-rules/{segment(name)}"), body, t.DeviceRule, options)
 
     def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT
@@ -1145,6 +1189,10 @@ class AsyncOperations(AsyncRunner):
         """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
         return await self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    async def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        return await self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     async def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
         /v1/documents/{id}; scopes: documents:read.
@@ -1325,6 +1373,18 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._items(Call("GET", "/v1/clients"), t.OAuthClient, options)
 
+    async def list_device_rules(self, *, options: Options | None = None) -> list[t.DeviceRule]:
+        """List device rules. What the organisation lets be done from trusted devices only; by name. GET
+        /v1/device-rules; scopes: admin.
+        """
+        return await self._items(Call("GET", "/v1/device-rules"), t.DeviceRule, options)
+
+    async def list_directory_tokens(self, *, options: Options | None = None) -> list[t.DirectoryToken]:
+        """List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+        scopes: admin.
+        """
+        return await self._items(Call("GET", "/v1/directory-tokens"), t.DirectoryToken, options)
+
     async def list_document_approvals(self, id: str, *, options: Options | None = None) -> list[t.Approval]:
         """List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read."""
         return await self._items(Call("GET", f"/v1/documents/{segment(id)}/approvals"), t.Approval, options)
@@ -1503,6 +1563,14 @@ class AsyncOperations(AsyncRunner):
         """Every item that list_webhook_replays lists; pages are asked for as they are needed."""
         return self._all(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays", query={"limit": limit, "after": after}), t.WebhookReplay, options)
 
+    async def make_directory_token(self, body: t.DirectoryTokenRequest, *, options: Options | None = None) -> t.DirectoryToken:
+        """Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+        ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+        runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+        /v1/directory-tokens; scopes: admin.
+        """
+        return await self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
+
     async def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -1543,6 +1611,12 @@ class AsyncOperations(AsyncRunner):
         envelopes:write.
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
+
+    async def remove_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+        /v1/device-rules/{name}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
 
     async def remove_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
@@ -1600,6 +1674,12 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    async def revoke_directory_token(self, id: str, *, options: Options | None = None) -> t.DirectoryToken:
+        """End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+        scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/directory-tokens/{segment(id)}"), None, t.DirectoryToken, options)
+
     async def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
         """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
         /v1/invitations/{id}; scopes: admin.
@@ -1646,6 +1726,14 @@ class AsyncOperations(AsyncRunner):
         or webhooks:write or admin.
         """
         return await self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
+    async def save_device_rule(self, name: str, body: t.DeviceRuleRequest, *, options: Options | None = None) -> t.DeviceRule:
+        """Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+        for the role and for the action. Who does not meet it gets 403 device_required with everything that
+        is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+        scopes: admin.
+        """
+        return await self._json(Call("PUT", f"/v1/device-rules/{segment(name)}"), body, t.DeviceRule, options)
 
     async def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT

@@ -564,6 +564,16 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
   }
 
+  /** Get a device rule. GET /v1/device-rules/{name}; scopes: admin. */
+  public DeviceRule getDeviceRule(String name) {
+    return getDeviceRule(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule getDeviceRule(String name, CallOptions options) {
+    return json(new Call("GET", "/v1/device-rules/" + segment(name)), null, DeviceRule.class, options);
+  }
+
   /**
    * Get a document. Its state, what the workers do with it, and the number of its current version. GET
    * /v1/documents/{id}; scopes: documents:read.
@@ -952,6 +962,32 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public List<OAuthClient> listClients(CallOptions options) {
     return items(new Call("GET", "/v1/clients"), OAuthClient.class, options);
+  }
+
+  /**
+   * List device rules. What the organisation lets be done from trusted devices only; by name. GET
+   * /v1/device-rules; scopes: admin.
+   */
+  public List<DeviceRule> listDeviceRules() {
+    return listDeviceRules(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<DeviceRule> listDeviceRules(CallOptions options) {
+    return items(new Call("GET", "/v1/device-rules"), DeviceRule.class, options);
+  }
+
+  /**
+   * List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+   * scopes: admin.
+   */
+  public List<DirectoryToken> listDirectoryTokens() {
+    return listDirectoryTokens(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<DirectoryToken> listDirectoryTokens(CallOptions options) {
+    return items(new Call("GET", "/v1/directory-tokens"), DirectoryToken.class, options);
   }
 
   /** List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read. */
@@ -1430,6 +1466,21 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+   * ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+   * runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+   * /v1/directory-tokens; scopes: admin.
+   */
+  public DirectoryToken makeDirectoryToken(DirectoryTokenRequest body) {
+    return makeDirectoryToken(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DirectoryToken makeDirectoryToken(DirectoryTokenRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/directory-tokens"), body, DirectoryToken.class, options);
+  }
+
+  /**
    * Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
    * Without a level, the one that is configured is tried again now; with renew, a further time stamp is
    * added although the level is reached. What is added is a new version; the bytes before stay as they
@@ -1510,6 +1561,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Envelope remindRecipient(String id, String recipientId, CallOptions options) {
     return json(new Call("POST", "/v1/envelopes/" + segment(id) + "/recipients/" + segment(recipientId) + "/remind"), null, Envelope.class, options);
+  }
+
+  /**
+   * Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+   * /v1/device-rules/{name}; scopes: admin.
+   */
+  public DeviceRule removeDeviceRule(String name) {
+    return removeDeviceRule(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule removeDeviceRule(String name, CallOptions options) {
+    return json(new Call("DELETE", "/v1/device-rules/" + segment(name)), null, DeviceRule.class, options);
   }
 
   /**
@@ -1633,6 +1697,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+   * scopes: admin.
+   */
+  public DirectoryToken revokeDirectoryToken(String id) {
+    return revokeDirectoryToken(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DirectoryToken revokeDirectoryToken(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/directory-tokens/" + segment(id)), null, DirectoryToken.class, options);
+  }
+
+  /**
    * Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
    * /v1/invitations/{id}; scopes: admin.
    */
@@ -1719,6 +1796,21 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public BatchResults runBatch(Batch body, CallOptions options) {
     return json(new Call("POST", "/v1/batch"), body, BatchResults.class, options);
+  }
+
+  /**
+   * Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+   * for the role and for the action. Who does not meet it gets 403 device_required with everything that
+   * is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+   * scopes: admin.
+   */
+  public DeviceRule saveDeviceRule(String name, DeviceRuleRequest body) {
+    return saveDeviceRule(name, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule saveDeviceRule(String name, DeviceRuleRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/device-rules/" + segment(name)), body, DeviceRule.class, options);
   }
 
   /**
