@@ -34,6 +34,11 @@ type DeviceScope struct {
 	Actions []Action `json:"actions,omitempty"`
 }
 
+// Covers tells whether the rule is about an action.
+func (s *DeviceScope) Covers(do Action) bool {
+	return len(s.Actions) == 0 || slices.Contains(s.Actions, do)
+}
+
 // DeviceDemands is what a rule demands: at least one of the two, and all that it names.
 type DeviceDemands struct {
 	Passkey     *PasskeyDemand     `json:"passkey,omitempty"`
@@ -168,14 +173,10 @@ type Lack struct {
 // shown.
 type Device struct {
 	Rule    string
-	Actions []Action // nil: all
-	Lacks   []Lack   // nil: the device is trusted
-	Because string   // what it is trusted for
+	For     DeviceScope
+	Lacks   []Lack // nil: the device is trusted
+	Because string // what it is trusted for
 	MaxAge  time.Duration
-}
-
-func (d *Device) concerns(do Action) bool {
-	return len(d.Actions) == 0 || slices.Contains(d.Actions, do)
 }
 
 // demanded holds what is allowed against the device rules that concern it: the first
@@ -184,7 +185,7 @@ func demanded(a Actor, do Action, d Decision) Decision {
 	var met []string
 	for i := range a.Devices {
 		one := &a.Devices[i]
-		if !one.concerns(do) {
+		if !one.For.Covers(do) {
 			continue
 		}
 		if one.Lacks != nil {

@@ -24,7 +24,7 @@ type DeviceRuleRequest struct {
 	Off         bool               `json:"off,omitempty" doc:"It is kept, and demands nothing for now."`
 	Clients     []string           `json:"clients,omitempty" example:"[\"cli_01kb0q7m4b1s9v3d8r5x2c6e7f\"]" doc:"Programs for which it holds; absent: all."`
 	Roles       []string           `json:"roles,omitempty" example:"[\"approver\"]" doc:"Roles, of the person or of the program, for which it holds; absent: all."`
-	Actions     []string           `json:"actions,omitempty" example:"[\"task.decide\"]" doc:"Actions for which it holds; absent: all. Which one an operation does, stands with it in the contract's security and in GET /v1/documents/{id}/access."`
+	Actions     []string           `json:"actions,omitempty" example:"[\"task.decide\"]" doc:"Actions for which it holds, such as document.dispose; absent: all. The table of entrances (docs/security/entrances.csv) says which operation does which."`
 	Passkey     *PasskeyDemand     `json:"passkey,omitempty"`
 	Certificate *CertificateDemand `json:"certificate,omitempty"`
 }

@@ -38,7 +38,7 @@ func (s *Service) hold(ctx context.Context, tx Reader, a access.Actor, rules []a
 	}
 	out := make([]access.Device, len(rules))
 	for i, r := range rules {
-		d := access.Device{Rule: r.Name, Actions: r.For.Actions}
+		d := access.Device{Rule: r.Name, For: r.For}
 		if p := r.Demands.Passkey; p != nil {
 			d.MaxAge = p.MaxAge
 			judge(&d, access.LackPasskey, func() (string, string) { return login.judge(p, s.Clock.Now()) })

@@ -848,8 +848,8 @@ type DeliveryDetail struct {
 
 // DeviceRule is part of the contract.
 type DeviceRule struct {
-	// Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-	// contract's security and in GET /v1/documents/{id}/access.
+	// Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+	// (docs/security/entrances.csv) says which operation does which.
 	Actions     []string           `json:"actions,omitzero"`
 	Certificate *CertificateDemand `json:"certificate,omitzero"`
 	// Programs for which it holds; absent: all.
@@ -890,8 +890,8 @@ type DeviceRuleEventData struct {
 
 // DeviceRuleRequest is part of requests.
 type DeviceRuleRequest struct {
-	// Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-	// contract's security and in GET /v1/documents/{id}/access.
+	// Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+	// (docs/security/entrances.csv) says which operation does which.
 	Actions     []string           `json:"actions,omitzero"`
 	Certificate *CertificateDemand `json:"certificate,omitzero"`
 	// Programs for which it holds; absent: all.

@@ -567,8 +567,8 @@ export interface DeliveryDetail {
 
 export interface DeviceRule {
   /**
-   * Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-   * contract's security and in GET /v1/documents/{id}/access.
+   * Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+   * (docs/security/entrances.csv) says which operation does which.
    */
   actions?: string[];
   certificate?: CertificateDemand;
@@ -610,8 +610,8 @@ export interface DeviceRuleEventData {
 
 export interface DeviceRuleRequest {
   /**
-   * Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-   * contract's security and in GET /v1/documents/{id}/access.
+   * Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+   * (docs/security/entrances.csv) says which operation does which.
    */
   actions?: string[];
   certificate?: CertificateDemand;

@@ -585,8 +585,8 @@ class DeviceRule:
     """Part of the contract."""
 
     actions: list[str] | None = None
-    """Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-    contract's security and in GET /v1/documents/{id}/access.
+    """Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+    (docs/security/entrances.csv) says which operation does which.
     """
     certificate: CertificateDemand | None = None
     clients: list[str] | None = None
@@ -632,8 +632,8 @@ class DeviceRuleRequest:
     """Part of the contract."""
 
     actions: list[str] | None = None
-    """Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-    contract's security and in GET /v1/documents/{id}/access.
+    """Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+    (docs/security/entrances.csv) says which operation does which.
     """
     certificate: CertificateDemand | None = None
     clients: list[str] | None = None

@@ -4,8 +4,8 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
- * @param actions Actions for which it holds; absent: all. Which one an operation does, stands with it in the
- *     contract's security and in GET /v1/documents/{id}/access. May be null.
+ * @param actions Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+ *     (docs/security/entrances.csv) says which operation does which. May be null.
  * @param certificate May be null.
  * @param clients Programs for which it holds; absent: all. May be null.
  * @param createdAt as it is named

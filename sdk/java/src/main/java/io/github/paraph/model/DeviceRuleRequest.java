@@ -4,8 +4,8 @@ package io.github.paraph.model;
 /**
  * Part of the contract.
  *
- * @param actions Actions for which it holds; absent: all. Which one an operation does, stands with it in the
- *     contract's security and in GET /v1/documents/{id}/access. May be null.
+ * @param actions Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+ *     (docs/security/entrances.csv) says which operation does which. May be null.
  * @param certificate May be null.
  * @param clients Programs for which it holds; absent: all. May be null.
  * @param off It is kept, and demands nothing for now. May be null.
@@ -32,8 +32,8 @@ public record DeviceRuleRequest(java.util.List<String> actions, CertificateDeman
     private Builder() {}
 
     /**
-     * Actions for which it holds; absent: all. Which one an operation does, stands with it in the
-     * contract's security and in GET /v1/documents/{id}/access.
+     * Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+     * (docs/security/entrances.csv) says which operation does which.
      */
     public Builder actions(java.util.List<String> actions) {
       this.actions = actions;
