@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -105,6 +106,8 @@ type api struct {
 	mux    *entrance.Mux
 	does   access.Action    // of the operation that is being registered
 	routes map[string]route // by pattern
+	// overTLS: people and programs reach the server by https.
+	overTLS bool
 	counter
 }
 
@@ -135,7 +138,7 @@ func New(c Config) entrance.Room {
 
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
-	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
+	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}, overTLS: strings.HasPrefix(c.PublicURL, "https:")}
 	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()

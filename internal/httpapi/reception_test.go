@@ -29,6 +29,7 @@ func TestNowhere(t *testing.T) {
 			t.Errorf("Allow %q", res.header.Get("Allow"))
 		}
 		s.admin.send("DELETE", "/docs", nil).problem(405, "method_not_allowed")
+		s.admin.send("TRACE", "/v1/documents", nil).problem(405, "method_not_allowed")
 	})
 }
 
