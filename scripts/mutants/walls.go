@@ -10,7 +10,7 @@ var (
 	wallTests     = []tests{{"./internal/store", "^TestSecondWall$", ""}}
 	laneTests     = []tests{{"./internal/store", "^TestProposedWritesAreWalled$", ""}}
 	entranceTests = []tests{{"./internal/e2e", "^TestEntrances$", ""}}
-	rightTests    = []tests{{"./internal/httpapi", "^TestRights$", ""}}
+	rightTests    = []tests{{"./internal/httpapi", "^TestScopes$", "sqlite"}}
 
 	created = regexp.MustCompile(`(?ms)^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*?)^\);`)
 	orgs    = regexp.MustCompile(`\borg text\b`)
