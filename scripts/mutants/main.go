@@ -85,10 +85,11 @@ func main() {
 		return
 	}
 	r := &runner{root: root, kept: *kept, atOnce: max(1, *atOnce), verbose: *verbose, noticed: map[*mutant]bool{}}
-	if err := r.run(all); err != nil {
-		fatal(err)
-	}
+	failed := r.run(all)
 	survivors := report(all, r.noticed)
+	if failed != nil {
+		fatal(failed)
+	}
 	if survivors > 0 {
 		os.Exit(1)
 	}

@@ -31,7 +31,7 @@ type runner struct {
 
 // run tries every mutant that no earlier run has seen noticed, by the first tests that
 // ought to notice it, then by the second.
-func (r *runner) run(all []*mutant) error {
+func (r *runner) run(all []*mutant) (failed error) {
 	before, most := r.remembered(), 0
 	for _, m := range all {
 		r.noticed[m] = before[m.key(read(r.root, m.file))]
@@ -54,11 +54,11 @@ func (r *runner) run(all []*mutant) error {
 		}
 		for _, pkg := range order {
 			if err := r.inPackage(pkg, turn, byPackage[pkg]); err != nil {
-				return fmt.Errorf("%s: %w", pkg, err)
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", pkg, err))
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 func (r *runner) remembered() map[string]bool {
