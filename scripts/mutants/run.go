@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,6 +118,10 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 	}
 	changed, switched, alone := map[string]string{}, map[string]*mutant{}, []*mutant{}
 	for file, of := range byFile {
+		if !strings.HasSuffix(file, ".go") { // what the program embeds
+			alone = slices.AppendSeq(alone, maps.Values(of))
+			continue
+		}
 		text := read(r.root, file)
 		whole, apart, err := together(text, of)
 		if err != nil {
