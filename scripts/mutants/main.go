@@ -66,6 +66,7 @@ func main() {
 	dry := flag.Bool("list", false, "list the mutants and run nothing")
 	flag.Parse()
 	var all []*mutant
+	passed := map[string]bool{}
 	for _, c := range classes {
 		found := c.make(root)
 		if len(found) < c.least {
@@ -73,9 +74,18 @@ func main() {
 		}
 		for i := range found {
 			found[i].class = c.name
+			if name := found[i].file + ": " + found[i].what; harmless[name] != "" {
+				passed[name] = true
+				continue
+			}
 			if strings.Contains(found[i].String(), *only) {
 				all = append(all, &found[i])
 			}
+		}
+	}
+	for name := range harmless {
+		if !passed[name] {
+			fatalf("%q stands among the harmless mutants, and there is none of the name any more", name)
 		}
 	}
 	if *dry {
@@ -118,7 +128,7 @@ func report(all []*mutant, noticed map[*mutant]bool) (survivors int) {
 	for _, m := range left {
 		fmt.Println("SURVIVED", m, m.by)
 	}
-	fmt.Printf("%d mutants, %d survived; noticed: %s\n", len(all), survivors, strings.Join(counts, ", "))
+	fmt.Printf("%d mutants, %d survived; noticed: %s; %d let nothing more in\n", len(all), survivors, strings.Join(counts, ", "), len(harmless))
 	return survivors
 }
 
