@@ -12,7 +12,7 @@ var (
 	relation = regexp.MustCompile(`\s*\|\s*`)
 )
 
-var accessTests = []tests{{"./internal/access", ".", ""}}
+var accessTests = []tests{{"./internal/access", "."}}
 
 // ofRules makes the mutants of the table of rules: without a line, without a scope or
 // a relation of one, and with one more of either.

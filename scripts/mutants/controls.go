@@ -21,7 +21,7 @@ func ofControls(root string) (out []mutant) {
 		if texts[file] == "" {
 			texts[file] = read(root, file)
 		}
-		out = append(out, replace(file, texts[file], id+" off: "+old, old, new, []tests{{pkg, "^" + named[id] + "$", ""}}))
+		out = append(out, replace(file, texts[file], id+" off: "+old, old, new, []tests{{pkg, "^" + named[id] + "$"}}))
 	}
 	return out
 }

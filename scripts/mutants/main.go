@@ -31,9 +31,8 @@ type mutant struct {
 	by                []tests // asked in this order, until one notices
 }
 
-// tests are those of a package whose names match a pattern, without further subtests
-// than those that match another one.
-type tests struct{ pkg, run, sub string }
+// tests are those of a package whose names match a pattern.
+type tests struct{ pkg, run string }
 
 // String implements fmt.Stringer.
 func (m *mutant) String() string { return m.class + " · " + m.file + ": " + m.what }

@@ -15,9 +15,9 @@ var refusing = []struct {
 	by    []tests
 }{
 	{[]string{"internal/access/*.go"}, accessTests},
-	{[]string{"internal/oauth/*.go"}, []tests{{"./internal/oauth", ".", "sqlite"}}},
-	{[]string{"internal/delegation/*.go"}, []tests{{"./internal/delegation", ".", ""}, {"./internal/oauth", ".", "sqlite"}}},
-	{[]string{"internal/jwks/*.go"}, []tests{{"./internal/jwks", ".", ""}}},
+	{[]string{"internal/oauth/*.go"}, []tests{{"./internal/oauth", "."}}},
+	{[]string{"internal/delegation/*.go"}, []tests{{"./internal/delegation", "."}, {"./internal/oauth", "."}}},
+	{[]string{"internal/jwks/*.go"}, []tests{{"./internal/jwks", "."}}},
 }
 
 // refusal is how a refusal begins.
