@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/testneed"
@@ -54,6 +55,48 @@ func TestWhose(t *testing.T) {
 	}
 	if len(questions) < 60 {
 		t.Errorf("only %d questions", len(questions))
+	}
+}
+
+// TestNarrowed: what no question of one organisation's can show.
+func TestNarrowed(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, func(o *Options) { o.Across = "a test" })
+	rowOf(t, s, "org_a", 1)
+	err := s.Read(t.Context(), func(ctx context.Context, r service.Reader) error {
+		for _, c := range []struct {
+			endpoint int64
+			before   string
+			want     int
+		}{{1, "", 1}, {2, "", 0}, {1, "a", 0}} {
+			if got, err := r.Replays(ctx, c.endpoint, c.before, 5); err != nil || len(got) != c.want {
+				t.Errorf("%+v: %d replays, %v", c, len(got), err)
+			}
+		}
+		flow := service.Flow{Org: "org_a", Type: "x", Unit: "x"}
+		if _, err := r.FlowHead(ctx, "x", flow, r.Now()); err != nil {
+			t.Errorf("the head of its flow: %v", err)
+		}
+		if flow.Org = "org_b"; fault.KindOf(second(r.FlowHead(ctx, "x", flow, r.Now()))) != fault.NotFound {
+			t.Error("the head of another organisation's flow")
+		}
+		got, err := r.Documents(ctx, service.DocumentFilter{Org: "org_a", Metadata: map[string]string{`a"b`: "x"}})
+		if len(got) != 0 {
+			t.Errorf("a name that cannot be looked up finds %d documents", len(got))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := s.engine.(*sqliteEngine).db.ExecContext(t.Context(), "UPDATE page SET version = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if got := answerOf(t, s, "PageTexts", "org_a", -1); !nothing(got) {
+		t.Errorf("a page of a version that is not shown: %s", got)
+	}
+	if condition, args := part(access.AsApprover, "d.org", "d.id", "ann@example.org", time.Time{}); strings.Contains(condition, "document_grant") || len(args) != 1 {
+		t.Errorf("an approver alone: %s %v", condition, args)
 	}
 }
 
@@ -214,6 +257,9 @@ func other(v reflect.Value) {
 		v.SetBool(true)
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
+	case v.Kind() == reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("a"), reflect.ValueOf("a"))
 	case v.Type() == reflect.TypeFor[[]string]():
 		v.Set(reflect.ValueOf([]string{"a"}))
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
@@ -224,7 +270,7 @@ func other(v reflect.Value) {
 
 // wider are arguments that narrow nothing, or nothing that one row can show.
 var wider = []string{"Org", "Limit", "Principal", "Until", "Sort", "After", "ProtectionsDue argument 1", "ProtectionsDue argument 2", "ProtectionReport argument 2", "Ahead argument 1", "Queues argument 1", "PageTexts argument 3",
-	"Documents Labels", "Documents Metadata", "Documents Search", "Documents ProtectedUntil", "Documents ProtectionDelayed"}
+	"Documents Search", "Documents ProtectedUntil"}
 
 // rowOf writes one row of an organisation into every table, with the same ids and
 // words for each, as far as the table's key allows.
@@ -294,7 +340,7 @@ var words = map[string]string{
 	"signature": "'{}'", "fields": "'[]'", "settings": "'{}'", "limits": "'{}'", "details": "'{}'", "scheme": "'{}'", "profile": "'{}'", "types": `'["x"]'`, "retries": "'[1]'", "headers": "'{}'", "resources": "'[]'",
 	"bound": "'{}'", "methods": "'[]'", "files": "'[]'", "facts": "'{}'", "schema": "'{}'", "selection": "'{}'", "kept_page.data": "X'01'", "holder": "''", "parent": "'x'",
 	"deleted_at": "NULL", "destroyed_at": "NULL", "revoked_at": "NULL", "ended_at": "NULL", "approval.state": "'open'", "recipient.state": "'signed'", "upload.document_id": "''",
-	"leaf": "zeroblob(32)", "prev_leaf": "zeroblob(32)", "salt": "zeroblob(32)", "document_grant.until_at": "9000000000000000", "backlog.alone": "0",
+	"leaf": "zeroblob(32)", "prev_leaf": "zeroblob(32)", "salt": "zeroblob(32)", "document_grant.until_at": "9000000000000000", "backlog.alone": "0", "protection.code": "''",
 }
 
 // everywhere are questions that go on through all organisations from a place, which they name.

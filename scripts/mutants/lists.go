@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-var storeTests = []tests{{"./internal/store", "^TestWhose$"}, {"./internal/store", "^TestStore$"}}
+var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^TestStore$"}}
 
 var (
 	// ofOrg is the condition that a row belongs to an organisation.
