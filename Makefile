@@ -90,7 +90,7 @@ bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
 
-mutants: ## drop each line of the access table, each condition that confines a list, and each refusal of the authorization server, and see a test turn red for every one
+mutants: ## drop or switch off, one at a time, each row, condition, policy, route, refusal and control of security, and see a test turn red for every one (ARGS="-only TEXT -v")
 	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached

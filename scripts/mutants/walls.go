@@ -31,7 +31,7 @@ func ofPolicies(root string) (out []mutant) {
 		{"who says nothing reaches all", "return reachesNothing, nil", `return "*", nil`},
 		{"who is confined reaches all", "return reach, nil", `return "*", nil`},
 		{"organisations with signs that no id has", "case organisationID.MatchString(reach):", `case reach != "":`},
-		{"transactions without their reach", `reach + "'"}, err`, `"*'"}, err`},
+		{"transactions without their reach", `reach + "'"}, err`, `reach[:0] + "*'"}, err`},
 		{"questions without their reach", "b.Queue(setReach, c.reach)", `b.Queue(setReach, "*")`},
 	} {
 		out = append(out, replace(file, text, m.what, m.old, m.new, wallTests))
