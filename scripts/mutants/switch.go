@@ -57,10 +57,9 @@ type edit struct {
 	text     string
 }
 
-// apart tells whether a mutant cannot be switched while the tests run, but has to be
-// built by itself: it changes a constant, a type, or what a child process does that
-// starts with an empty environment.
-func apart(m *mutant, d ast.Decl) bool {
+// apart tells whether a mutant of a declaration cannot be switched while the tests run,
+// but has to be built by itself: of a constant, a type, or what a file does at its start.
+func apart(d ast.Decl) bool {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		return d.Body == nil || d.Name.Name == "init"
@@ -84,7 +83,7 @@ func together(text string, mutants map[string]*mutant) (changed string, alone ma
 	for _, name := range slices.Sorted(maps.Keys(mutants)) {
 		m := mutants[name]
 		i := slices.IndexFunc(file.Decls, func(d ast.Decl) bool { return offset(d.Pos()) <= m.at && m.at+len(m.old) <= offset(d.End()) })
-		if i < 0 || apart(m, file.Decls[i]) {
+		if i < 0 || apart(file.Decls[i]) {
 			alone[name] = m
 			continue
 		}

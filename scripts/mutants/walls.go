@@ -8,7 +8,6 @@ import (
 
 var (
 	wallTests     = []tests{{"./internal/store", "^TestSecondWall$"}}
-	laneTests     = []tests{{"./internal/store", "^TestProposedWritesAreWalled$"}}
 	entranceTests = []tests{{"./internal/e2e", "^TestEntrances$"}}
 	rightTests    = []tests{{"./internal/httpapi", "^TestScopes$"}}
 
