@@ -132,9 +132,11 @@ var catalogue = map[string]codeInfo{
 	"too_many_uploads":  {kind: fault.Conflict, title: "There are too many open uploads"},
 	"too_many_parts":    {kind: fault.Conflict, title: "The upload came in too many pieces"},
 
-	"invalid_batch": {kind: fault.Invalid, title: "The batch has faults"},
-	"batch_undone":  {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
-	"not_begun":     {kind: fault.Unavailable, title: "The operation was not begun"},
+	"invalid_report":   {kind: fault.Invalid, title: "The report cannot be made so"},
+	"report_too_large": {kind: fault.Invalid, title: "The report would be too large"},
+	"invalid_batch":    {kind: fault.Invalid, title: "The batch has faults"},
+	"batch_undone":     {kind: fault.Conflict, title: "An operation of the batch was refused, and nothing was done"},
+	"not_begun":        {kind: fault.Unavailable, title: "The operation was not begun"},
 
 	"operation_not_failed":    {kind: fault.Conflict, title: "The operation has not failed"},
 	"operation_not_retryable": {kind: fault.Conflict, title: "Trying again cannot help"},

@@ -167,6 +167,7 @@ func build(c Config) *api {
 	a.inbound()
 	a.bus()
 	a.batch()
+	a.reports()
 	finishSpec(a.huma.OpenAPI())
 	return a
 }

@@ -67,6 +67,7 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
+	{Name: "reports", Description: "Documents counted, and how long things took."},
 	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
@@ -131,6 +132,7 @@ func finishSpec(o *huma.OpenAPI) {
 	describeHooks(o)
 	describeSetup(o)
 	describeTus(o)
+	describeReports(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")

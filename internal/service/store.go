@@ -89,6 +89,7 @@ type Reader interface {
 	webhookReader
 	searchReader
 	uploadReader
+	reportReader
 }
 
 // Tx is what can be asked and changed inside one transaction.

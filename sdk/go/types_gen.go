@@ -887,6 +887,19 @@ type Document struct {
 	UpdatedAt time.Time     `json:"updated_at"`
 }
 
+// DocumentCount is part of the contract.
+type DocumentCount struct {
+	BusinessUnit string `json:"business_unit,omitzero"`
+	DocumentType string `json:"document_type,omitzero"`
+	Documents    int    `json:"documents"`
+	// By the member's path; null where the documents have no such member.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Month    string            `json:"month,omitzero"`
+	State    string            `json:"state,omitzero"`
+	// By the member's path.
+	Sums map[string]ReportSum `json:"sums,omitzero"`
+}
+
 // DocumentEventData of the contract. Data of the events document.approved, document.archive_extended,
 // document.archived, document.captured, document.created, document.declined, document.disposed,
 // document.expired, document.in_review, document.metadata_changed, document.processing_failed,
@@ -982,6 +995,12 @@ type DocumentPatch struct {
 	// Replaces the metadata.
 	Metadata json.RawMessage `json:"metadata,omitzero"`
 	Title    *string         `json:"title,omitzero"`
+}
+
+// DocumentReport is part of the contract.
+type DocumentReport struct {
+	// In the order of what was counted by.
+	Rows []DocumentCount `json:"rows"`
 }
 
 // DocumentType is part of the contract.
@@ -2048,6 +2067,14 @@ type ReplayRequest struct {
 	Which ReplayRequestWhich `json:"which,omitzero"`
 }
 
+// ReportSum is part of the contract.
+type ReportSum struct {
+	// In how many the member is a number that was added: one in plain digits, 15 at most before the point.
+	Documents int `json:"documents"`
+	// Decimal, exact to six places. A string, so that no client rounds it.
+	Value string `json:"value"`
+}
+
 // RequestLimit is part of requests.
 type RequestLimit struct {
 	AtOnce int `json:"at_once,omitzero"`
@@ -2197,6 +2224,27 @@ type Time struct {
 	Prefix string `json:"prefix,omitzero"`
 	Split  string `json:"split,omitzero"`
 	Unit   string `json:"unit,omitzero"`
+}
+
+// TimesCount is part of the contract.
+type TimesCount struct {
+	BusinessUnit string `json:"business_unit,omitzero"`
+	// Of approvals, or of envelopes.
+	Count        int    `json:"count"`
+	DocumentType string `json:"document_type,omitzero"`
+	// Half took no longer.
+	MedianSeconds float64 `json:"median_seconds"`
+	// By the member's path; null where the documents have no such member.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Month    string            `json:"month,omitzero"`
+	// Nine of ten took no longer.
+	P90Seconds float64 `json:"p90_seconds"`
+	State      string  `json:"state,omitzero"`
+}
+
+// TimesReport is part of the contract.
+type TimesReport struct {
+	Rows []TimesCount `json:"rows"`
 }
 
 // TokenEventData of the contract. Data of the events token.exchanged.

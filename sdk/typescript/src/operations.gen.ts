@@ -912,6 +912,24 @@ export class Operations {
   }
 
   /**
+   * Count documents, and add up their amounts. Of the documents that the list of documents would show
+   * with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+   * rows. GET /v1/reports/documents; scopes: documents:read.
+   */
+  reportDocuments(params: T.ReportDocumentsParams = {}, options?: CallOptions): Promise<T.DocumentReport> {
+    return this.transport.json({ method: "GET", path: `/v1/reports/documents`, query: params }, undefined, options);
+  }
+
+  /**
+   * Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+   * Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+   * documents:read.
+   */
+  reportTimes(params: T.ReportTimesParams = {}, options?: CallOptions): Promise<T.TimesReport> {
+    return this.transport.json({ method: "GET", path: `/v1/reports/times`, query: params }, undefined, options);
+  }
+
+  /**
    * Have the log time-stamped now. Beside the schedule, for instance once an authority answers again.
    * What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
    */

@@ -604,6 +604,18 @@ export interface Document {
   updated_at: string;
 }
 
+export interface DocumentCount {
+  business_unit?: string;
+  document_type?: string;
+  documents: number;
+  /** By the member's path; null where the documents have no such member. */
+  metadata?: Record<string, string>;
+  month?: string;
+  state?: string;
+  /** By the member's path. */
+  sums?: Record<string, ReportSum>;
+}
+
 /**
  * Data of the events document.approved, document.archive_extended, document.archived,
  * document.captured, document.created, document.declined, document.disposed, document.expired,
@@ -698,6 +710,11 @@ export interface DocumentPatch {
   /** Replaces the metadata. */
   metadata?: Json;
   title?: string;
+}
+
+export interface DocumentReport {
+  /** In the order of what was counted by. */
+  rows: DocumentCount[];
 }
 
 export interface DocumentType {
@@ -1730,6 +1747,13 @@ export interface ReplayRequest {
   which?: ReplayRequestWhich;
 }
 
+export interface ReportSum {
+  /** In how many the member is a number that was added: one in plain digits, 15 at most before the point. */
+  documents: number;
+  /** Decimal, exact to six places. A string, so that no client rounds it. */
+  value: string;
+}
+
 export interface RequestLimit {
   at_once?: number;
   /** Beyond that, after a pause. */
@@ -1869,6 +1893,25 @@ export interface Time {
   prefix?: string;
   split?: string;
   unit?: string;
+}
+
+export interface TimesCount {
+  business_unit?: string;
+  /** Of approvals, or of envelopes. */
+  count: number;
+  document_type?: string;
+  /** Half took no longer. */
+  median_seconds: number;
+  /** By the member's path; null where the documents have no such member. */
+  metadata?: Record<string, string>;
+  month?: string;
+  /** Nine of ten took no longer. */
+  p90_seconds: number;
+  state?: string;
+}
+
+export interface TimesReport {
+  rows: TimesCount[];
 }
 
 /** Data of the events token.exchanged. */
@@ -2338,8 +2381,6 @@ export interface ListDocumentsParams {
    * matter.
    */
   q?: string;
-  /** Only these members of each document, with commas; id is always there. Default: all. */
-  fields?: string[];
   /**
    * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
    * numbers.
@@ -2366,6 +2407,8 @@ export interface ListDocumentsParams {
   protection_ends_before?: string;
   /** A signature in it lacks something for the level that is wanted. */
   protection_delayed?: boolean;
+  /** Only these members of each document, with commas; id is always there. Default: all. */
+  fields?: string[];
 }
 
 /** Narrows listEnvelopes; what is left out does not count. */
@@ -2488,6 +2531,100 @@ export interface ListWebhookReplaysParams {
 export interface ReplaceDocumentFileParams {
   /** With a raw body; or in a Content-Disposition header. */
   file_name?: string;
+}
+
+/** Narrows reportDocuments; what is left out does not count. */
+export interface ReportDocumentsParams {
+  /**
+   * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+   * matter.
+   */
+  q?: string;
+  /**
+   * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+   * numbers.
+   */
+  metadata?: Record<string, string>;
+  /** Changed at this time or later. */
+  updated_after?: string;
+  /** One or more, with commas. */
+  state?: DocumentState[];
+  /** One or more, with commas. */
+  document_type?: string[];
+  business_unit?: string;
+  created_by?: string;
+  /** Stands in the approver list. */
+  approver?: string;
+  external_id?: string;
+  /** label[cost_centre]=4711; each has to fit. */
+  label?: Record<string, string>;
+  /** Created at this time or later. */
+  created_after?: string;
+  /** Created before this time. */
+  created_before?: string;
+  /** The protection of a signature in it runs out before this time. */
+  protection_ends_before?: string;
+  /** A signature in it lacks something for the level that is wanted. */
+  protection_delayed?: boolean;
+  /**
+   * What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+   * member's path, such as metadata.currency. Default: all in one.
+   */
+  group_by?: string[];
+  /** Of the months; a name of the IANA's list. */
+  time_zone?: string;
+  /**
+   * Members of the metadata whose numbers are added up, with commas. Count by metadata.currency beside it
+   * where there are several.
+   */
+  sum?: string[];
+}
+
+/** Narrows reportTimes; what is left out does not count. */
+export interface ReportTimesParams {
+  /**
+   * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+   * matter.
+   */
+  q?: string;
+  /**
+   * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+   * numbers.
+   */
+  metadata?: Record<string, string>;
+  /** Changed at this time or later. */
+  updated_after?: string;
+  /** One or more, with commas. */
+  state?: DocumentState[];
+  /** One or more, with commas. */
+  document_type?: string[];
+  business_unit?: string;
+  created_by?: string;
+  /** Stands in the approver list. */
+  approver?: string;
+  external_id?: string;
+  /** label[cost_centre]=4711; each has to fit. */
+  label?: Record<string, string>;
+  /** Created at this time or later. */
+  created_after?: string;
+  /** Created before this time. */
+  created_before?: string;
+  /** The protection of a signature in it runs out before this time. */
+  protection_ends_before?: string;
+  /** A signature in it lacks something for the level that is wanted. */
+  protection_delayed?: boolean;
+  /**
+   * What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+   * member's path, such as metadata.currency. Default: all in one.
+   */
+  group_by?: string[];
+  /** Of the months; a name of the IANA's list. */
+  time_zone?: string;
+  /**
+   * approval: from a submission to its approval; what nobody was asked about is left out. signing: from
+   * an envelope's sending to its completion. Months are those in which it ended.
+   */
+  of?: string;
 }
 
 /** Narrows searchDocument; what is left out does not count. */

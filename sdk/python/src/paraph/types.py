@@ -626,6 +626,21 @@ class Document:
 
 
 @dataclass(kw_only=True, slots=True)
+class DocumentCount:
+    """Part of the contract."""
+
+    business_unit: str | None = None
+    document_type: str | None = None
+    documents: int
+    metadata: dict[str, str] | None = None
+    """By the member's path; null where the documents have no such member."""
+    month: str | None = None
+    state: str | None = None
+    sums: dict[str, ReportSum] | None = None
+    """By the member's path."""
+
+
+@dataclass(kw_only=True, slots=True)
 class DocumentEventData:
     """Data of the events document.approved, document.archive_extended, document.archived,
     document.captured, document.created, document.declined, document.disposed, document.expired,
@@ -729,6 +744,14 @@ class DocumentPatch:
     metadata: Any | None = None
     """Replaces the metadata."""
     title: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class DocumentReport:
+    """Part of the contract."""
+
+    rows: list[DocumentCount]
+    """In the order of what was counted by."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1960,6 +1983,16 @@ class ReplayRequest:
 
 
 @dataclass(kw_only=True, slots=True)
+class ReportSum:
+    """Part of the contract."""
+
+    documents: int
+    """In how many the member is a number that was added: one in plain digits, 15 at most before the point."""
+    value: str
+    """Decimal, exact to six places. A string, so that no client rounds it."""
+
+
+@dataclass(kw_only=True, slots=True)
 class RequestLimit:
     """Part of the contract."""
 
@@ -2136,6 +2169,31 @@ class Time:
     prefix: str | None = None
     split: str | None = None
     unit: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TimesCount:
+    """Part of the contract."""
+
+    business_unit: str | None = None
+    count: int
+    """Of approvals, or of envelopes."""
+    document_type: str | None = None
+    median_seconds: float
+    """Half took no longer."""
+    metadata: dict[str, str] | None = None
+    """By the member's path; null where the documents have no such member."""
+    month: str | None = None
+    p90_seconds: float
+    """Nine of ten took no longer."""
+    state: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TimesReport:
+    """Part of the contract."""
+
+    rows: list[TimesCount]
 
 
 @dataclass(kw_only=True, slots=True)

@@ -1019,7 +1019,6 @@ public abstract class Operations extends Transport {
         .query("after", params.after())
         .query("sort", params.sort())
         .query("q", params.q())
-        .query("fields", params.fields())
         .query("metadata", params.metadata())
         .query("updated_after", params.updatedAfter())
         .query("state", params.state())
@@ -1032,7 +1031,8 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class, options);
+        .query("protection_delayed", params.protectionDelayed())
+        .query("fields", params.fields()), FoundDocument.class, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
@@ -1042,7 +1042,6 @@ public abstract class Operations extends Transport {
         .query("after", params.after())
         .query("sort", params.sort())
         .query("q", params.q())
-        .query("fields", params.fields())
         .query("metadata", params.metadata())
         .query("updated_after", params.updatedAfter())
         .query("state", params.state())
@@ -1055,7 +1054,8 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class);
+        .query("protection_delayed", params.protectionDelayed())
+        .query("fields", params.fields()), FoundDocument.class);
   }
 
   /** List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read. */
@@ -1576,6 +1576,68 @@ public abstract class Operations extends Transport {
   public Uploaded replaceDocumentFile(String id, ReplaceDocumentFileParams params, Source file, CallOptions options) {
     return upload(new Call("POST", "/v1/documents/" + segment(id) + "/versions")
         .query("file_name", params.fileName()), file, Uploaded.class, options);
+  }
+
+  /**
+   * Count documents, and add up their amounts. Of the documents that the list of documents would show
+   * with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+   * rows. GET /v1/reports/documents; scopes: documents:read.
+   */
+  public DocumentReport reportDocuments(ReportDocumentsParams params) {
+    return reportDocuments(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DocumentReport reportDocuments(ReportDocumentsParams params, CallOptions options) {
+    return json(new Call("GET", "/v1/reports/documents")
+        .query("q", params.q())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
+        .query("state", params.state())
+        .query("document_type", params.documentType())
+        .query("business_unit", params.businessUnit())
+        .query("created_by", params.createdBy())
+        .query("approver", params.approver())
+        .query("external_id", params.externalId())
+        .query("label", params.label())
+        .query("created_after", params.createdAfter())
+        .query("created_before", params.createdBefore())
+        .query("protection_ends_before", params.protectionEndsBefore())
+        .query("protection_delayed", params.protectionDelayed())
+        .query("group_by", params.groupBy())
+        .query("time_zone", params.timeZone())
+        .query("sum", params.sum()), null, DocumentReport.class, options);
+  }
+
+  /**
+   * Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+   * Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+   * documents:read.
+   */
+  public TimesReport reportTimes(ReportTimesParams params) {
+    return reportTimes(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public TimesReport reportTimes(ReportTimesParams params, CallOptions options) {
+    return json(new Call("GET", "/v1/reports/times")
+        .query("q", params.q())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
+        .query("state", params.state())
+        .query("document_type", params.documentType())
+        .query("business_unit", params.businessUnit())
+        .query("created_by", params.createdBy())
+        .query("approver", params.approver())
+        .query("external_id", params.externalId())
+        .query("label", params.label())
+        .query("created_after", params.createdAfter())
+        .query("created_before", params.createdBefore())
+        .query("protection_ends_before", params.protectionEndsBefore())
+        .query("protection_delayed", params.protectionDelayed())
+        .query("group_by", params.groupBy())
+        .query("time_zone", params.timeZone())
+        .query("of", params.of()), null, TimesReport.class, options);
   }
 
   /**
