@@ -107,7 +107,7 @@ contract: ## lint the contract, compare it with the last released one (a breakin
 	@scripts/contract
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
-	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update
+	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted|TestSchemasAreCommitted' -update
 
 sdk: ## write the types and operations of the four SDKs anew from the contract
 	$(GO) run ./sdk/gen

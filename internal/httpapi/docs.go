@@ -34,6 +34,7 @@ func (a *api) mountDocs() {
 	open.HandleFunc("GET /openapi.yaml", a.public(described("application/openapi+yaml", yaml)))
 	open.HandleFunc("GET /docs", a.public(docsPage("index.html", nil)))
 	open.HandleFunc("GET /docs/errors", a.public(docsPage("errors.html", errorRows())))
+	open.HandleFunc("GET "+deprecationsPage, a.public(docsPage("deprecations.html", a.deprecations)))
 	for name, media := range map[string]string{"viewer.js": "text/javascript; charset=utf-8", "viewer.css": "text/css; charset=utf-8"} {
 		body, err := docsFiles.ReadFile("docs/" + name)
 		if err != nil {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/yaml"
 
 	"github.com/paraph/paraph/internal/event"
-	"github.com/paraph/paraph/internal/fault"
 )
 
 // eventForm is one type of event as the contract shows it.
@@ -77,7 +75,7 @@ func formOf(registry huma.Registry, t event.Type) (f eventForm, err error) {
 		Properties  json.RawMessage   `json:"properties"`
 		Required    []string          `json:"required"`
 		Examples    []json.RawMessage `json:"examples"`
-	}{schemaDialect, event.SchemaPath + string(t.Kind) + ".json", string(t.Kind), t.About, huma.TypeObject, nil, s.Required, []json.RawMessage{example}}
+	}{schemaDialect, schemaID("events/" + string(t.Kind)), string(t.Kind), t.About, huma.TypeObject, nil, s.Required, []json.RawMessage{example}}
 	var whole struct {
 		Properties json.RawMessage `json:"properties"`
 	}
@@ -217,15 +215,5 @@ func (a *api) mountEvents() {
 	open.HandleFunc("GET /asyncapi.yaml", a.public(described("application/vnd.aai.asyncapi+yaml", spec)))
 	open.HandleFunc("GET /asyncapi.json", a.public(described("application/vnd.aai.asyncapi+json", c.async)))
 	open.HandleFunc("GET /docs/events", a.public(docsPage("events.html", c.forms)))
-	schemas := map[string][]byte{}
-	for _, f := range c.forms {
-		schemas[string(f.Kind)+".json"] = f.Schema
-	}
-	open.HandleFunc("GET "+event.SchemaPath+"{file}", a.public(func(w http.ResponseWriter, r *http.Request) error {
-		schema := schemas[r.PathValue("file")]
-		if schema == nil {
-			return fault.New(fault.NotFound, "not_found", "There is no event of this type. The types are listed at /docs/events.")
-		}
-		return constant(w, "application/schema+json", schema)
-	}))
+	a.mountSchemas(c)
 }

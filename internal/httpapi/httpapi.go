@@ -105,6 +105,8 @@ type api struct {
 	mux    *entrance.Mux
 	does   access.Action    // of the operation that is being registered
 	routes map[string]route // by pattern
+
+	deprecations []deprecation // all that goes, for the page
 	counter
 }
 
@@ -169,6 +171,7 @@ func build(c Config) *api {
 	a.batch()
 	a.reports()
 	finishSpec(a.huma.OpenAPI())
+	describeDeprecations(a.huma.OpenAPI(), a.deprecations)
 	return a
 }
 
@@ -215,6 +218,8 @@ type route struct {
 	class   access.Class
 	atomic  bool  // can be part of an atomic batch: it does nothing but commands and queries
 	maxBody int64 // bytes of its JSON body; 0: maxBody
+
+	deprecated *deprecation // it goes; What is its id
 }
 
 // limited gives the class of requests that a route's count in.
@@ -244,6 +249,7 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 	if rt.method != http.MethodGet {
 		fn = acknowledged(a, fn)
 	}
+	fn = deprecating(a, &rt, fn)
 	if rt.atomic {
 		rt.about += " An atomic batch takes it."
 	}
@@ -252,10 +258,10 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
 		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,
 		MaxBodyBytes: cmp.Or(rt.maxBody, maxBody), BodyReadTimeout: a.Timeout,
-		RejectUnknownQueryParameters: true,
-		Security:                     security(rt.does),
-		Responses:                    problems(rt),
-		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
+		RejectUnknownQueryParameters: true, Deprecated: rt.deprecated != nil,
+		Security:  security(rt.does),
+		Responses: problems(rt),
+		Metadata:  map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
 	}, fn)
 }
 

@@ -175,6 +175,16 @@ func TestReportTimes(t *testing.T) {
 		s.admin.same("all", s.admin.report(times+"of=approval"), "5|10800|36000")
 		s.admin.same("by type and month", s.admin.report(times+"group_by=document_type,month"), "document|2026-03|5|10800|36000")
 		s.admin.same("signing", s.admin.report(times+"of=signing"))
+		d := s.admin.approved()
+		var e Envelope
+		s.admin.post("/v1/envelopes", map[string]any{"document_id": d.ID, "send": true, "recipients": []any{map[string]any{"name": "Ben", "email": "ben@example.com"}}}).want(201).into(&e)
+		var link SigningLink
+		s.admin.post("/v1/envelopes/"+e.ID+"/recipients/"+e.Recipients[0].ID+"/links", nil).want(201).into(&link)
+		s.clock.Advance(90 * time.Minute)
+		s.sign(link.URL[strings.LastIndexByte(link.URL, '/')+1:])
+		s.admin = s.caller(s.first)
+		s.sealAndArchive(d.ID)
+		s.admin.same("signed", s.admin.report(times+"of=signing&group_by=business_unit"), "general|1|5400|5400")
 		var out TimesReport
 		s.admin.get(times + "group_by=month").want(200).into(&out)
 		if len(out.Rows) != 1 || out.Rows[0].Median != 10800 || out.Rows[0].Count != 5 {

@@ -48,6 +48,7 @@ func TestEveryEvent(t *testing.T) {
 				s.t.Errorf("nothing causes %s", one.Kind)
 			}
 		}
+		s.fits()
 	})
 }
 
