@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract openapi mutants
+.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,10 @@ fmt: ## format the Go code
 
 contract: ## lint the contract, compare it with the last released one (a breaking change needs a record in api/changes), and write docs/contract-changes.md
 	@scripts/contract
+
+schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 $(ARGS)
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
 	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update

@@ -39,7 +39,7 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 		next(hctx)
 		return
 	}
-	rq.hashBody(r)
+	rq.hashBody(r, a.nullsOf(op))
 	ctx, cancel := context.WithTimeout(hctx.Context(), a.Timeout+waitOf(r))
 	defer cancel()
 	next(huma.WithContext(hctx, ctx))

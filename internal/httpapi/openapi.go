@@ -135,8 +135,12 @@ func finishSpec(o *huma.OpenAPI) {
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")
 	alsoAnswers(o.Paths["/v1/operations/{id}/retry"].Post, "202", "200", "The operation ended while the caller waited.")
+	delete(o.Paths["/v1/clients/{id}"].Patch.RequestBody.Content, "application/octet-stream") // huma describes a RawBody so, which is read beside the JSON
 	describeTags(o)
 	openAnswers(o)
+	describeHeaders(o)
+	describeLinks(o)
+	describeExamples(o)
 }
 
 // describeTags declares what tagging does.
@@ -151,7 +155,7 @@ func describeTags(o *huma.OpenAPI) {
 		if op.Responses["200"].Headers == nil {
 			op.Responses["200"].Headers = map[string]*huma.Param{}
 		}
-		op.Responses["200"].Headers["ETag"] = &huma.Param{Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
+		op.Responses["200"].Headers["ETag"] = &huma.Param{Required: true, Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 }
 
@@ -184,6 +188,7 @@ func uploadBody(fields map[string]*huma.Schema) *huma.RequestBody {
 	for _, media := range rawTypes {
 		body.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	}
+	body.Content["application/pdf"].Example = "%PDF-1.7\n%%EOF\n"
 	return body
 }
 
@@ -197,9 +202,10 @@ func describeStreams(o *huma.OpenAPI) {
 		return r
 	}
 	for path, media := range map[string][]string{
-		"/v1/documents/{id}/content":                   rawTypes,
-		"/v1/documents/{id}/versions/{number}/content": rawTypes,
-		"/v1/archive-records/{id}/package":             {"application/zip"},
+		"/v1/documents/{id}/content":                          rawTypes,
+		"/v1/documents/{id}/versions/{number}/content":        rawTypes,
+		"/v1/archive-records/{id}/package":                    {"application/zip"},
+		"/v1/archive-records/{id}/additions/{number}/package": {"application/zip"},
 	} {
 		op := o.Paths[path].Get
 		op.Responses["200"] = binary("All bytes.", media...)

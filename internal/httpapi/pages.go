@@ -83,7 +83,7 @@ func (a *api) listPages(ctx context.Context, in *DocumentPath) (*struct{ Body It
 
 type getPageInput struct {
 	DocumentPath
-	Number int    `path:"number" minimum:"1"`
+	Number int    `path:"number" minimum:"1" example:"1"`
 	Format string `query:"format" enum:"json,text" default:"json"`
 }
 

@@ -75,6 +75,7 @@ func init() {
 		return p
 	}
 	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true // "Title" is no member where "title" is one
 }
 
 // problemOf makes a problem of any error; one that nobody classified is internal.
