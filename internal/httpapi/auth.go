@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -31,6 +32,10 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 		writeProblem(w, r, err)
 		return
 	}
+	if err := repeated(op, r); err != nil {
+		writeProblem(w, r, err)
+		return
+	}
 	rq.route, rq.key = op.Method+" "+op.Path, r.Header.Get("Idempotency-Key")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -43,6 +48,22 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	ctx, cancel := context.WithTimeout(hctx.Context(), a.Timeout+waitOf(r))
 	defer cancel()
 	next(huma.WithContext(hctx, ctx))
+}
+
+// repeated refuses a query parameter that stands in the address twice, where it has one
+// value: programs would read the first of them, or the last.
+func repeated(op *huma.Operation, r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	var l fault.List
+	given := r.URL.Query()
+	for _, p := range op.Parameters {
+		if p.In == "query" && len(given[p.Name]) > 1 && p.Schema.Type != huma.TypeArray {
+			l.Add("query/"+p.Name, "repeated", "This parameter has one value, and stands here %d times.", len(given[p.Name]))
+		}
+	}
+	return l.Err("invalid_request", "The request does not fit the contract. Every fault is listed.")
 }
 
 // sender finds out who sent a request, and takes a place for it among those of its

@@ -72,6 +72,7 @@ var catalogue = map[string]codeInfo{
 	"document_failed":       {kind: fault.Conflict, title: "The document could not be read"},
 	"action_not_allowed":    {kind: fault.Conflict, title: "The document's state does not allow this"},
 	"invalid_void":          {kind: fault.Invalid, title: "The withdrawal has faults"},
+	"bad_character":         {kind: fault.Invalid, title: "The text holds what cannot be kept"},
 	"empty_query":           {kind: fault.Invalid, title: "The search text is missing"},
 	"blob_damaged":          {kind: fault.Internal, title: "The stored file is damaged"},
 	"invalid_document_type": {kind: fault.Invalid, title: "The document type has faults"},

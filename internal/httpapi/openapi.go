@@ -98,7 +98,7 @@ func security(do access.Action) []map[string][]string {
 
 // problems are the error answers of a route, each with the codes it can have.
 func problems(rt route) map[string]*huma.Response {
-	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "too_many_at_once", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
+	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "too_many_at_once", "internal", "store_unavailable", "invalid_request", "bad_character"}, rt.codes...)
 	if rt.method != "GET" {
 		codes = append(codes, codeKeyRequired, "idempotency_key_reused")
 		if rt.method != "DELETE" && !rt.stream {

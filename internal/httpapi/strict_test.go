@@ -19,6 +19,17 @@ func TestBodiesAreTakenAsDescribed(t *testing.T) {
 	})
 }
 
+// TestAParameterStandsOnce: a second value is no value that anybody meant.
+func TestAParameterStandsOnce(t *testing.T) {
+	onBoth(t, func(s *stack) {
+		s.admin.get("/v1/documents?limit=1&limit=2&state=draft&state=voided").problem(422, "invalid_request", "query/limit")
+		s.admin.get("/v1/documents?state=draft&state=voided").want(200)
+		s.admin.get("/v1/tasks?assignee=%00").problem(422, "bad_character")
+		s.admin.get("/v1/search?q=").problem(422, "invalid_request", "query/q")
+		s.admin.send("PATCH", "/v1/uploads/upl_x", nil, "Tus-Resumable", "1.0.0", "Upload-Offset", "0").want(415)
+	})
+}
+
 // TestAProviderKeepsItsName: renaming a provider to what another is called is a conflict.
 func TestAProviderKeepsItsName(t *testing.T) {
 	onBoth(t, func(s *stack) {
