@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
+.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modu
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m -p 3 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
+
+fuzz: ## run every fuzz target for 10 minutes, and keep as seeds what reaches new code (ARGS="-time 1m -match pades")
+	$(GO) run ./scripts/fuzz $(ARGS)
 
 soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test

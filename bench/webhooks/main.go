@@ -108,36 +108,64 @@ func (o *options) has(part string) bool {
 	return o.part == part || o.part == "" && (o.endpoints == 0 || part == "speed")
 }
 
-// speed measures at 10, 100 and 1,000 endpoints, at full load and at half of it.
+// goal is how many events a second are meant to reach their endpoints: 5,000 deliveries.
+const goal = 5000 / fan
+
+// loads are what the trials with so many endpoints came to: at full load, at half of
+// what that reached, and at half of the goal.
+type loads struct{ full, half, halfGoal []result }
+
+// speed measures at 10, 100 and 1,000 endpoints.
 func (o *options) speed(ctx context.Context, dir string) error {
-	full, half := map[int][]result{}, map[int][]result{}
 	counts := []int{10, 100, 1000}
 	if o.endpoints != 0 {
 		counts = []int{o.endpoints}
 	}
+	all := map[int]*loads{}
 	for round := range o.rounds {
 		for _, n := range counts {
-			t := trial{endpoints: n, time: o.span, dir: dir}
-			f, err := t.run(ctx)
-			if err != nil {
+			if all[n] == nil {
+				all[n] = &loads{}
+			}
+			if err := all[n].add(ctx, trial{endpoints: n, time: o.span, dir: dir}, round); err != nil {
 				return err
 			}
-			t.rate = f.accepted / 2
-			h, err := t.run(ctx)
-			if err != nil {
-				return err
-			}
-			full[n], half[n] = append(full[n], f), append(half[n], h)
-			fmt.Printf("round %d, %4d endpoints: %.0f events/s, %.0f deliveries/s; at half of it p50 %s, p99 %s; %d µs of processor a delivery\n", round+1, n, f.accepted, f.delivered, ms(h.p50), ms(h.p99), f.cpu.Microseconds())
 		}
 	}
 	for _, n := range counts {
-		fmt.Printf("%4d endpoints: %s events/s, %s deliveries/s; at half load p50 %s ms, p99 %s ms; %s µs of processor a delivery\n", n,
-			spread(full[n], 0, func(r result) float64 { return r.accepted }), spread(full[n], 0, func(r result) float64 { return r.delivered }),
-			spread(half[n], 1, func(r result) float64 { return r.p50.Seconds() * 1000 }), spread(half[n], 1, func(r result) float64 { return r.p99.Seconds() * 1000 }),
-			spread(full[n], 0, func(r result) float64 { return float64(r.cpu.Microseconds()) }))
+		s := all[n]
+		fmt.Printf("%4d endpoints: %s events/s, %s deliveries/s; %s µs of processor a delivery; event to receipt at half of that: %s; at half of the goal, %d deliveries/s: %s\n", n,
+			spread(s.full, 0, func(r result) float64 { return r.accepted }), spread(s.full, 0, func(r result) float64 { return r.delivered }),
+			spread(s.full, 0, func(r result) float64 { return float64(r.cpu.Microseconds()) }), lag(s.half), goal*fan/2, lag(s.halfGoal))
 	}
 	return nil
+}
+
+// add makes one trial of each kind.
+func (s *loads) add(ctx context.Context, t trial, round int) error {
+	full, err := t.run(ctx)
+	if err != nil {
+		return err
+	}
+	t.rate = full.accepted / 2
+	half, err := t.run(ctx)
+	if err != nil {
+		return err
+	}
+	t.rate = goal / 2
+	halfGoal, err := t.run(ctx)
+	if err != nil {
+		return err
+	}
+	s.full, s.half, s.halfGoal = append(s.full, full), append(s.half, half), append(s.halfGoal, halfGoal)
+	fmt.Printf("round %d, %4d endpoints: %.0f events/s, %.0f deliveries/s, %d µs of processor a delivery; at half of it p50 %s, p99 %s; at %d deliveries/s p50 %s, p99 %s\n", round+1, t.endpoints,
+		full.accepted, full.delivered, full.cpu.Microseconds(), ms(half.p50), ms(half.p99), goal*fan/2, ms(halfGoal.p50), ms(halfGoal.p99))
+	return nil
+}
+
+// lag tells how long events took to their receipt.
+func lag(all []result) string {
+	return fmt.Sprintf("p50 %s ms, p99 %s ms", spread(all, 1, func(r result) float64 { return r.p50.Seconds() * 1000 }), spread(all, 1, func(r result) float64 { return r.p99.Seconds() * 1000 }))
 }
 
 // hanging measures ten endpoints beside ten of which one never answers.

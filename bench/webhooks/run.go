@@ -216,12 +216,14 @@ func (g *generator) call(n int, end time.Time) error {
 	}
 	defer c.Close()
 	in := bufio.NewReader(c)
-	next := time.Now().Add(time.Duration(n) * time.Millisecond)
+	next, period := time.Now(), time.Duration(0)
+	if g.rate > 0 { // one after another, evenly: each begins its turn a little later
+		period = time.Duration(callers / g.rate * float64(time.Second))
+		next = next.Add(period * time.Duration(n) / callers)
+	}
 	for time.Now().Before(end) {
-		if g.rate > 0 {
-			next = next.Add(time.Duration(callers / g.rate * float64(time.Second)))
-			time.Sleep(time.Until(next))
-		}
+		time.Sleep(time.Until(next))
+		next = next.Add(period)
 		k := g.seq.Add(1)
 		body := fmt.Sprintf(`{"title":"Purchase request -%d","metadata":{"amount":4711}}`, int(k)%(g.endpoints/fan))
 		if _, err := fmt.Fprintf(c, "POST /v1/drafts HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: k%d\r\nContent-Length: %d\r\n\r\n%s", g.address, g.token, k, len(body), body); err != nil {

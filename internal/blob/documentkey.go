@@ -52,11 +52,7 @@ func (k *KeyRing) ForDocument(ctx context.Context, scope Scope, doc Document) (c
 		row, w, err := k.NewDocumentKey(ctx, scope, doc.ID)
 		return w, &row, err
 	}
-	row, err := k.rows.DocumentKey(ctx, scope.Org, doc.ID)
-	if err != nil {
-		return nil, nil, err
-	}
-	w, err := k.openDocument(ctx, row)
+	w, err := k.openDocument(ctx, func() (DocumentKeyRow, error) { return k.rows.DocumentKey(ctx, scope.Org, doc.ID) })
 	return w, nil, err
 }
 
@@ -76,16 +72,29 @@ func (k *KeyRing) NewDocumentKey(ctx context.Context, scope Scope, docID string)
 	return row, w, nil
 }
 
-// openDocument unwraps a document's key. ErrDestroyed, ErrDamaged, ErrAway.
-func (k *KeyRing) openDocument(ctx context.Context, row DocumentKeyRow) (*crypt.Ring, error) {
-	if !row.DestroyedAt.IsZero() {
-		return nil, ErrDestroyed
+// openDocument unwraps the key of the document whose row is read. Where a rotation
+// ended between the row and the key that it names, the row names another one by
+// now and is read again. ErrDestroyed, ErrDamaged, ErrAway.
+func (k *KeyRing) openDocument(ctx context.Context, read func() (DocumentKeyRow, error)) (*crypt.Ring, error) {
+	for missing := ""; ; {
+		row, err := read()
+		if err != nil {
+			return nil, err
+		}
+		if !row.DestroyedAt.IsZero() {
+			return nil, ErrDestroyed
+		}
+		kek, err := k.ByID(ctx, row.KeyID)
+		switch {
+		case err == nil:
+			return OpenDocumentKey(ctx, kek, row)
+		case fault.KindOf(err) != fault.NotFound:
+			return nil, err
+		case row.KeyID == missing:
+			return nil, because(err, ErrDamaged)
+		}
+		missing = row.KeyID
 	}
-	kek, err := k.ByID(ctx, row.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	return OpenDocumentKey(ctx, kek, row)
 }
 
 // OpenDocumentKey unwraps a document's key with the key of its unit. ErrDamaged, ErrAway.

@@ -155,11 +155,7 @@ func (k *KeyRing) inForce(ctx context.Context) (crypt.Wrapper, error) {
 // ByID implements Keys.
 func (k *KeyRing) ByID(ctx context.Context, keyID string) (crypt.Wrapper, error) {
 	if strings.HasPrefix(keyID, DocumentKeyPrefix+"_") {
-		row, err := k.rows.DocumentKeyByID(ctx, keyID)
-		if err != nil {
-			return nil, err
-		}
-		return k.openDocument(ctx, row)
+		return k.openDocument(ctx, func() (DocumentKeyRow, error) { return k.rows.DocumentKeyByID(ctx, keyID) })
 	}
 	k.mu.Lock()
 	ring := k.opened[keyID]

@@ -3,6 +3,7 @@ package service
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -26,46 +27,75 @@ type searchWord struct {
 // runs of letters, digits and marks. Scripts that write no spaces are cut into
 // single characters, so that a query of several is a phrase of them.
 func searchWords(text string) []searchWord {
-	var out []searchWord
-	from := -1
+	out := make([]searchWord, 0, len(text)/8)
+	from, single := -1, false // single: the word began with a character that is a word by itself
 	end := func(to int) {
 		if from >= 0 {
 			if folded := foldWord(text[from:to]); folded != "" {
 				out = append(out, searchWord{folded, from, to})
 			}
-			from = -1
+			from, single = -1, false
 		}
 	}
 	for i, r := range text {
-		switch {
-		case r == unicode.ReplacementChar || !(unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)):
-			end(i)
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) && !unicode.IsMark(r):
-			end(i)
-			from = i
-		case from < 0:
-			from = i
-		default:
-			if first := firstRune(text[from:]); unicode.In(first, unicode.Han, unicode.Hiragana, unicode.Katakana) && !unicode.IsMark(r) {
+		if r < utf8.RuneSelf { // most text
+			switch {
+			case !alphanumeric(byte(r)):
+				end(i)
+			case from < 0:
+				from = i
+			case single:
 				end(i)
 				from = i
 			}
+			continue
+		}
+		switch {
+		case !inWords(r):
+			end(i)
+		case r >= firstSpaceless && unicode.In(r, spaceless...) && !unicode.IsMark(r):
+			end(i)
+			from, single = i, unicode.In(r, characters...)
+		case from < 0:
+			from = i
+		case single && !unicode.IsMark(r):
+			end(i)
+			from = i
 		}
 	}
 	end(len(text))
 	return out
 }
 
-func firstRune(s string) rune {
-	for _, r := range s {
-		return r
-	}
-	return 0
+// spaceless are the scripts that write no spaces between words; of characters, even a
+// letter of another script behind a character begins a word of its own.
+var (
+	spaceless  = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar}
+	characters = spaceless[:3]
+)
+
+// firstSpaceless is the first character of Thai, which comes before the others.
+const firstSpaceless = 0x0E00
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
+func inWords(r rune) bool {
+	return r != unicode.ReplacementChar && (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r))
+}
+
+// foldWord gives a word as it is compared. What is plain ASCII needs no tables.
 func foldWord(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] < utf8.RuneSelf
+	}
+	if plain {
+		return strings.ToLower(s[:min(len(s), maxWord)])
+	}
 	folded := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) || !(unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)) {
+		if unicode.Is(unicode.Mn, r) || !inWords(r) {
 			return -1
 		}
 		return r

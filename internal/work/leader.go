@@ -42,7 +42,8 @@ type leader struct {
 	holder string        // this process
 	ttl    time.Duration // of the lease
 	log    *slog.Logger
-	alone  bool // as of Holder
+	alone  bool          // as of Holder
+	gather time.Duration // how long a step waits, once it is woken, for others to come along; 0: not at all
 
 	mu      sync.Mutex
 	epoch   int64     // 0: another process leads, or nobody
@@ -126,6 +127,11 @@ func (l *leader) run(ctx context.Context, topic string, step func(context.Contex
 		case <-ctx.Done():
 			return nil
 		case <-wake:
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(l.gather):
+			}
 		case <-free:
 		case <-tick.C:
 		}

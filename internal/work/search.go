@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/journal"
@@ -11,6 +12,10 @@ import (
 
 // searchBytes is about how much text is cut into words before it is written.
 const searchBytes = 8 << 20
+
+// searchGather is how long documents wait for others to be indexed with. Commands
+// write beside the index, and each of its transactions takes their turn.
+const searchGather = 50 * time.Millisecond
 
 // SearchIndexer keeps the full-text index: it reads the journal with a cursor of
 // its own, and indexes each document anew of which an entry says that its words may
@@ -24,7 +29,9 @@ type SearchIndexer struct {
 
 // NewSearchIndexer makes a SearchIndexer.
 func NewSearchIndexer(store service.Store, by Holder, log *slog.Logger) *SearchIndexer {
-	return &SearchIndexer{store: store, lead: by.leader("dispatcher/search", store, log)}
+	lead := by.leader("dispatcher/search", store, log)
+	lead.gather = searchGather
+	return &SearchIndexer{store: store, lead: lead}
 }
 
 // Run indexes, or waits for its turn to, until ctx ends.
