@@ -155,7 +155,7 @@ func describeTags(o *huma.OpenAPI) {
 		if op.Responses["200"].Headers == nil {
 			op.Responses["200"].Headers = map[string]*huma.Param{}
 		}
-		op.Responses["200"].Headers["ETag"] = &huma.Param{Required: true, Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
+		op.Responses["200"].Headers["ETag"] = &huma.Param{Required: len(op.Responses["200"].Content) == 1, Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 }
 
