@@ -152,9 +152,9 @@ func describeTags(o *huma.OpenAPI) {
 		}
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "Answer 304 where the answer is the one with this ETag."})
 		op.Responses["304"] = &huma.Response{Description: "The caller has this answer already."}
-		if op.Responses["200"].Headers == nil {
-			op.Responses["200"].Headers = map[string]*huma.Param{}
-		}
+		headers := map[string]*huma.Param{}
+		maps.Copy(headers, op.Responses["200"].Headers) // other answers may share them
+		op.Responses["200"].Headers = headers
 		op.Responses["200"].Headers["ETag"] = &huma.Param{Required: len(op.Responses["200"].Content) == 1, Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 }

@@ -137,6 +137,10 @@ def filter_failure(context, failure, case, response):
     if check == "AcceptedNegativeData" and "" in (case.query or {}).values():
         USED.add((check, operation_id(case), "an empty query parameter"))
         return False
+    # Nobody refuses a header that is not described (RFC 9110 section 5.1).
+    if check == "AcceptedNegativeData" and any(name.lower() == "x-schemathesis-unknown-property" for name in case.headers or {}):
+        USED.add((check, operation_id(case), "a header that is not described"))
+        return False
     for operation in (operation_id(case), "*"):
         met = (check, operation, code_of(response))
         if met in EXCEPTIONS:
