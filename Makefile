@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract openapi mutants
+.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ chaos-webhooks: ## kill the server 50 times on each store while 50,000 events ar
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -90,7 +90,7 @@ bench-verify: build ## measure paraph verify of a 50 MB file of 70 scanned pages
 bench-tsp: ## measure making and verifying time stamp tokens beside the bare signatures in them (ARGS="-rounds 1000")
 	$(GO) run ./bench/tsp $(ARGS)
 
-mutants: ## drop each line of the access table, each condition that confines a list, and each refusal of the authorization server, and see a test turn red for every one
+mutants: ## drop or switch off, one at a time, each row, condition, policy, route, refusal and control of security, and see a test turn red for every one (ARGS="-only TEXT -v")
 	$(GO) run ./scripts/mutants $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
@@ -109,8 +109,12 @@ fmt: ## format the Go code
 contract: ## lint the contract, compare it with the last released one (a breaking change needs a record in api/changes), and write docs/contract-changes.md
 	@scripts/contract
 
+schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 $(ARGS)
+
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
-	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted' -update
+	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted|TestSchemasAreCommitted' -update
 
 sdk: ## write the types and operations of the four SDKs anew from the contract
 	$(GO) run ./sdk/gen

@@ -5,6 +5,7 @@
 package access
 
 import (
+	"crypto/x509"
 	"slices"
 
 	"github.com/paraph/paraph/internal/fault"
@@ -39,6 +40,19 @@ type Actor struct {
 	// OnBehalfOf is the principal in whose name a client acts that exchanged
 	// somebody's token for its own (RFC 8693); "" where it acts for itself.
 	OnBehalfOf string
+	// Roles are those of the person and of the program. Devices are the device rules
+	// that concern the actor, held against what its request has shown.
+	Roles   []Role
+	Devices []Device
+	// Shown is what the request has shown of the device that it came from.
+	Shown Shown
+}
+
+// Shown is what a request has shown of its device, beside what its login did.
+type Shown struct {
+	// Certificates are the client certificate that the access token is bound to, and
+	// its issuers as far as they were sent; nil where it is bound to none.
+	Certificates []*x509.Certificate
 }
 
 // Source is where a request came from. The socket's peer and the header of a
@@ -132,14 +146,18 @@ const (
 )
 
 // Check is Can as an error: fault NotFound "not_found" where the thing must stay
-// hidden, fault Forbidden "missing_scope" where the right is missing.
+// hidden, fault Forbidden "missing_scope" where the right is missing, or a
+// DeviceRefusal.
 func Check(a Actor, do Action, on Resource) error {
 	d := Can(a, do, on)
 	if d.Allow {
 		return nil
 	}
-	if d.Hidden {
+	switch {
+	case d.Hidden:
 		return NotFound()
+	case d.Device != nil:
+		return deviceRequired(d.Device)
 	}
 	return MissingScope(do)
 }
@@ -159,7 +177,7 @@ func MissingScope(do Action) error {
 }
 
 // Allowed tells whether the actor's credential carries the action at all,
-// before anything is looked up. Faults: Forbidden "missing_scope".
+// before anything is looked up. Faults: Forbidden "missing_scope", "device_required".
 func Allowed(a Actor, do Action) error {
 	return Check(a, do, Resource{Org: a.Org})
 }

@@ -89,7 +89,7 @@ func TestExhaustive(t *testing.T) {
 	n, allowed := 0, 0
 	for _, do := range append(Actions(), "unknown.action", SignAsRecipient) {
 		for a := range subjects {
-			for _, on := range []Resource{{Org: "o1"}, {Org: "o1", Unit: "a"}, {Org: "o1", Unit: "c"}, {Org: "o2", Unit: "a"}} {
+			for _, on := range []Resource{{}, {Org: "o1"}, {Org: "o1", Unit: "a"}, {Org: "o1", Unit: "c"}, {Org: "o2", Unit: "a"}} {
 				for part := range Relation(1 << len(Relations())) {
 					on.Part = part
 					got, want := Can(a, do, on), words[do].allowed(a, on)
@@ -103,6 +103,9 @@ func TestExhaustive(t *testing.T) {
 				}
 			}
 		}
+	}
+	if d := Can(Actor{Kind: Client, Org: "o1", Scopes: []Scope{Admin}}, "unknown.action", Resource{Org: "o1"}); d.Rule != "no rule" {
+		t.Errorf("an unknown action is refused by the rule %q", d.Rule)
 	}
 	if allowed == 0 || allowed == n {
 		t.Fatalf("%d of %d allowed: the test compares nothing", allowed, n)
@@ -140,8 +143,20 @@ func TestRoles(t *testing.T) {
 	if len(want) != len(BuiltIn()) {
 		t.Errorf("%d roles, %d in words", len(BuiltIn()), len(want))
 	}
+	scopesOf := map[Role]string{
+		RoleViewer: "documents:read tasks:read envelopes:read", RoleUploader: "documents:write", RoleApprover: "documents:read tasks:read tasks:decide",
+		RoleSignerManager: "documents:read envelopes:read envelopes:write", RoleAuditor: "documents:read tasks:read envelopes:read events:read archive:read",
+		RoleIntegration:   "documents:read documents:write approvals:write tasks:read envelopes:read envelopes:write events:read archive:read webhooks:read webhooks:write",
+		RoleAdministrator: "admin documents:read documents:share documents:dispose events:read",
+	}
 	for role, scopes := range BuiltIn() {
-		var may []string
+		var may, has []string
+		for _, s := range scopes {
+			has = append(has, string(s))
+		}
+		if got := strings.Join(has, " "); got != scopesOf[role] {
+			t.Errorf("%s has %s, want %s", role, got, scopesOf[role])
+		}
 		for _, do := range Actions() {
 			if Allowed(Actor{Kind: Client, Org: "o", Scopes: scopes}, do) == nil {
 				may = append(may, string(do))

@@ -199,9 +199,6 @@ func (p *Profile) checkGrants(l *fault.List) {
 	if p.May(GrantRefresh) && !p.May(GrantCode) && !p.May(GrantDevice) {
 		l.Add("/grant_types", "nothing_to_refresh", "refresh_token goes with authorization_code or device_code.")
 	}
-	if p.Public() && p.Certificate {
-		l.Add("/tls_client_certificate_bound_access_tokens", "needs_a_credential", "A client that has no certificate cannot have its tokens bound to it; use DPoP.")
-	}
 	if p.Pushed && !p.May(GrantCode) {
 		l.Add("/require_pushed_authorization_requests", "no_logins", "Only authorization_code has authorization requests.")
 	}
@@ -248,6 +245,7 @@ type User struct {
 	Principal string   // e-mail address, by which tasks and envelopes know the person
 	Scopes    []Scope  // what the person may do at most, through whatever client
 	Units     []string // nil: all
+	Roles     []Role   // of the person, own and by groups
 }
 
 // Session is a person's login in one browser.
@@ -256,4 +254,5 @@ type Session struct {
 	User    User
 	At      time.Time // when the person proved who they are
 	Methods []string  // by what, as RFC 8176 names it: pwd, otp, hwk
+	Passkey []byte    // id of the passkey that it was made by; nil: by none
 }

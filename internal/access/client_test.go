@@ -60,7 +60,7 @@ func TestProfiles(t *testing.T) {
 		"keys without a use":      {Profile{Keys: []byte("{}")}, []string{"keys_and_method"}},
 		"two subjects":            {Profile{Auth: AuthPKI, Subject: CertificateSubject{DNS: "a", IP: "b"}}, []string{"one_subject"}},
 		"no subject":              {Profile{Auth: AuthPKI}, []string{"one_subject"}},
-		"public with credentials": {Profile{Auth: AuthNone, Certificate: true}, []string{"needs_a_credential", "needs_a_credential"}},
+		"public with credentials": {Profile{Auth: AuthNone, Certificate: true}, []string{"needs_a_credential"}},
 		"public exchange":         {Profile{Auth: AuthNone, Grants: []GrantType{GrantDevice, GrantExchange}}, []string{"needs_a_credential"}},
 		"nothing to refresh":      {Profile{Grants: []GrantType{GrantRefresh}}, []string{"nothing_to_refresh"}},
 		"pushed without logins":   {Profile{Pushed: true}, []string{"no_logins"}},

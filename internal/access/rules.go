@@ -70,10 +70,22 @@ type Decision struct {
 	Rule  string
 	// Hidden: the caller must not even learn that the thing exists.
 	Hidden bool
+	// Device is the device rule that decided, or the last of those that were met; nil
+	// where none concerns it.
+	Device *Device
 }
 
-// Can decides whether the actor may do the action on the resource.
+// Can decides whether the actor may do the action on the resource: by the table, and
+// then by the device rules that concern it.
 func Can(a Actor, do Action, on Resource) Decision {
+	d := byTable(a, do, on)
+	if !d.Allow || len(a.Devices) == 0 || a.Kind == System {
+		return d
+	}
+	return demanded(a, do, d)
+}
+
+func byTable(a Actor, do Action, on Resource) Decision {
 	if a.Org == "" || a.Org != on.Org {
 		return Decision{Rule: "other organisation", Hidden: true}
 	}

@@ -29,10 +29,13 @@ var rooms = []room{
 		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
 		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access", "internal/delegation", "internal/people",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
-	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks"}, domain...)},
+	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks", "attestation"}, domain...)},
 
 	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
-	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance"}, below...)},
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite"}, below...)},
+	// The texts, and what makes pages of them: they know nothing of what they tell about.
+	{name: "docs", folders: []string{"docs"}, pure: true},
+	{name: "docsite", folders: []string{"internal/docsite"}, may: []string{"brand"}},
 	{name: "oauth", folders: []string{"internal/oauth"}, may: append([]string{"jwks", "webform", "entrance"}, below...)},
 	// Logging in is a room of its own, which the authorization server knows as an interface.
 	{name: "login", folders: []string{"internal/login"}, may: append([]string{"brand", "webform", "pdf", "safehttp", "entrance"}, below...)},
@@ -59,6 +62,7 @@ var rooms = []room{
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "jwks", folders: []string{"internal/jwks"}}, // which keys of clients are taken: asked when they are registered, and when they are used
+	{name: "attestation", folders: []string{"internal/attestation"}},
 	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type adminVerb struct {
 
 const (
 	clientFields = "name principal scopes roles business-units profile"
+	deviceFields = "title off clients roles actions passkey-roots passkey-models passkey-max-age certificate-roots"
 	unitFields   = "title weight bytes documents-per-month bytes-per-file pages-per-document"
 )
 
@@ -54,6 +56,17 @@ var adminNouns = map[string]map[string]adminVerb{
 		"list":   {about: "List the roles.", method: http.MethodGet, path: "/v1/roles"},
 		"save":   {about: "Make or change a role of the organisation.", method: http.MethodPut, path: "/v1/roles/%s", names: "NAME", fields: "title scopes"},
 		"remove": {about: "Remove a role that no client has.", method: http.MethodDelete, path: "/v1/roles/%s", names: "NAME"},
+	},
+	"device-rule": {
+		"list":   {about: "List what is let be done from trusted devices only.", method: http.MethodGet, path: "/v1/device-rules"},
+		"show":   {about: "Show a device rule.", method: http.MethodGet, path: "/v1/device-rules/%s", names: "NAME"},
+		"save":   {about: "Make or change a device rule.", method: http.MethodPut, path: "/v1/device-rules/%s", names: "NAME", fields: deviceFields, body: deviceBody},
+		"remove": {about: "Remove a device rule.", method: http.MethodDelete, path: "/v1/device-rules/%s", names: "NAME"},
+	},
+	"directory-token": {
+		"list":   {about: "List the tokens of directories.", method: http.MethodGet, path: "/v1/directory-tokens"},
+		"create": {about: "Make a token for a directory, for SCIM alone; it is shown once.", method: http.MethodPost, path: "/v1/directory-tokens", fields: "name expires-at"},
+		"revoke": {about: "End one at once.", method: http.MethodDelete, path: "/v1/directory-tokens/%s", names: "ID"},
 	},
 	"client": {
 		"list":          {about: "List the clients.", method: http.MethodGet, path: "/v1/clients"},
@@ -89,6 +102,25 @@ func unitBody(given map[string]any) any {
 	return given
 }
 
+// deviceBody puts what is demanded where the API has it.
+func deviceBody(given map[string]any) any {
+	for _, name := range []string{"passkey_roots", "passkey_models", "passkey_max_age_seconds", "certificate_roots"} {
+		v, said := given[name]
+		if !said {
+			continue
+		}
+		delete(given, name)
+		of, member, _ := strings.Cut(name, "_")
+		demand, _ := given[of].(map[string]any)
+		if demand == nil {
+			demand = map[string]any{}
+			given[of] = demand
+		}
+		demand[member] = v
+	}
+	return given
+}
+
 // clientBody lays the members of a profile beside the others.
 func clientBody(given map[string]any) any {
 	if profile, ok := given["profile"].(map[string]any); ok {
@@ -109,6 +141,8 @@ func runAdmin(ctx context.Context, env *Env, args []string) int {
 		return runSetupLink(ctx, env, args[1:])
 	case len(args) > 0 && args[0] == "setup":
 		return runSetup(ctx, env, args[1:])
+	case len(args) > 0 && args[0] == "device-rules-off":
+		return runDeviceRulesOff(ctx, env, args[1:])
 	case len(args) > 1:
 		if verb, ok := adminNouns[args[0]][args[1]]; ok {
 			return runAdminVerb(ctx, env, args[0], args[1], verb, args[2:])
@@ -122,17 +156,18 @@ func runAdmin(ctx context.Context, env *Env, args []string) int {
 }
 
 func adminUsage(env *Env) {
-	fmt.Fprintln(env.Stderr, "Administer a server: organisations, units, roles, clients and keys.\n\n"+
+	fmt.Fprintln(env.Stderr, "Administer a server: organisations, units, roles, device rules, tokens of directories, clients and keys.\n\n"+
 		"  paraph admin setup-link    On the machine: make a link by which somebody becomes administrator, once.\n"+
-		"  paraph admin setup LINK    Use such a link; the administrator's secret is shown once.")
-	for _, noun := range []string{"organisation", "unit", "role", "client", "key"} {
+		"  paraph admin setup LINK    Use such a link; the administrator's secret is shown once.\n"+
+		"  paraph admin device-rules-off    On the machine: demand no devices any more, where nobody can show one.")
+	for _, noun := range []string{"organisation", "unit", "role", "device-rule", "directory-token", "client", "key"} {
 		fmt.Fprintln(env.Stderr)
 		for _, name := range sortedNames(adminNouns[noun]) {
 			v := adminNouns[noun][name]
 			fmt.Fprintf(env.Stderr, "  %-40s  %s\n", strings.TrimSpace("paraph admin "+noun+" "+name+" "+v.names), v.about)
 		}
 	}
-	fmt.Fprintln(env.Stderr, "\nAll but setup-link speak with the API: set PARAPH_URL, PARAPH_CLIENT_ID and PARAPH_CLIENT_SECRET.")
+	fmt.Fprintln(env.Stderr, "\nAll but those on the machine speak with the API: set PARAPH_URL, PARAPH_CLIENT_ID and PARAPH_CLIENT_SECRET.")
 }
 
 func sortedNames[V any](m map[string]V) []string {
@@ -206,13 +241,16 @@ func addField(fs *flag.FlagSet, field string, given map[string]any) {
 	about := map[string]string{
 		"name": "Name.", "principal": "Whom it speaks for: an e-mail address or a service's name.", "title": "Title.", "weight": "Its share of the work beside others, 1 to 1000.",
 		"scopes": "Scopes, with commas.", "roles": "Roles, with commas.", "business-units": "Units to confine it to, with commas; all: not confined.",
-		"profile": "File (JSON) with further members of the client, such as grant_types or jwks.", "overlap": "How long the secret before works too, such as 24h.",
+		"profile": "File (JSON) with further members of the client, such as grant_types or jwks.", "expires-at": "When it ends, such as 2027-03-31 or 2027-03-31T12:00:00Z; within 366 days.", "overlap": "How long the secret before works too, such as 24h.",
+		"off": "true: keep it, and demand nothing for now.", "clients": "Ids of the programs that it holds for, with commas; left out: all.", "actions": "Actions that it holds for, such as task.decide, with commas; left out: all.",
+		"passkey-roots": "File of certificates (PEM) that vouch for the makes of passkeys that do.", "passkey-models": "AAGUIDs of the authenticators that do, with commas; left out: any that the roots vouch for.",
+		"passkey-max-age": "How old the login may be, such as 5m.", "certificate-roots": "File of certificates (PEM) of the device authorities.",
 		"bytes": "Most bytes stored.", "documents-per-month": "Most new documents in a month.", "bytes-per-file": "Most bytes of a file.", "pages-per-document": "Most pages of a document.",
 	}[field]
 	fs.Func(field, about, func(text string) error {
 		v, err := fieldValue(field, text)
-		if field == "overlap" {
-			member = "overlap_seconds"
+		if field == "overlap" || field == "passkey-max-age" {
+			member = strings.ReplaceAll(field, "-", "_") + "_seconds"
 		}
 		given[member] = v
 		return err
@@ -222,7 +260,7 @@ func addField(fs *flag.FlagSet, field string, given map[string]any) {
 // fieldValue reads a flag as what the API wants.
 func fieldValue(field, text string) (any, error) {
 	switch field {
-	case "scopes", "roles", "business-units":
+	case "scopes", "roles", "business-units", "clients", "actions", "passkey-models":
 		if field == "business-units" && text == "all" {
 			return nil, nil
 		}
@@ -231,7 +269,17 @@ func fieldValue(field, text string) (any, error) {
 		var n json.Number
 		err := json.Unmarshal([]byte(text), &n)
 		return n, err
-	case "overlap":
+	case "expires-at":
+		if day, err := time.Parse(time.DateOnly, text); err == nil {
+			return day, nil
+		}
+		return time.Parse(time.RFC3339, text)
+	case "off":
+		return strconv.ParseBool(text)
+	case "passkey-roots", "certificate-roots":
+		raw, err := os.ReadFile(text)
+		return string(raw), err
+	case "overlap", "passkey-max-age":
 		d, err := time.ParseDuration(text)
 		return int64(d.Seconds()), err
 	case "profile":
@@ -266,6 +314,23 @@ func runSetupLink(ctx context.Context, env *Env, args []string) int {
 	}
 	fmt.Fprintln(env.Stdout, link.URL)
 	fmt.Fprintf(env.Stderr, "It works once, until %s. Whoever has it becomes administrator: hand it on as you would a password.\n", link.ExpiresAt.Local().Format(time.RFC1123))
+	return exitOK
+}
+
+// runDeviceRulesOff switches off an organisation's device rules on the machine.
+func runDeviceRulesOff(ctx context.Context, env *Env, args []string) int {
+	fs := flag.NewFlagSet("paraph admin device-rules-off", flag.ContinueOnError)
+	fs.SetOutput(env.Stderr)
+	org := fs.String("organisation-id", "", "Organisation whose rules are switched off.")
+	l, code, done := settings(env, fs, args)
+	if done {
+		return code
+	}
+	n, err := server.SwitchOffDeviceRules(ctx, &l.Config, *org)
+	if err != nil {
+		return fail(env, err)
+	}
+	fmt.Fprintf(env.Stdout, "Device rules that are off now: %d. `paraph admin device-rule save NAME --off false …` puts one in force again.\n", n)
 	return exitOK
 }
 

@@ -2,12 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/server"
@@ -129,6 +134,7 @@ func TestAdministratorsDay(t *testing.T) {
 		t.Error(out)
 	}
 
+	o.devices()
 	north := o.get("setup_url", "admin", "organisation", "create", "--name", "Northern Works").(string)
 	nora := o.get("client_secret", "admin", "setup", north, "--principal", "nora@example.com").(string)
 	again := o.get("setup_url", "admin", "setup-link", "--organisation-id", o.first("Harbour Works")).(string)
@@ -145,6 +151,41 @@ func TestAdministratorsDay(t *testing.T) {
 			t.Errorf("%s is in the log, or was never shown", what)
 		}
 	}
+}
+
+// devices demands devices, stops that again by the API and on the machine, and gives a
+// directory a token.
+func (o *office) devices() {
+	o.Helper()
+	roots := filepath.Join(o.TempDir(), "roots.pem")
+	res, err := http.Get(o.env["PARAPH_URL"] + "/.well-known/paraph/ca.pem")
+	if err != nil {
+		o.Fatal(err)
+	}
+	pem, err := io.ReadAll(res.Body)
+	if err := cmp.Or(err, res.Body.Close(), os.WriteFile(roots, pem, 0o600)); err != nil {
+		o.Fatal(err)
+	}
+	o.paraph(exitOK, "admin", "device-rule", "save", "board", "--roles", "approver", "--actions", "task.decide", "--passkey-roots", roots, "--passkey-models", "2fc0579f-8113-47ea-b116-bb5a8db9202a", "--passkey-max-age", "5m")
+	if age := o.get("passkey.max_age_seconds", "admin", "device-rule", "show", "board"); age != 300. {
+		o.Errorf("a login may be %v old", age)
+	}
+	if _, complaint := o.paraph(exitFailed, "admin", "device-rule", "save", "all", "--certificate-roots", roots); !strings.Contains(complaint, "locks_you_out") || !strings.Contains(complaint, "device/device_certificate") {
+		o.Error(complaint)
+	}
+	if out, _ := o.paraph(exitOK, "admin", "device-rules-off", "--organisation-id", o.first("Harbour Works")); !strings.Contains(out, "off now: 1.") {
+		o.Error(out)
+	}
+	if off := o.get("off", "admin", "device-rule", "show", "board"); off != true {
+		o.Errorf("the rule is off: %v", off)
+	}
+	o.paraph(exitOK, "admin", "device-rule", "remove", "board")
+	shown, told := o.paraph(exitOK, "admin", "directory-token", "create", "--name", "Entra ID", "--expires-at", time.Now().AddDate(0, 6, 0).Format(time.DateOnly))
+	if !strings.Contains(shown, "pdt_") || !strings.Contains(told, "this once") {
+		o.Error(shown, told)
+	}
+	id := o.get("items", "admin", "directory-token", "list").([]any)[0].(map[string]any)["id"].(string)
+	o.paraph(exitOK, "admin", "directory-token", "revoke", id)
 }
 
 func token(link string) string {

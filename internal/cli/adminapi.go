@@ -139,11 +139,13 @@ func (c *adminClient) token(ctx context.Context) (string, error) {
 
 // adminColumns are what lists of a noun show.
 var adminColumns = map[string][]string{
-	"organisation": {"id", "name", "closed_at"},
-	"unit":         {"name", "title", "weight", "limits", "closed_at"},
-	"role":         {"name", "scopes", "own"},
-	"client":       {"id", "name", "principal", "roles", "scopes", "business_units", "revoked_at"},
-	"key":          {"id", "algorithm", "state", "signs_at"},
+	"organisation":    {"id", "name", "closed_at"},
+	"unit":            {"name", "title", "weight", "limits", "closed_at"},
+	"role":            {"name", "scopes", "own"},
+	"device-rule":     {"name", "title", "off", "clients", "roles", "actions"},
+	"directory-token": {"id", "name", "made_by", "expires_at", "used_at", "revoked_at"},
+	"client":          {"id", "name", "principal", "roles", "scopes", "business_units", "revoked_at"},
+	"key":             {"id", "algorithm", "state", "signs_at"},
 }
 
 // showAdmin shows an answer: JSON for programs, a table or lines for people. A secret
@@ -174,7 +176,7 @@ func showAdmin(env *Env, noun string, raw json.RawMessage, asJSON bool) int {
 	if err := w.Flush(); err != nil {
 		return fail(env, err)
 	}
-	if v["client_secret"] != nil || v["setup_url"] != nil {
+	if v["client_secret"] != nil || v["setup_url"] != nil || v["token"] != nil {
 		fmt.Fprintln(env.Stderr, "The secret is shown this once. Keep it where you keep passwords.")
 	}
 	return exitOK

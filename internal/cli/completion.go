@@ -82,6 +82,8 @@ func runCompletion(_ context.Context, env *Env, args []string) int {
 		// zsh completes by bash's functions; the names of files come from itself.
 		fmt.Fprintln(env.Stdout, "#compdef paraph\nautoload -U +X bashcompinit && bashcompinit")
 		completeBash(env, all)
+		// Where zsh loads this file when it is first needed, it has to complete at once, too.
+		fmt.Fprintln(env.Stdout, "[[ $funcstack[1] == _paraph ]] && _bash_complete -o filenames -F _paraph")
 	case "fish":
 		completeFish(env, all)
 	}
@@ -119,6 +121,7 @@ func completeBash(env *Env, all []completable) {
 func completeFish(env *Env, all []completable) {
 	fmt.Fprintln(env.Stdout, "# Completion of paraph; `paraph completion` writes it.")
 	quote := func(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'" }
+	fmt.Fprintln(env.Stdout, "complete -c paraph -n __fish_use_subcommand -f") // no command is a file
 	for _, c := range all {
 		under := "__fish_use_subcommand"
 		seen := "__fish_seen_subcommand_from " + c.words[0]

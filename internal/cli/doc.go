@@ -418,6 +418,8 @@ func partsOf(command string) []part {
 		return eventsParts()
 	case "batch":
 		return batchParts()
+	case "docs":
+		return docsParts()
 	}
 	return nil
 }

@@ -39,9 +39,11 @@ type Delegation struct {
 	Resources []string // what its tokens may be for, at least one
 	// Bound binds the refresh tokens of a client that cannot prove itself.
 	Bound Binding
-	// LoginAt and Methods say when and how the person had logged in.
+	// LoginAt and Methods say when and how the person had logged in, Passkey by which
+	// passkey; nil: by none.
 	LoginAt time.Time
 	Methods []string
+	Passkey []byte
 
 	// Key makes the refresh tokens, sealed; nil: it has none. Generation counts them,
 	// and names the one in force since RotatedAt.

@@ -125,6 +125,20 @@ func TestRedeem(t *testing.T) {
 	}
 }
 
+// TestVerifierForm: a verifier has 43 to 128 unreserved characters, even where its
+// digest fits (RFC 7636 section 4.1).
+func TestVerifierForm(t *testing.T) {
+	t.Parallel()
+	for verifier, want := range map[string]bool{
+		strings.Repeat("v", 42): false, strings.Repeat("v", 43): true, strings.Repeat("~", 128): true, strings.Repeat("v", 129): false, strings.Repeat("v", 42) + "+": false,
+	} {
+		sum := sha256.Sum256([]byte(verifier))
+		if VerifierFits(verifier, base64.RawURLEncoding.EncodeToString(sum[:])) != want {
+			t.Errorf("%d characters %q: %v", len(verifier), verifier, !want)
+		}
+	}
+}
+
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	d := Device{State: DeviceWaits, Interval: DeviceInterval, ExpiresAt: noon.Add(DeviceLife)}

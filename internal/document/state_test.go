@@ -1,6 +1,9 @@
 package document
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paraph/paraph/internal/fault"
@@ -36,6 +39,27 @@ func TestTableIsClosed(t *testing.T) {
 		if !reached[s] {
 			t.Errorf("no way leads to %s", s)
 		}
+	}
+}
+
+// TestTransitions: the table in words, kept apart from it, so that a step that is added
+// or dropped shows.
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	var words []string
+	for _, from := range States() {
+		for _, do := range Actions() {
+			if to, err := from.Next(do); err == nil {
+				words = append(words, fmt.Sprintf("%s %s %s", from, do, to))
+			}
+		}
+	}
+	want := strings.Split("draft submit submitted|draft void voided|submitted open_review in_review|submitted return draft|submitted void voided|submitted expire expired|"+
+		"in_review approve approved|in_review reject rejected|in_review return draft|in_review void voided|in_review expire expired|"+
+		"approved sign signed|approved decline declined|approved archive archived|approved void voided|approved expire expired|signed archive archived|"+
+		"archived dispose disposed|rejected dispose disposed|declined dispose disposed|voided dispose disposed|expired dispose disposed", "|")
+	if !slices.Equal(words, want) {
+		t.Errorf("the table says %q", words)
 	}
 }
 

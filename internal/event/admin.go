@@ -45,11 +45,14 @@ type UnitLimit struct {
 // of by events of their own.
 const WaySecret = "client"
 
+// WayDirectory is the way in of a directory with a token that lasts.
+const WayDirectory = "directory"
+
 // CredentialsFailed is the data of wrong credentials from one address within a minute.
 type CredentialsFailed struct {
 	ClientID string     `json:"client_id,omitempty" doc:"Whose they were to be; absent where there is no such client, or for what is counted together."`
 	Address  string     `json:"address,omitempty" doc:"Absent where many addresses are counted together."`
-	Way      string     `json:"way,omitempty" doc:"client: at the token endpoint."`
+	Way      string     `json:"way,omitempty" doc:"client: at the token endpoint; directory: by a token of a directory."`
 	Count    int        `json:"count"`
 	Since    *time.Time `json:"since"`
 	Until    *time.Time `json:"until"`

@@ -139,8 +139,15 @@ var catalogue = map[journal.Kind]line{
 	journal.CredentialsFailed: {"client", CredentialsFailed{
 		ClientID: sampleID("cli"), Address: "192.0.2.7", Way: WaySecret, Count: 12, Since: &sampleDue, Until: &sampleDue,
 	}},
-	journal.TokenKeyAdded:   {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
-	journal.TokenKeyChanged: {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
+	journal.DirectoryTokenCreated: {"directory_token", sampleDirectoryToken},
+	journal.DirectoryTokenRevoked: {"directory_token", sampleDirectoryToken},
+	journal.DirectoryTokenEnding:  {"directory_token", sampleDirectoryToken},
+	journal.DeviceRuleSaved:       {"device_rule", sampleDeviceRule},
+	journal.DeviceRuleRemoved:     {"device_rule", sampleDeviceRule},
+	journal.DeviceAccepted:        {"client", deviceDecision("")},
+	journal.DeviceRefused:         {"client", deviceDecision("passkey_attested self_attested")},
+	journal.TokenKeyAdded:         {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
+	journal.TokenKeyChanged:       {"key", TokenKey{KeyID: "tok_1", Algorithm: "ES256", SignsAt: "2026-03-09T17:00:00Z", WithdrawnAt: "2026-04-01T00:00:00Z"}},
 }
 
 var (

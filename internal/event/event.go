@@ -73,10 +73,10 @@ func (t Type) Sample() (journal.Entry, error) {
 
 // prefixes are those of the ids of subjects.
 var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "endpoint": "ep", "delegation": "dlg", "client": "cli",
-	"user": "usr", "group": "grp", "organisation": "org"}
+	"user": "usr", "group": "grp", "organisation": "org", "directory_token": "dirt"}
 
 // names stand for subjects that have a name instead of an id.
-var names = map[string]string{"document_type": "purchase_order", "unit": "purchasing", "role": "clerk", "key": "tok_1"}
+var names = map[string]string{"document_type": "purchase_order", "unit": "purchasing", "role": "clerk", "key": "tok_1", "device_rule": "board"}
 
 // sampleID makes an id for examples.
 func sampleID(prefix string) string { return prefix + "_01kb0q7m4b1s9v3d8r5x2c6e7f" }

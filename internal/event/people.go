@@ -1,5 +1,7 @@
 package event
 
+import "time"
+
 // User is the data of what happened to a person whom the organisation knows.
 type User struct {
 	UserID     string   `json:"user_id"`
@@ -37,6 +39,16 @@ type Login struct {
 	Address string   `json:"address,omitempty"`
 	Reason  string   `json:"reason,omitempty" doc:"Why it failed, for programs."`
 }
+
+// DirectoryToken is the data of what happened to a directory's token.
+type DirectoryToken struct {
+	TokenID   string     `json:"token_id"`
+	Name      string     `json:"name" doc:"Which directory has it."`
+	ExpiresAt *time.Time `json:"expires_at"`
+	UsedAt    *time.Time `json:"used_at,omitempty" doc:"When it was last used; absent: never."`
+}
+
+var sampleDirectoryToken = DirectoryToken{TokenID: sampleID("dirt"), Name: "Entra ID", ExpiresAt: &sampleExpires, UsedAt: &sampleDue}
 
 func user(u User) line {
 	u.UserID, u.UserName, u.Name = sampleID("usr"), "anna@example.com", "Anna Berg"

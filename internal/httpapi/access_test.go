@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,6 +190,12 @@ func TestExplain(t *testing.T) {
 			if got[action] != want {
 				t.Errorf("%s: %q, want %q", action, got[action], want)
 			}
+		}
+		rule := deviceRule(s.t, "Board")
+		rule["off"], rule["actions"] = false, []string{"task.decide"}
+		s.admin.json("PUT", "/v1/device-rules/board", rule).want(200)
+		if got := rules(); got["task.decide"] != "true scope and part in the document: approver; where the device rule board is met" || strings.Contains(got["document.read"], "board") {
+			t.Errorf("%v", got)
 		}
 		s.admin.send("DELETE", "/v1/clients/"+made.Client.ID, nil).want(200)
 		if got := rules(); got["document.read"] != "false client revoked" {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -70,6 +71,9 @@ func TestClientLife(t *testing.T) {
 	onBoth(t, func(s *stack) {
 		var made ClientSecret
 		s.admin.post("/v1/clients", `{"name":"erp","principal":"erp","scopes":["documents:read"]}`).want(201).into(&made)
+		if raw, err := base64.RawURLEncoding.DecodeString(made.Secret); err != nil || len(raw) < 32 {
+			t.Errorf("a secret of %d bytes: %v", len(raw), err)
+		}
 		path := "/v1/clients/" + made.Client.ID
 		read := s.admin.get(path).want(200)
 		if tag := read.header.Get("ETag"); tag != `"1"` {

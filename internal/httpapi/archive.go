@@ -111,7 +111,7 @@ func (a *api) archivePackage(ctx context.Context, in *ArchivePackageInput) (*hum
 
 type archiveAdditionInput struct {
 	ArchivePackageInput
-	Number int `path:"number" minimum:"1"`
+	Number int `path:"number" minimum:"1" example:"1"`
 }
 
 func (a *api) archiveAddition(ctx context.Context, in *archiveAdditionInput) (*huma.StreamResponse, error) {

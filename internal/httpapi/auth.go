@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -25,9 +26,13 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	leave, err := a.sender(rq, r, w, class)
 	defer leave()
 	if err == nil {
-		err = access.Allowed(rq.actor, do)
+		err = a.Service.AllowedBy(rq.actor, do)
 	}
 	if err != nil {
+		writeProblem(w, r, err)
+		return
+	}
+	if err := repeated(op, r); err != nil {
 		writeProblem(w, r, err)
 		return
 	}
@@ -39,10 +44,26 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 		next(hctx)
 		return
 	}
-	rq.hashBody(r)
+	rq.hashBody(r, a.nullsOf(op))
 	ctx, cancel := context.WithTimeout(hctx.Context(), a.Timeout+waitOf(r))
 	defer cancel()
 	next(huma.WithContext(hctx, ctx))
+}
+
+// repeated refuses a query parameter that stands in the address twice, where it has one
+// value: programs would read the first of them, or the last.
+func repeated(op *huma.Operation, r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	var l fault.List
+	given := r.URL.Query()
+	for _, p := range op.Parameters {
+		if p.In == "query" && len(given[p.Name]) > 1 && p.Schema.Type != huma.TypeArray {
+			l.Add("query/"+p.Name, "repeated", "This parameter has one value, and stands here %d times.", len(given[p.Name]))
+		}
+	}
+	return l.Err("invalid_request", "The request does not fit the contract. Every fault is listed.")
 }
 
 // sender finds out who sent a request, and takes a place for it among those of its
@@ -52,7 +73,7 @@ func (a *api) sender(rq *request, r *http.Request, w http.ResponseWriter, class 
 		return func() {}, nil
 	}
 	now := a.Clock.Now()
-	rq.challenge = func(code string) []string { return a.Verifier.Challenge(r, code) }
+	rq.challenge = func(err error) []string { return a.Verifier.Challenge(r, err) }
 	if rq.actor, err = a.Verifier.Verify(r, w.Header()); err != nil {
 		if limited := a.Limiter.FromAddress(w.Header(), rq.source.Address, now); limited != nil && r.Header.Get("Authorization") != "" {
 			err = limited // tokens are tried

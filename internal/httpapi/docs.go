@@ -1,102 +1,107 @@
 package httpapi
 
 import (
-	"embed"
 	"encoding/json"
-	"html/template"
 	"net/http"
-	"slices"
+	"sync"
 
-	"github.com/paraph/paraph/internal/fault"
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/paraph/paraph/docs"
+	"github.com/paraph/paraph/internal/docsite"
+	"github.com/paraph/paraph/internal/event"
 )
 
-//go:embed docs/*
-var docsFiles embed.FS
+// contracts are the contract for programs in its forms, and that for events.
+type contracts struct {
+	api          *huma.OpenAPI
+	json, yaml   []byte
+	events       *eventContract
+	asyncYAML    []byte
+	schemas      []publishedSchema
+	deprecations []deprecation
+}
 
-var docsPages = template.Must(template.ParseFS(docsFiles, "docs/*.html"))
-
-// docsPolicy lets the pages load their own script, style and description, and
-// nothing from anywhere else.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// mountDocs adds the contract for people and for programs.
-func (a *api) mountDocs() {
-	spec, err := json.Marshal(a.huma.OpenAPI())
-	if err != nil {
-		panic("httpapi: the contract cannot be written: " + err.Error()) // a mistake in the code that every test meets
+// newContracts fails only on a mistake in the code that every test meets.
+func newContracts(a *api) (c *contracts, err error) {
+	o := a.huma.OpenAPI()
+	c = &contracts{api: o, deprecations: a.deprecations}
+	if c.json, err = json.Marshal(o); err == nil {
+		c.yaml, err = o.YAML()
 	}
-	yaml, err := a.huma.OpenAPI().YAML()
+	if err == nil {
+		c.events, err = newEventContract()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.schemas, err = publishedSchemas(c.events); err == nil {
+		c.asyncYAML, err = c.events.yaml()
+	}
+	return c, err
+}
+
+// Docs makes the documentation without a running server.
+func Docs() (*docsite.Site, error) {
+	c, err := newContracts(build(Config{}))
+	if err != nil {
+		return nil, err
+	}
+	return c.site()
+}
+
+// site makes the documentation.
+func (c *contracts) site() (*docsite.Site, error) {
+	src := docsite.Source{Texts: docs.Files, Contract: c.api, Beside: map[string][]byte{
+		"/openapi.json": c.json, "/openapi.yaml": c.yaml, "/asyncapi.json": c.events.async, "/asyncapi.yaml": c.asyncYAML,
+	}}
+	for _, s := range c.schemas {
+		src.Beside[s.ID] = s.text
+	}
+	for code, info := range catalogue {
+		src.Faults = append(src.Faults, docsite.Fault{Code: code, Title: info.title, Status: info.status(), Advice: adviceOn(code, info)})
+	}
+	for _, f := range c.events.forms {
+		src.Beside[event.SchemaPath+string(f.Kind)+".json"] = f.Schema
+		src.Events = append(src.Events, docsite.Event{Kind: string(f.Kind), About: f.About, Members: f.Members, Sample: string(f.Sample)})
+	}
+	for _, d := range c.deprecations {
+		src.Deprecations = append(src.Deprecations, docsite.Deprecation{Anchor: d.Anchor(), What: d.What, Since: d.Since, Sunset: d.Sunset, Instead: d.Instead})
+	}
+	return docsite.Build(src)
+}
+
+// mountDocs adds the contract and the documentation, for people and for programs.
+func (a *api) mountDocs() {
+	c, err := newContracts(a)
 	if err != nil {
 		panic("httpapi: the contract cannot be written: " + err.Error())
 	}
 	open := a.open()
-	open.HandleFunc("GET /openapi.json", a.public(described("application/openapi+json", spec)))
-	open.HandleFunc("GET /openapi.yaml", a.public(described("application/openapi+yaml", yaml)))
-	open.HandleFunc("GET /docs", a.public(docsPage("index.html", nil)))
-	open.HandleFunc("GET /docs/errors", a.public(docsPage("errors.html", errorRows())))
-	for name, media := range map[string]string{"viewer.js": "text/javascript; charset=utf-8", "viewer.css": "text/css; charset=utf-8"} {
-		body, err := docsFiles.ReadFile("docs/" + name)
-		if err != nil {
-			panic("httpapi: " + err.Error())
-		}
-		open.HandleFunc("GET /docs/"+name, a.public(described(media, body)))
+	for path, f := range map[string]struct {
+		media string
+		body  []byte
+	}{
+		"/openapi.json":  {"application/openapi+json", c.json},
+		"/openapi.yaml":  {"application/openapi+yaml", c.yaml},
+		"/asyncapi.yaml": {"application/vnd.aai.asyncapi+yaml", c.asyncYAML},
+		"/asyncapi.json": {"application/vnd.aai.asyncapi+json", c.events.async},
+	} {
+		open.HandleFunc("GET "+path, a.public(described(f.media, f.body)))
 	}
+	a.mountSchemas(c.schemas)
+	site := sync.OnceValues(c.site) // made when somebody first reads it: a start has other things to do
+	pages := a.public(func(w http.ResponseWriter, r *http.Request) error {
+		s, err := site()
+		if err == nil {
+			s.ServeHTTP(w, r)
+		}
+		return err
+	})
+	open.HandleFunc("GET "+docsite.Root, pages)
+	open.HandleFunc("GET "+docsite.Root+"/{page...}", pages)
 }
 
 func described(media string, body []byte) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, _ *http.Request) error { return constant(w, media, body) }
-}
-
-func docsPage(name string, data any) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", docsPolicy)
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		return docsPages.ExecuteTemplate(w, name, data)
-	}
-}
-
-// errorRow is one line of the page of codes.
-type errorRow struct {
-	Code, Title, Retry string
-	Status             int
-}
-
-func errorRows() []errorRow {
-	var out []errorRow
-	for code, info := range catalogue {
-		out = append(out, errorRow{Code: code, Title: info.title, Status: info.status(), Retry: retryAdvice(info)})
-	}
-	slices.SortFunc(out, func(a, b errorRow) int {
-		if a.Status != b.Status {
-			return a.Status - b.Status
-		}
-		if a.Code < b.Code {
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-func retryAdvice(c codeInfo) string {
-	if c.http != 0 {
-		return "Change the request."
-	}
-	switch c.kind {
-	case fault.TooMany, fault.Unavailable:
-		return "Send it again after Retry-After, with the same Idempotency-Key."
-	case fault.Internal:
-		return "Send it again with the same Idempotency-Key; if it stays, name the request id."
-	case fault.Unauthorized:
-		return "Get a new access token, or check the client's credentials."
-	case fault.Forbidden:
-		return "Use a client that has the right; the detail names it."
-	case fault.NotFound, fault.Gone:
-		return "Check the id and what the client may see."
-	case fault.Conflict:
-		return "Look at how things stand; the detail says what can be done."
-	default:
-		return "Change the request; the detail and the errors say what."
-	}
 }

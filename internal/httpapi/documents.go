@@ -134,11 +134,16 @@ func (a *api) createDraft(ctx context.Context, in *createDraftInput) (*oneDocume
 	return &oneDocument{Replayed: replayed(out.Replayed), Body: documentOf(&out.Value)}, nil
 }
 
-// listDocumentsInput are the filters of a list of documents.
+// listDocumentsInput asks for a page of the documents that the filters leave.
 type listDocumentsInput struct {
 	Sorted
+	Filtered
+	Fields []string `query:"fields" uniqueItems:"true" enum:"id,document_type,business_unit,title,external_id,labels,metadata,approver_list,state,processing,current_version,pages,revision,created_by,created_at,updated_at,matches" example:"id,state" doc:"Only these members of each document, with commas; id is always there. Default: all."`
+}
+
+// Filtered are the filters of a list of documents, and of a report over them.
+type Filtered struct {
 	Search        string            `query:"q" maxLength:"200" example:"\"purchase order\" steel* -draft" doc:"Words, \"phrases in quotes\", beginnings*, and -words that must not be there. Case and accents do not matter."`
-	Fields        []string          `query:"fields" uniqueItems:"true" enum:"id,document_type,business_unit,title,external_id,labels,metadata,approver_list,state,processing,current_version,pages,revision,created_by,created_at,updated_at,matches" example:"id,state" doc:"Only these members of each document, with commas; id is always there. Default: all."`
 	Metadata      map[string]string `query:"metadata,deepObject" doc:"metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as numbers."`
 	UpdatedAfter  time.Time         `query:"updated_after" doc:"Changed at this time or later."`
 	State         []string          `query:"state" enum:"draft,submitted,in_review,approved,signed,archived,rejected,declined,voided,expired,disposed" example:"draft" doc:"One or more, with commas."`
@@ -155,18 +160,23 @@ type listDocumentsInput struct {
 	ProtectionDelayed    bool      `query:"protection_delayed" doc:"A signature in it lacks something for the level that is wanted."`
 }
 
+func (in *Filtered) filter() service.DocumentFilter {
+	return service.DocumentFilter{
+		States: in.State, Types: in.DocumentType, Unit: in.BusinessUnit, CreatedBy: in.CreatedBy, Approver: in.Approver,
+		ExternalID: in.ExternalID, Labels: in.Label, Since: in.CreatedAfter, Until: in.CreatedBefore,
+		ProtectedUntil: in.ProtectionEndsBefore, ProtectionDelayed: in.ProtectionDelayed,
+		Metadata: in.Metadata, UpdatedSince: in.UpdatedAfter,
+	}
+}
+
 func (a *api) listDocuments(ctx context.Context, in *listDocumentsInput) (*Listed[FoundDocument], error) {
 	order, before, err := in.order()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := a.Service.FindDocuments(ctx, actorOf(ctx), service.DocumentFilter{
-		States: in.State, Types: in.DocumentType, Unit: in.BusinessUnit, CreatedBy: in.CreatedBy, Approver: in.Approver,
-		ExternalID: in.ExternalID, Labels: in.Label, Since: in.CreatedAfter, Until: in.CreatedBefore,
-		ProtectedUntil: in.ProtectionEndsBefore, ProtectionDelayed: in.ProtectionDelayed,
-		Metadata: in.Metadata, UpdatedSince: in.UpdatedAfter, Sort: order,
-		Before: before, Limit: in.want(),
-	}, in.Search)
+	f := in.filter()
+	f.Sort, f.Before, f.Limit = order, before, in.want()
+	rows, err := a.Service.FindDocuments(ctx, actorOf(ctx), f, in.Search)
 	if err != nil {
 		return nil, err
 	}

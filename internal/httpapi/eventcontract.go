@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/yaml"
 
+	"github.com/paraph/paraph/internal/docsite"
 	"github.com/paraph/paraph/internal/event"
-	"github.com/paraph/paraph/internal/fault"
 )
 
 // eventForm is one type of event as the contract shows it.
@@ -20,13 +19,7 @@ type eventForm struct {
 	event.Type
 	Schema  []byte // JSON Schema of its data
 	Sample  []byte // a whole event
-	Members []eventMember
-}
-
-// eventMember is one member of an event's data.
-type eventMember struct {
-	Name, Form, About string
-	Always            bool
+	Members []docsite.Member
 }
 
 const (
@@ -77,7 +70,7 @@ func formOf(registry huma.Registry, t event.Type) (f eventForm, err error) {
 		Properties  json.RawMessage   `json:"properties"`
 		Required    []string          `json:"required"`
 		Examples    []json.RawMessage `json:"examples"`
-	}{schemaDialect, event.SchemaPath + string(t.Kind) + ".json", string(t.Kind), t.About, huma.TypeObject, nil, s.Required, []json.RawMessage{example}}
+	}{schemaDialect, schemaID("events/" + string(t.Kind)), string(t.Kind), t.About, huma.TypeObject, nil, s.Required, []json.RawMessage{example}}
 	var whole struct {
 		Properties json.RawMessage `json:"properties"`
 	}
@@ -98,9 +91,9 @@ func formOf(registry huma.Registry, t event.Type) (f eventForm, err error) {
 	}
 	f.Type, f.Sample = t, sample.Bytes()
 	for name, p := range s.Properties {
-		f.Members = append(f.Members, eventMember{Name: name, Form: formName(p), About: p.Description, Always: slices.Contains(s.Required, name)})
+		f.Members = append(f.Members, docsite.Member{Name: name, Form: formName(p), About: p.Description, Always: slices.Contains(s.Required, name)})
 	}
-	slices.SortFunc(f.Members, func(a, b eventMember) int {
+	slices.SortFunc(f.Members, func(a, b docsite.Member) int {
 		if a.Always != b.Always {
 			return map[bool]int{true: -1, false: 1}[a.Always]
 		}
@@ -201,31 +194,4 @@ func (c *eventContract) yaml() ([]byte, error) {
 	var out bytes.Buffer
 	err := yaml.Convert(&out, bytes.NewReader(c.async))
 	return out.Bytes(), err
-}
-
-// mountEvents adds the contract for events, for people and for programs.
-func (a *api) mountEvents() {
-	c, err := newEventContract()
-	var spec []byte
-	if err == nil {
-		spec, err = c.yaml()
-	}
-	if err != nil {
-		panic("httpapi: the contract for events cannot be written: " + err.Error()) // a mistake in the code that every test meets
-	}
-	open := a.open()
-	open.HandleFunc("GET /asyncapi.yaml", a.public(described("application/vnd.aai.asyncapi+yaml", spec)))
-	open.HandleFunc("GET /asyncapi.json", a.public(described("application/vnd.aai.asyncapi+json", c.async)))
-	open.HandleFunc("GET /docs/events", a.public(docsPage("events.html", c.forms)))
-	schemas := map[string][]byte{}
-	for _, f := range c.forms {
-		schemas[string(f.Kind)+".json"] = f.Schema
-	}
-	open.HandleFunc("GET "+event.SchemaPath+"{file}", a.public(func(w http.ResponseWriter, r *http.Request) error {
-		schema := schemas[r.PathValue("file")]
-		if schema == nil {
-			return fault.New(fault.NotFound, "not_found", "There is no event of this type. The types are listed at /docs/events.")
-		}
-		return constant(w, "application/schema+json", schema)
-	}))
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,8 +35,8 @@ type Verifier interface {
 	// "use_dpop_nonce"; those of the store.
 	Verify(r *http.Request, answer http.Header) (access.Actor, error)
 	// Challenge gives the WWW-Authenticate headers for a request that is refused with
-	// the code; none where its credentials are not the reason.
-	Challenge(r *http.Request, code string) []string
+	// err; none where its credentials are not the reason.
+	Challenge(r *http.Request, err error) []string
 }
 
 // Observer is told of every answered request, for the metrics.
@@ -105,6 +106,10 @@ type api struct {
 	mux    *entrance.Mux
 	does   access.Action    // of the operation that is being registered
 	routes map[string]route // by pattern
+	// overTLS: people and programs reach the server by https.
+	overTLS bool
+	// deprecations are all that goes, for the page.
+	deprecations []deprecation
 	counter
 }
 
@@ -128,14 +133,13 @@ func New(c Config) entrance.Room {
 	a.mountSetup()
 	a.mountTus()
 	a.mountDocs()
-	a.mountEvents()
 	a.mountRest()
 	return entrance.Behind(a.reception(a.mux), a.mux)
 }
 
 // build registers every operation. It needs no running parts: Spec calls it too.
 func build(c Config) *api {
-	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}}
+	a := &api{Config: c.withDefaults(), mux: &entrance.Mux{}, routes: map[string]route{}, overTLS: strings.HasPrefix(c.PublicURL, "https:")}
 	a.huma = humago.New(registry{a}, humaConfig())
 	a.huma.UseMiddleware(a.admit)
 	a.documents()
@@ -156,18 +160,22 @@ func build(c Config) *api {
 	a.units()
 	a.clients()
 	a.roles()
+	a.deviceRules()
 	a.organisations()
 	a.tokenKeys()
 	a.access()
 	a.users()
 	a.groups()
 	a.invitations()
+	a.directoryTokens()
 	a.loginProviders()
 	a.hooks()
 	a.inbound()
 	a.bus()
 	a.batch()
+	a.reports()
 	finishSpec(a.huma.OpenAPI())
+	describeDeprecations(a.huma.OpenAPI(), a.deprecations)
 	return a
 }
 
@@ -214,6 +222,8 @@ type route struct {
 	class   access.Class
 	atomic  bool  // can be part of an atomic batch: it does nothing but commands and queries
 	maxBody int64 // bytes of its JSON body; 0: maxBody
+
+	deprecated *deprecation // it goes; What is its id
 }
 
 // limited gives the class of requests that a route's count in.
@@ -243,6 +253,7 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 	if rt.method != http.MethodGet {
 		fn = acknowledged(a, fn)
 	}
+	fn = deprecating(a, &rt, fn)
 	if rt.atomic {
 		rt.about += " An atomic batch takes it."
 	}
@@ -251,10 +262,10 @@ func handle[I, O any](a *api, rt route, fn func(context.Context, *I) (*O, error)
 		OperationID: rt.id, Method: rt.method, Path: rt.path, Tags: []string{rt.tag},
 		Summary: rt.summary, Description: rt.about, DefaultStatus: rt.status,
 		MaxBodyBytes: cmp.Or(rt.maxBody, maxBody), BodyReadTimeout: a.Timeout,
-		RejectUnknownQueryParameters: true,
-		Security:                     security(rt.does),
-		Responses:                    problems(rt),
-		Metadata:                     map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
+		RejectUnknownQueryParameters: true, Deprecated: rt.deprecated != nil,
+		Security:  security(rt.does),
+		Responses: problems(rt),
+		Metadata:  map[string]any{metaAction: rt.does, metaStream: rt.stream, metaClass: rt.limited()},
 	}, fn)
 }
 

@@ -91,15 +91,16 @@ func writePart(h hash.Hash, part []byte) {
 	h.Write(part)
 }
 
-// hashBody lets the body be hashed while it is read.
-func (rq *request) hashBody(r *http.Request) {
+// hashBody lets the body be hashed while it is read, and has one in JSON looked through
+// at its end: for what can be read in more than one way, and for what also refuses.
+func (rq *request) hashBody(r *http.Request, also func(raw []byte) error) {
 	rq.body = sha256.New()
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	in := io.TeeReader(r.Body, rq.body)
 	if isJSON(r) {
-		in = &scanned{from: in}
+		in = &scanned{from: in, also: also}
 	}
 	r.Body = &hashedBody{Reader: in, Closer: r.Body}
 }

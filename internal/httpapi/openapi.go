@@ -22,6 +22,9 @@ func Spec() ([]byte, error) {
 	return build(Config{}).huma.OpenAPI().YAML()
 }
 
+// SpecJSON is Spec in JSON.
+func SpecJSON() ([]byte, error) { return build(Config{}).huma.OpenAPI().MarshalJSON() }
+
 func humaConfig() huma.Config {
 	c := huma.DefaultConfig("Paraph", ContractVersion)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // docs.go serves them
@@ -67,6 +70,7 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
+	{Name: "reports", Description: "Documents counted, and how long things took."},
 	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
 	{Name: "events", Description: "What happened, and the proof of it."},
@@ -98,7 +102,7 @@ func security(do access.Action) []map[string][]string {
 
 // problems are the error answers of a route, each with the codes it can have.
 func problems(rt route) map[string]*huma.Response {
-	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "rate_limited", "too_many_at_once", "internal", "store_unavailable", "invalid_request"}, rt.codes...)
+	codes := append([]string{"credentials_missing", "invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "missing_scope", "device_required", "rate_limited", "too_many_at_once", "internal", "store_unavailable", "invalid_request", "bad_character"}, rt.codes...)
 	if rt.method != "GET" {
 		codes = append(codes, codeKeyRequired, "idempotency_key_reused")
 		if rt.method != "DELETE" && !rt.stream {
@@ -131,12 +135,17 @@ func finishSpec(o *huma.OpenAPI) {
 	describeHooks(o)
 	describeSetup(o)
 	describeTus(o)
+	describeReports(o)
 	alsoAnswers(o.Paths["/v1/documents"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/versions"].Post, "202", "201", "The file was read while the caller waited, with or without success: see the operation.")
 	alsoAnswers(o.Paths["/v1/documents/{id}/archive"].Post, "202", "200", "The operation ended while the caller waited.")
 	alsoAnswers(o.Paths["/v1/operations/{id}/retry"].Post, "202", "200", "The operation ended while the caller waited.")
+	delete(o.Paths["/v1/clients/{id}"].Patch.RequestBody.Content, "application/octet-stream") // huma describes a RawBody so, which is read beside the JSON
 	describeTags(o)
 	openAnswers(o)
+	describeHeaders(o)
+	describeLinks(o)
+	describeExamples(o)
 }
 
 // describeTags declares what tagging does.
@@ -148,10 +157,10 @@ func describeTags(o *huma.OpenAPI) {
 		}
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "Answer 304 where the answer is the one with this ETag."})
 		op.Responses["304"] = &huma.Response{Description: "The caller has this answer already."}
-		if op.Responses["200"].Headers == nil {
-			op.Responses["200"].Headers = map[string]*huma.Param{}
-		}
-		op.Responses["200"].Headers["ETag"] = &huma.Param{Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
+		headers := map[string]*huma.Param{}
+		maps.Copy(headers, op.Responses["200"].Headers) // other answers may share them
+		op.Responses["200"].Headers = headers
+		op.Responses["200"].Headers["ETag"] = &huma.Param{Required: len(op.Responses["200"].Content) == 1, Description: "Of this answer; begins with the revision of what is shown, where it has one.", Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 }
 
@@ -184,6 +193,7 @@ func uploadBody(fields map[string]*huma.Schema) *huma.RequestBody {
 	for _, media := range rawTypes {
 		body.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	}
+	body.Content["application/pdf"].Example = "%PDF-1.7\n%%EOF\n"
 	return body
 }
 
@@ -197,9 +207,10 @@ func describeStreams(o *huma.OpenAPI) {
 		return r
 	}
 	for path, media := range map[string][]string{
-		"/v1/documents/{id}/content":                   rawTypes,
-		"/v1/documents/{id}/versions/{number}/content": rawTypes,
-		"/v1/archive-records/{id}/package":             {"application/zip"},
+		"/v1/documents/{id}/content":                          rawTypes,
+		"/v1/documents/{id}/versions/{number}/content":        rawTypes,
+		"/v1/archive-records/{id}/package":                    {"application/zip"},
+		"/v1/archive-records/{id}/additions/{number}/package": {"application/zip"},
 	} {
 		op := o.Paths[path].Get
 		op.Responses["200"] = binary("All bytes.", media...)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/paraph/paraph/internal/access"
@@ -73,6 +74,7 @@ func TestEveryOperationIsComplete(t *testing.T) {
 					t.Errorf("%s: answer %s is not described", name, status)
 				}
 			}
+			complete(t, name, op)
 			if !strings.HasPrefix(path, "/v1/") {
 				t.Errorf("%s: outside of /v1", name)
 			}
@@ -80,6 +82,101 @@ func TestEveryOperationIsComplete(t *testing.T) {
 	}
 	if len(seen) < 40 {
 		t.Errorf("only %d operations", len(seen))
+	}
+}
+
+// complete holds an operation to what every one says: codes of its refusals, scopes,
+// headers of limits and caches, an example of each body, no answer by default.
+func complete(t *testing.T, name string, op *huma.Operation) {
+	t.Helper()
+	for status, r := range op.Responses {
+		if status == "default" || r.Description == "" {
+			t.Errorf("%s: the answer %q stands for others, or is not explained", name, status)
+		}
+		if status[0] == '4' || status[0] == '5' {
+			if !strings.HasPrefix(r.Description, "Codes: `") {
+				t.Errorf("%s: the answer %s names no codes", name, status)
+			}
+			continue
+		}
+		if status[0] != '2' {
+			continue
+		}
+		for _, header := range []string{"X-Request-Id", "Cache-Control", "RateLimit", "RateLimit-Policy"} {
+			if r.Headers[header] == nil {
+				t.Errorf("%s: %s does not describe %s", name, status, header)
+			}
+		}
+		if m := r.Content["application/json"]; m != nil && m.Example == nil && !alsoExampled(op) {
+			t.Errorf("%s: no answer has an example", name)
+		}
+	}
+	if op.Responses["429"].Headers["Retry-After"] == nil || op.Responses["401"].Headers["WWW-Authenticate"] == nil {
+		t.Errorf("%s: 429 or 401 lacks its header", name)
+	}
+	if len(op.Security) == 0 {
+		t.Errorf("%s: no scope lets in", name)
+	}
+	if body := op.RequestBody; body != nil {
+		for media, m := range body.Content {
+			if media == "application/json" && m.Example == nil {
+				t.Errorf("%s: its body has no example (internal/httpapi/examples/requests.json)", name)
+			}
+		}
+	}
+}
+
+// alsoExampled tells whether any answer of an operation has an example.
+func alsoExampled(op *huma.Operation) bool {
+	for _, r := range op.Responses {
+		for _, m := range r.Content {
+			if m.Example != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestRequestsAreClosed: no object in a body takes members that are not described, but
+// for those that are the caller's own.
+func TestRequestsAreClosed(t *testing.T) {
+	t.Parallel()
+	o := build(Config{}).huma.OpenAPI()
+	own := map[string]bool{"metadata": true, "schema": true, "jwks": true, "body": true}
+	seen := map[string]bool{}
+	var walk func(at string, s *huma.Schema)
+	walk = func(at string, s *huma.Schema) {
+		if s == nil || seen[s.Ref] {
+			return
+		}
+		if s.Ref != "" {
+			seen[s.Ref] = true
+			s = o.Components.Schemas.SchemaFromRef(s.Ref)
+		}
+		last := at[strings.LastIndexByte(at, '/')+1:]
+		if s.Type == huma.TypeObject && !own[last] {
+			if open, ok := s.AdditionalProperties.(bool); ok && open || s.AdditionalProperties == nil {
+				t.Errorf("%s takes whatever comes", at)
+			}
+		}
+		for name, p := range s.Properties {
+			walk(at+"/"+name, p)
+		}
+		walk(at+"/0", s.Items)
+	}
+	for path, item := range o.Paths {
+		for _, op := range operationsOf(item) {
+			if op.RequestBody == nil {
+				continue
+			}
+			for _, m := range op.RequestBody.Content {
+				walk(op.Method+" "+path, m.Schema)
+			}
+		}
+	}
+	if len(seen) < 30 {
+		t.Errorf("only %d schemas were looked at", len(seen))
 	}
 }
 

@@ -83,7 +83,7 @@ func (a *api) listPages(ctx context.Context, in *DocumentPath) (*struct{ Body It
 
 type getPageInput struct {
 	DocumentPath
-	Number int    `path:"number" minimum:"1"`
+	Number int    `path:"number" minimum:"1" example:"1"`
 	Format string `query:"format" enum:"json,text" default:"json"`
 }
 
@@ -126,7 +126,7 @@ func plainText(words []document.Word) string {
 
 // Query is the text to search for.
 type Query struct {
-	Text string `query:"q" required:"true" maxLength:"200" example:"Total" doc:"Any part of the text; case does not matter, a line break counts as a space."`
+	Text string `query:"q" required:"true" minLength:"1" maxLength:"200" example:"Total" doc:"Any part of the text; case does not matter, a line break counts as a space."`
 }
 
 type searchDocumentInput struct {

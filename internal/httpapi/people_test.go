@@ -26,7 +26,7 @@ func peopleScenes(s *scene) {
 func (s *stack) user(name string, roles ...string) UserDetail {
 	s.t.Helper()
 	var out UserDetail
-	s.admin.post("/v1/users", map[string]any{"user_name": name, "roles": roles}).want(201).into(&out)
+	s.admin.post("/v1/users", map[string]any{"user_name": name, "roles": append([]string{}, roles...)}).want(201).into(&out)
 	return out
 }
 

@@ -75,6 +75,7 @@ func init() {
 		return p
 	}
 	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true // "Title" is no member where "title" is one
 }
 
 // problemOf makes a problem of any error; one that nobody classified is internal.
@@ -104,7 +105,7 @@ func problemFor(ctx context.Context, err error) *Problem {
 		p.Instance, p.RequestID = rq.path, rq.source.RequestID
 		rq.code = p.Code
 		if rq.challenge != nil {
-			p.challenges = rq.challenge(p.Code)
+			p.challenges = rq.challenge(err)
 		}
 		if p.Status >= http.StatusInternalServerError {
 			rq.log.ErrorContext(ctx, "a request failed", "request_id", p.RequestID, "route", rq.http.Pattern, "error", err) // a path can hold a secret; a pattern cannot

@@ -121,14 +121,14 @@ func describeHooks(o *huma.OpenAPI) {
 	}
 	answers := func() map[string]*huma.Response {
 		return map[string]*huma.Response{
-			"200": {Description: "Taken and stored, or known already; or the answer to the sender's question. Status, media type and body are those of the source's scheme."},
+			"200": {Description: "Taken and stored, or known already; or the answer to the sender's question. Status, media type and body are those of the source's scheme.", Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: huma.TypeString}}}},
 			"400": refused("`body_incomplete`"), "401": refused("`bad_signature`, `outside_window`"), "404": refused("`not_found`"), "413": refused("`body_too_large`, `too_many_events`"),
 			"415": refused("`unsupported_media_type`"), "422": refused("`bad_event`"), "429": refused("`rate_limited`"), "500": refused("`internal`"),
 			"503": refused("`source_disabled`, `store_unavailable`, `storage_full`, `too_many_bodies`"),
 		}
 	}
 	param := &huma.Param{Name: "source", In: "path", Required: true, Description: "Id of the source.", Schema: &huma.Schema{Type: huma.TypeString}, Example: "hks_01kb0q7m4b1s9v3d8r5x2c6e7f"}
-	any := map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+	any := map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}, Example: `{"action":"opened"}`}}
 	o.Paths[hookPath] = &huma.PathItem{
 		Post: &huma.Operation{OperationID: "receiveHook", Method: http.MethodPost, Tags: []string{"hooks"}, Summary: "Receive a webhook",
 			Description: "For the system that a source stands for. It proves itself as the source's scheme says; there is no token and no Idempotency-Key. What was stored before is answered 200 and does nothing.",

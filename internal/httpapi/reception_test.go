@@ -29,6 +29,7 @@ func TestNowhere(t *testing.T) {
 			t.Errorf("Allow %q", res.header.Get("Allow"))
 		}
 		s.admin.send("DELETE", "/docs", nil).problem(405, "method_not_allowed")
+		s.admin.send("TRACE", "/v1/documents", nil).problem(405, "method_not_allowed")
 	})
 }
 
@@ -115,10 +116,10 @@ func TestTwins(t *testing.T) {
 func TestDocs(t *testing.T) {
 	onBoth(t, func(s *stack) {
 		anyone := &caller{stack: s}
-		foreign := regexp.MustCompile(`(?i)(src|href|url\(|import|fetch\()[^a-z]*https?:`)
+		foreign := regexp.MustCompile(`(?i)(src|<link[^>]*href|url\(|import|fetch\()[^a-z]*https?:`)
 		for path, media := range map[string]string{
-			"/docs": "text/html; charset=utf-8", "/docs/errors": "text/html; charset=utf-8", "/docs/viewer.js": "text/javascript; charset=utf-8",
-			"/docs/viewer.css": "text/css; charset=utf-8", "/openapi.json": "application/openapi+json", "/openapi.yaml": "application/openapi+yaml",
+			"/docs": "text/html; charset=utf-8", "/docs/errors": "text/html; charset=utf-8", "/docs/page.js": "text/javascript; charset=utf-8",
+			"/docs/start": "text/html; charset=utf-8", "/docs/reference/documents": "text/html; charset=utf-8", "/docs/page.css": "text/css; charset=utf-8", "/openapi.json": "application/openapi+json", "/openapi.yaml": "application/openapi+yaml",
 		} {
 			res := anyone.get(path).want(200)
 			if res.header.Get("Content-Type") != media || res.header.Get("X-Content-Type-Options") != "nosniff" {

@@ -37,8 +37,8 @@ type request struct {
 	log     *slog.Logger
 	code    string // of the fault it was answered with
 	batched bool   // an operation of a batch, whose sender and rate were looked at already
-	// challenge gives the WWW-Authenticate headers for a code; nil before the token is looked at.
-	challenge func(code string) []string
+	// challenge gives the WWW-Authenticate headers for a refusal; nil before the token is looked at.
+	challenge func(error) []string
 }
 
 type requestKey struct{}
@@ -63,6 +63,10 @@ var (
 	noSpan     = trace.SpanFromContext(context.Background())
 )
 
+// transportSecurity has browsers come by https alone for a year (RFC 6797), where that
+// is how the server is reached.
+const transportSecurity = "max-age=31536000; includeSubDomains"
+
 // reception is what every request goes through before its route and after it:
 // request id, source, trace, access log, metrics, and a net for panics.
 func (a *api) reception(next http.Handler) http.Handler {
@@ -84,6 +88,9 @@ func (a *api) reception(next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(ctx, requestKey{}, rq))
 		rq.http, rq.writer = r, rec
 		rec.Header().Set("X-Request-Id", rq.source.RequestID)
+		if a.overTLS {
+			rec.Header().Set("Strict-Transport-Security", transportSecurity)
+		}
 		defer func() {
 			if cause := recover(); cause != nil {
 				tags.held = nil

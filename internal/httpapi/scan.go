@@ -85,6 +85,7 @@ func scanJSON(raw []byte) error {
 // scanned lets a JSON body through only if nothing stands against it at its end.
 type scanned struct {
 	from io.Reader
+	also func(raw []byte) error // nil: nothing more is asked of it
 	seen bytes.Buffer
 }
 
@@ -94,6 +95,11 @@ func (s *scanned) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		if bad := scanJSON(s.seen.Bytes()); bad != nil {
 			return n, bad
+		}
+		if s.also != nil {
+			if bad := s.also(s.seen.Bytes()); bad != nil {
+				return n, bad
+			}
 		}
 	}
 	return n, err

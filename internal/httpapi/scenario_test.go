@@ -28,6 +28,11 @@ var elsewhere = map[journal.Kind]string{
 	journal.UserInvited: "TestInvitation of internal/login", journal.UserProofAdded: "TestAccount of internal/login", journal.UserProofRemoved: "TestAccount of internal/login",
 	journal.LoginSucceeded: "TestInvitation of internal/login", journal.LoginFailed: "TestGuessingCodes of internal/login",
 
+	journal.DeviceRuleSaved: "TestDeviceRules of internal/e2e/devices", journal.DeviceRuleRemoved: "TestDeviceRules of internal/e2e/devices",
+	journal.DeviceAccepted: "TestLoginAge of internal/e2e/devices", journal.DeviceRefused: "TestBoth of internal/e2e/devices",
+	journal.DirectoryTokenCreated: "TestDirectoryToken of internal/e2e/devices", journal.DirectoryTokenRevoked: "TestDirectoryToken of internal/e2e/devices",
+	journal.DirectoryTokenEnding: "TestDirectoryToken of internal/e2e/devices",
+
 	journal.DelegationReused: "TestStolenRefreshToken of internal/oauth", journal.TokenExchanged: "TestExchange of internal/oauth",
 }
 
@@ -48,6 +53,7 @@ func TestEveryEvent(t *testing.T) {
 				s.t.Errorf("nothing causes %s", one.Kind)
 			}
 		}
+		s.fits()
 	})
 }
 

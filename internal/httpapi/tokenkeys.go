@@ -84,7 +84,7 @@ func (a *api) rotateTokenKey(ctx context.Context, _ *rotateTokenKeyInput) (*stru
 
 type withdrawTokenKeyInput struct {
 	Keyed
-	ID string `path:"id" maxLength:"128" doc:"Id of the key."`
+	ID string `path:"id" maxLength:"128" example:"Xq3bYz0pN7s4cVw1" doc:"Id of the key."`
 }
 
 func (a *api) withdrawTokenKey(ctx context.Context, in *withdrawTokenKeyInput) (*struct{ Body Items[TokenKey] }, error) {

@@ -86,7 +86,7 @@ func (a *api) tusAdmit(w http.ResponseWriter, r *http.Request) (leave func(), er
 	h.Set("X-Content-Type-Options", "nosniff")
 	rq := requestOf(r.Context())
 	if leave, err = a.sender(rq, r, w, tusClasses[r.Method]); err == nil {
-		err = access.Allowed(rq.actor, access.WriteDocument)
+		err = a.Service.AllowedBy(rq.actor, access.WriteDocument)
 	}
 	if err != nil {
 		return leave, err

@@ -31,7 +31,7 @@ func describeTus(o *huma.OpenAPI) {
 		op.Responses[status] = &huma.Response{Description: answer, Headers: state}
 		return op
 	}
-	bytes := &huma.RequestBody{Content: map[string]*huma.MediaType{tusMedia: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
+	bytes := &huma.RequestBody{Content: map[string]*huma.MediaType{tusMedia: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}, Example: "%PDF-"}}}
 	create := operation("beginUpload", http.MethodPost, "Begin an upload that can be resumed",
 		"The tus protocol, version 1.0.0, with creation-with-upload, termination, checksum and expiration: for files of many gigabytes and lines that break. Any tus client can send to this address. An upload runs out 24 hours after its last piece.",
 		"201", "The upload was begun; Location is its address.", []*huma.Param{version,
@@ -48,9 +48,14 @@ func describeTus(o *huma.OpenAPI) {
 	patch := operation("appendUpload", http.MethodPatch, "Send bytes of an upload",
 		"From the offset that the upload has. Where the line breaks, what arrived is kept: ask for the offset and go on. With the last byte the file becomes a document, or a new version, exactly once; a refusal of that is answered here.",
 		"204", "The bytes are kept, synced to disk.", []*huma.Param{version, named,
-			{Name: "Upload-Offset", In: "header", Required: true, Description: "Where the bytes belong: the upload's offset.", Schema: number()}, checksum},
+			{Name: "Upload-Offset", In: "header", Required: true, Description: "Where the bytes belong: the upload's offset.", Schema: number(), Example: 0}, checksum},
 		"tus_version", "invalid_upload", "not_found", "offset_differs", "checksum_mismatch", "file_too_large", "unsupported_media_type", "too_many_parts", "storage_full", "invalid_document", "external_id_taken", "document_not_draft")
-	patch.RequestBody = bytes
+	patch.RequestBody = &huma.RequestBody{Required: true, Content: bytes.Content}
+	for _, op := range []*huma.Operation{create, patch} { // tus 1.0 wants 400 for checksums that it does not know
+		r := *op.Responses["422"]
+		r.Description = "Codes: `invalid_upload`."
+		op.Responses["400"] = &r
+	}
 	get := operation("getUpload", http.MethodGet, "Get an upload", "How far it has come, and what became of it.", "200", "The upload.", []*huma.Param{named}, "not_found")
 	get.Responses["200"].Content = map[string]*huma.MediaType{"application/json": {Schema: refTo[Upload](o.Components.Schemas, "Upload")}}
 	head := operation("askUpload", http.MethodHead, "Ask where an upload stands", "The offset from which to go on.", "200", "The upload's state, in the headers.", []*huma.Param{version, named}, "tus_version", "not_found")

@@ -76,7 +76,7 @@ type ContentInput struct {
 
 type versionContentInput struct {
 	ContentInput
-	Number int `path:"number" minimum:"1"`
+	Number int `path:"number" minimum:"1" example:"1"`
 }
 
 func (a *api) currentContent(ctx context.Context, in *ContentInput) (*huma.StreamResponse, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/ca"
 	"github.com/paraph/paraph/internal/id"
 )
 
@@ -28,7 +29,7 @@ var wholeHouse = map[string]bool{
 }
 
 // ownName are operations on what is known by a name that others may use too.
-var ownName = map[string]bool{"saveDocumentType": true, "saveRole": true}
+var ownName = map[string]bool{"saveDocumentType": true, "saveRole": true, "saveDeviceRule": true}
 
 // organisationWide are operations on what everybody in the organisation may look at.
 var organisationWide = map[string]bool{"getDocumentType": true}
@@ -46,11 +47,22 @@ func (h *house) bodies() map[string]any {
 		"changeHookSource":      `{"name":"mine"}`,
 		"changeBusinessUnit":    `{"weight":2}`,
 		"createWebhookEndpoint": `{"url":"https://eve.example/hook"}`, "changeWebhookEndpoint": `{"description":"mine"}`,
-		"saveRole": `{"scopes":["tasks:read"]}`, "changeClient": `{"name":"Mine"}`,
+		"saveRole": `{"scopes":["tasks:read"]}`, "saveDeviceRule": deviceRule(h.t, "Mine"),
+		"makeDirectoryToken": map[string]any{"name": "mine", "expires_at": h.clock.Now().AddDate(0, 1, 0)}, "changeClient": `{"name":"Mine"}`,
 		"createUser": `{"user_name":"eve@example.org"}`, "createGroup": `{"name":"Mine"}`,
 		"createLoginProvider": loginProvider("mine"), "saveLoginProvider": loginProvider("mine"),
 		"addHookSecret": `{"overlap_seconds":3600}`,
 	}
+}
+
+// deviceRule is one that concerns nobody who asks here.
+func deviceRule(t *testing.T, title string) map[string]any {
+	t.Helper()
+	authority, err := ca.LoadOrCreate(t.TempDir(), title, time.Now(), ca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{"title": title, "actions": []string{"webhook.write"}, "off": true, "certificate": map[string]any{"roots": string(authority.RootPEM())}}
 }
 
 func loginProvider(name string) string {
@@ -134,6 +146,11 @@ func furnish(s *stack) *house {
 	var provider LoginProvider
 	s.admin.post("/v1/login-providers", loginProvider(secretWord)).want(201).into(&provider)
 	h.ids["login-providers"] = provider.ID
+	s.admin.json("PUT", "/v1/device-rules/watch", deviceRule(s.t, secretWord)).want(200)
+	h.ids["device-rules"] = "watch"
+	var directory DirectoryToken
+	s.admin.post("/v1/directory-tokens", map[string]any{"name": secretWord, "expires_at": s.clock.Now().AddDate(0, 1, 0)}).want(201).into(&directory)
+	h.ids["directory-tokens"] = directory.ID
 	s.sequence()
 	var events EventPage
 	s.admin.get("/v1/events?limit=200&document_id=" + d.ID).want(200).into(&events)

@@ -75,6 +75,8 @@ const (
 	OrganisationChanged Kind = "organisation.changed"
 	RoleSaved           Kind = "role.saved"
 	RoleRemoved         Kind = "role.removed"
+	DeviceRuleSaved     Kind = "device_rule.saved"
+	DeviceRuleRemoved   Kind = "device_rule.removed"
 	ClientCreated       Kind = "client.created"
 	ClientChanged       Kind = "client.changed"
 	ClientSecretRotated Kind = "client.secret_rotated"
@@ -82,6 +84,8 @@ const (
 	SetupLinkMade       Kind = "setup.link_made"
 	SetupCompleted      Kind = "setup.completed"
 	CredentialsFailed   Kind = "security.login_failed"
+	DeviceAccepted      Kind = "security.device_accepted"
+	DeviceRefused       Kind = "security.device_refused"
 
 	WebhookEndpointCreated  Kind = "webhook.endpoint_created"
 	WebhookEndpointChanged  Kind = "webhook.endpoint_changed"
@@ -122,6 +126,10 @@ const (
 	InvitationRevoked    Kind = "user.invitation_revoked"
 	LoginProviderSaved   Kind = "login_provider.saved"
 	LoginProviderRemoved Kind = "login_provider.removed"
+
+	DirectoryTokenCreated Kind = "directory_token.created"
+	DirectoryTokenRevoked Kind = "directory_token.revoked"
+	DirectoryTokenEnding  Kind = "directory_token.ending"
 
 	LogRestored Kind = "log.restored"
 
@@ -210,6 +218,8 @@ var Kinds = []KindInfo{
 	{OrganisationChanged, true, "An organisation was renamed, closed or opened again."},
 	{RoleSaved, true, "A role of the organisation was made or changed."},
 	{RoleRemoved, true, "A role of the organisation was removed."},
+	{DeviceRuleSaved, true, "A rule on trusted devices was made, changed, or switched off or on."},
+	{DeviceRuleRemoved, true, "A rule on trusted devices was removed."},
 	{ClientCreated, true, "An API client was made."},
 	{ClientChanged, true, "An API client's name, rights or ways to prove itself were changed."},
 	{ClientSecretRotated, true, "An API client got a new secret; the one before works until the overlap ends."},
@@ -217,6 +227,8 @@ var Kinds = []KindInfo{
 	{SetupLinkMade, false, "A set-up link was made for an organisation."},
 	{SetupCompleted, true, "Somebody became administrator by a set-up link."},
 	{CredentialsFailed, true, "Wrong credentials came from an address; one event for all of a minute."},
+	{DeviceAccepted, true, "Something that a device rule concerns was let happen, and why; one event for all alike of a minute."},
+	{DeviceRefused, true, "Something was refused because a device rule was not met, and why; one event for all alike of a minute."},
 
 	{WebhookEndpointCreated, true, "An endpoint for events was made."},
 	{WebhookEndpointChanged, true, "An endpoint's settings were changed."},
@@ -255,6 +267,9 @@ var Kinds = []KindInfo{
 	{InvitationRevoked, false, "An invitation was taken back."},
 	{LoginProviderSaved, false, "A provider of logins outside was set up or changed."},
 	{LoginProviderRemoved, false, "A provider of logins outside was removed."},
+	{DirectoryTokenCreated, true, "A directory got a token by which to say who works here."},
+	{DirectoryTokenRevoked, true, "A directory's token was ended."},
+	{DirectoryTokenEnding, true, "A directory's token is about to run out; make the next one."},
 
 	{LogAnchorRequested, false, "A time stamp over the log was asked for beside the schedule."},
 	{LogAnchored, false, "A checkpoint was time-stamped by an outside authority."},

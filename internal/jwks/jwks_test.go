@@ -78,3 +78,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestOddKeys: keys that no library makes by itself.
+func TestOddKeys(t *testing.T) {
+	t.Parallel()
+	good, err := rsa.GenerateKey(rand.Reader, minRSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]any{
+		"exponent 3": &rsa.PublicKey{N: good.N, E: 3}, "an even exponent": &rsa.PublicKey{N: good.N, E: 65538}, "a short Ed25519 key": ed25519.PublicKey(make([]byte, 31)),
+	} {
+		if alg, err := Algorithm(key); err == nil {
+			t.Errorf("%s is taken for %s", name, alg)
+		}
+	}
+	if _, err := Algorithm(&good.PublicKey); err != nil {
+		t.Error(err)
+	}
+}

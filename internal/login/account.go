@@ -78,7 +78,11 @@ func (l *Login) account(w http.ResponseWriter, r *http.Request) error {
 	v := accountPage{Base: AccountPath, Logout: LogoutPath, Person: u.Principal, Joining: joining(&s), IsKey: !strings.HasPrefix(u.ID, people.UserPrefix+"_"), Fresh: l.mayProve(&s),
 		LogInAgain: l.URL(AccountPath, true), HasTOTP: p.HasTOTP, Mails: l.Mails, CodesLeft: p.CodesLeft}
 	if l.keys != nil && v.Fresh {
-		if wait.Challenge, v.Options, err = l.newPasskey(holder{u, p.Passkeys}); err != nil {
+		attested, err := l.Service.WantsAttestation(r.Context(), u.Org)
+		if err == nil {
+			wait.Challenge, v.Options, err = l.newPasskey(holder{u, p.Passkeys}, attested)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -101,19 +105,24 @@ func (l *Login) account(w http.ResponseWriter, r *http.Request) error {
 func day(t time.Time) string { return t.Format("2 January 2006") }
 
 // newPasskey makes what an authenticator is asked for: a passkey that it finds by
-// itself, whose holder it verifies, and none that the person has already.
-func (l *Login) newPasskey(h holder) (*webauthn.SessionData, string, error) {
+// itself, whose holder it verifies, and none that the person has already. With attested
+// it is asked which make it is, too; the browser may ask the person about that.
+func (l *Login) newPasskey(h holder, attested bool) (*webauthn.SessionData, string, error) {
 	var known []protocol.CredentialDescriptor
 	for _, c := range h.WebAuthnCredentials() {
 		known = append(known, c.Descriptor())
 	}
-	asked, session, err := l.keys.BeginRegistration(h, webauthn.WithExclusions(known))
+	options := []webauthn.RegistrationOption{webauthn.WithExclusions(known)}
+	if attested {
+		options = append(options, webauthn.WithConveyancePreference(protocol.PreferDirectAttestation))
+	}
+	asked, session, err := l.keys.BeginRegistration(h, options...)
 	if err != nil {
 		return nil, "", err
 	}
 	session.Expires = time.Time{} // the form's own end counts
-	options, err := json.Marshal(asked.Response)
-	return session, string(options), err
+	text, err := json.Marshal(asked.Response)
+	return session, string(text), err
 }
 
 // changing reads a form of the account's page from the login that it was shown to,
@@ -137,9 +146,11 @@ func (l *Login) changing(w http.ResponseWriter, r *http.Request, proofs bool) (w
 }
 
 // proved lets somebody in for good who came by an invitation and has a proof now.
-func (l *Login) proved(w http.ResponseWriter, r *http.Request, s *people.Session, u access.User, methods ...string) error {
+func (l *Login) proved(w http.ResponseWriter, r *http.Request, s *people.Session, u access.User, passkey []byte, methods ...string) error {
 	if joining(s) {
-		made, err := l.Service.RenewSession(r.Context(), u, append([]string{service.MethodMail}, methods...), l.place(r))
+		in := l.place(r)
+		in.Passkey = passkey
+		made, err := l.Service.RenewSession(r.Context(), u, append([]string{service.MethodMail}, methods...), in)
 		if err != nil {
 			return err
 		}
@@ -183,7 +194,7 @@ func (l *Login) changePasskeys(w http.ResponseWriter, r *http.Request) error {
 	if err := l.Service.AddPasskey(r.Context(), u, l.source(r), k, challengeHash(wait.Challenge), wait.Until); err != nil {
 		return err
 	}
-	return l.proved(w, r, &s, u, service.MethodPasskey, service.MethodPresence)
+	return l.proved(w, r, &s, u, k.ID, service.MethodPasskey, service.MethodPresence)
 }
 
 // codesPage is where a source of codes is set up.
@@ -268,7 +279,7 @@ func (l *Login) changeCodes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return l.proved(w, r, &s, u, service.MethodCode)
+	return l.proved(w, r, &s, u, nil, service.MethodCode)
 }
 
 // drawRecovery shows new recovery codes, once.

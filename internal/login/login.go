@@ -76,6 +76,8 @@ type Service interface {
 	PasskeyHolder(ctx context.Context, userID string) (access.User, []people.Passkey, error)
 	LogInByPasskey(ctx context.Context, u access.User, k people.Passkey, challenge [32]byte, until time.Time, in service.Browser) (service.Login, error)
 	ProofsOf(ctx context.Context, userID string) (service.Proofs, error)
+	// WantsAttestation tells whether an organisation wants to know of which make passkeys are.
+	WantsAttestation(ctx context.Context, org string) (bool, error)
 	AddPasskey(ctx context.Context, u access.User, src access.Source, k people.Passkey, challenge [32]byte, until time.Time) error
 	RemovePasskey(ctx context.Context, u access.User, src access.Source, id []byte) error
 	BeginTOTP(userID string) (secret, sealed []byte, err error)

@@ -66,6 +66,30 @@ func TestInvitation(t *testing.T) {
 	})
 }
 
+// TestLoginPage: its cookies come from this host alone, over https, and no script sees
+// them, which the rig looks at; the page does not tell them; a secret that is typed is
+// not shown, and can be pasted.
+func TestLoginPage(t *testing.T) {
+	onBoth(t, func(r *rig) {
+		_, link := r.invite("ben@example.com")
+		b := r.browser()
+		page := b.get(Path)
+		r.is("the invitation", b.post(link, "form", b.get(link).form), 303, AccountPath)
+		account := b.get(AccountPath)
+		if len(b.jar) != 2 {
+			t.Errorf("%d cookies", len(b.jar))
+		}
+		for name, value := range b.jar {
+			if strings.Contains(page.body+account.body, value) || len(value) < 40 {
+				t.Errorf("a page tells %s, or it is short", name)
+			}
+		}
+		if !strings.Contains(page.body, `name="secret" type="password"`) || strings.Contains(page.body, "onpaste") {
+			t.Errorf("%s", page.body)
+		}
+	})
+}
+
 // TestAccount: what one logs in by is changed only by a login of the last ten minutes.
 func TestAccount(t *testing.T) {
 	onBoth(t, func(r *rig) {

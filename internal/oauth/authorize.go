@@ -93,9 +93,10 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, cl access.OAuthClie
 }
 
 // freshEnough tells whether the login is as recent as the request wants. One made
-// since the browser was sent to log in always is.
+// since the browser was sent to log in always is, by whatever: which logins do for what
+// is decided where the token is used.
 func (s *Server) freshEnough(r *http.Request, rq *request, session access.Session) bool {
-	if !rq.asks("login") && !rq.asks("select_account") && (rq.maxAge < 0 || s.Clock.Now().Sub(session.At) <= rq.maxAge) {
+	if !rq.asks("login") && !rq.asks("select_account") && (!rq.attested || session.Passkey != nil) && (rq.maxAge < 0 || s.Clock.Now().Sub(session.At) <= rq.maxAge) {
 		return true
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(r.URL.Query().Get("login_after"))

@@ -223,6 +223,9 @@ func TestBasic(t *testing.T) {
 	r := newRig(t)
 	grant := url.Values{"grant_type": {"client_credentials"}}
 	r.post(TokenPath, grant, "Authorization", basicOf(r.admin.Client, r.admin.Secret)).is(t, 200, "")
+	raw := func(user string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+r.admin.Secret))
+	}
 	for name, a := range map[string]struct {
 		form   url.Values
 		header string
@@ -235,6 +238,9 @@ func TestBasic(t *testing.T) {
 		"a broken escape": {grant, "Basic " + base64.StdEncoding.EncodeToString([]byte("%zz:x")), 401, "invalid_client"},
 		"no secret":       {grant, basicOf(r.admin.Client, ""), 401, "invalid_client"},
 		"a wrong secret":  {grant, basicOf(r.admin.Client, "x"), 401, "invalid_client"},
+		"a blank behind":  {grant, basicOf(r.admin.Client, r.admin.Secret+" "), 401, "invalid_client"},
+		"an escape":       {grant, raw("%63" + r.admin.Client.ID[1:]), 200, ""},
+		"escaped twice":   {grant, raw("%2563" + r.admin.Client.ID[1:]), 401, "invalid_client"},
 	} {
 		p := r.post(TokenPath, a.form, "Authorization", a.header).is(t, a.status, a.code)
 		if (a.status == 401) != (p.header.Get("WWW-Authenticate") != "") {

@@ -45,7 +45,7 @@ func TestSessionFixation(t *testing.T) {
 	}
 }
 
-// TestLoginCSRF: no other site logs a browser in as somebody whom it chose.
+// TestLoginCSRF: no other site logs a browser in as somebody whom it chose, or out.
 func TestLoginCSRF(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -71,6 +71,14 @@ func TestLoginCSRF(t *testing.T) {
 	}
 	if p := evil.submit(login.Path, form); p.status != http.StatusSeeOther {
 		t.Errorf("the browser whose form it is: %d", p.status)
+	}
+	// Nor does one log a browser out: not by a link or a picture, not by a form.
+	evil.get(login.LogoutPath)
+	q := httptest.NewRequest("POST", login.LogoutPath, nil)
+	q.Header.Set("Sec-Fetch-Site", "cross-site")
+	evil.send(q)
+	if p := evil.get(login.Path); p.status != http.StatusSeeOther {
+		t.Errorf("another site has logged the browser out: %d", p.status)
 	}
 }
 

@@ -98,15 +98,14 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	u, scopes, err := s.informed(w, r)
 	if err != nil {
-		code := fault.CodeOf(err)
 		if kind := fault.KindOf(err); kind != fault.Unauthorized && kind != fault.Forbidden {
 			s.fail(w, r, err)
 			return
 		}
-		for _, challenge := range s.verifier.Challenge(r, code) {
+		for _, challenge := range s.verifier.Challenge(r, err) {
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
-		status := http.StatusUnauthorized
+		status, code := http.StatusUnauthorized, fault.CodeOf(err)
 		if fault.KindOf(err) == fault.Forbidden {
 			status, code = http.StatusForbidden, "insufficient_scope"
 		}
@@ -132,7 +131,7 @@ func (s *Server) informed(w http.ResponseWriter, r *http.Request) (u access.User
 	if _, err := s.verifier.standing(r.Context(), &c); err != nil {
 		return u, nil, err
 	}
-	if err := s.verifier.bound(r, w.Header(), scheme, token, &c); err != nil {
+	if _, err := s.verifier.bound(r, w.Header(), scheme, token, &c); err != nil {
 		return u, nil, err
 	}
 	if scopes = strings.Fields(c.Scope); c.Delegation == "" || !slices.Contains(scopes, scopeOpenID) {

@@ -37,6 +37,7 @@ type serverMetadata struct {
 	SubjectTypes    []string `json:"subject_types_supported,omitempty"`
 	IDAlgorithms    []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	Claims          []string `json:"claims_supported,omitempty"`
+	ACRValues       []string `json:"acr_values_supported,omitempty"`
 	RequestURIParam *bool    `json:"request_uri_parameter_supported,omitempty"`
 	RequestParam    *bool    `json:"request_parameter_supported,omitempty"`
 	Documentation   string   `json:"service_documentation"`
@@ -84,6 +85,7 @@ func (s *Server) metadataOfLogins(m *serverMetadata) {
 	m.Scopes = append(m.Scopes, identityScopes...)
 	m.SubjectTypes, m.IDAlgorithms = []string{"public"}, []string{"ES256", "EdDSA"}
 	m.Claims = []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "nonce", "name", "email"}
+	m.ACRValues = []string{access.ACRAttested}
 	// A request_uri is one that was pushed; requests as JWTs are not taken.
 	m.RequestURIParam, m.RequestParam = &no, &no
 }

@@ -54,6 +54,8 @@ type Service interface {
 	RevokeRefreshToken(ctx context.Context, call service.Call, token, clientID string) error
 	RevokeAccessToken(ctx context.Context, call service.Call, jti string, until time.Time) error
 	Revocations(ctx context.Context) ([]string, error)
+	RulesOnDevices(ctx context.Context, org string) ([]access.DeviceRule, error)
+	HoldDevices(ctx context.Context, a access.Actor, rules []access.DeviceRule) ([]access.Device, error)
 	NoteExchange(ctx context.Context, call service.Call, subject, from, resource string) error
 	// NoteFailedLogin notes wrong credentials, for the log.
 	NoteFailedLogin(way, clientID, address string)

@@ -37,8 +37,9 @@ type request struct {
 	Nonce     string   `json:"n,omitempty"`
 	Pushed    []byte   `json:"u,omitempty"` // hash of the pushed request that it is
 
-	prompt []string
-	maxAge time.Duration // since the login; negative: any
+	prompt   []string
+	maxAge   time.Duration // since the login; negative: any
+	attested bool          // a login by a passkey is wanted (acr_values)
 }
 
 // redirects finds the client of a request and checks that its redirect URI is the
@@ -106,6 +107,7 @@ func (s *Server) delegable(cl access.OAuthClient, asked string) []string {
 // readPrompt reads how the person is to be asked (OpenID Connect Core section 3.1.2.1).
 func (q *request) readPrompt(form url.Values) error {
 	q.prompt = strings.Fields(form.Get("prompt"))
+	q.attested = slices.Contains(strings.Fields(form.Get("acr_values")), access.ACRAttested)
 	for _, p := range q.prompt {
 		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) || p == "none" && len(q.prompt) > 1 {
 			return refuse("invalid_request", "prompt is none, or of login, consent and select_account.")

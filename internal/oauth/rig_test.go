@@ -139,7 +139,7 @@ func newRigOn(t testing.TB, open func(clock.Clock) (*store.Store, error), change
 	}
 	r.mux.HandleFunc("GET /v1/thing", func(w http.ResponseWriter, q *http.Request) {
 		if _, err := r.verifier.Verify(q, w.Header()); err != nil {
-			for _, c := range r.verifier.Challenge(q, fault.CodeOf(err)) {
+			for _, c := range r.verifier.Challenge(q, err) {
 				w.Header().Add("WWW-Authenticate", c)
 			}
 			writeJSON(w, "application/json", http.StatusUnauthorized, map[string]string{"error": fault.CodeOf(err)})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Verifier struct {
 	clients map[string]remembered[access.OAuthClient]
 	users   map[string]remembered[access.User]
 	revoked remembered[map[string]struct{}]
+	devices map[string]remembered[[]access.DeviceRule] // by organisation
 }
 
 type provedToken struct {
@@ -58,7 +60,7 @@ type remembered[T any] struct {
 func NewVerifier(c Config) *Verifier {
 	c = c.withDefaults()
 	return &Verifier{Config: c, prover: newProver(c), memory: memory, proved: map[[sha256.Size]byte]provedToken{},
-		clients: map[string]remembered[access.OAuthClient]{}, users: map[string]remembered[access.User]{}}
+		clients: map[string]remembered[access.OAuthClient]{}, users: map[string]remembered[access.User]{}, devices: map[string]remembered[[]access.DeviceRule]{}}
 }
 
 // Verify tells who sent a request, by the access token in its Authorization header
@@ -81,7 +83,14 @@ func (v *Verifier) Verify(r *http.Request, answer http.Header) (access.Actor, er
 	if err != nil {
 		return access.Actor{}, err
 	}
-	if err := v.bound(r, answer, scheme, token, &c); err != nil {
+	if actor.Shown, err = v.bound(r, answer, scheme, token, &c); err != nil {
+		return access.Actor{}, err
+	}
+	rules, err := v.deviceRules(r.Context(), actor.Org)
+	if err == nil {
+		actor.Devices, err = v.Service.HoldDevices(r.Context(), actor, rules)
+	}
+	if err != nil {
 		return access.Actor{}, err
 	}
 	return actor, nil
@@ -101,27 +110,40 @@ func presented(r *http.Request) (scheme, token string, err error) {
 }
 
 // Challenge gives the WWW-Authenticate headers for a request that is refused with
-// a fault of the code; none where its credentials are not the reason.
-func (v *Verifier) Challenge(r *http.Request, code string) []string {
+// err; none where its credentials are not the reason.
+func (v *Verifier) Challenge(r *http.Request, err error) []string {
 	algs := make([]string, 0, 3)
 	for _, a := range jwks.Algorithms() {
 		algs = append(algs, string(a))
 	}
 	dpop := schemeDPoP + ` ` + realm + `, algs="` + strings.Join(algs, " ") + `"`
-	scheme, _, _ := presented(r)
-	switch code {
+	with := "Bearer " + realm
+	if scheme, _, _ := presented(r); strings.EqualFold(scheme, schemeDPoP) {
+		with = dpop
+	}
+	switch code := fault.CodeOf(err); code {
 	case "credentials_missing":
 		return []string{"Bearer " + realm, dpop}
 	case "invalid_dpop_proof", "use_dpop_nonce":
 		return []string{dpop + `, error="` + code + `"`}
 	case "invalid_token", "missing_scope":
 		name := map[string]string{"invalid_token": "invalid_token", "missing_scope": "insufficient_scope"}[code]
-		if strings.EqualFold(scheme, schemeDPoP) {
-			return []string{dpop + `, error="` + name + `"`}
+		return []string{with + `, error="` + name + `"`}
+	case "device_required":
+		if up := new(access.DeviceRefusal); errors.As(err, &up) && up.ACR != "" {
+			return []string{with + stepUp(up)}
 		}
-		return []string{"Bearer " + realm + `, error="` + name + `"`}
 	}
 	return nil
+}
+
+// stepUp says which login would do (RFC 9470 section 3).
+func stepUp(up *access.DeviceRefusal) string {
+	out := `, error="insufficient_user_authentication", error_description="A login by another device, or a newer one, is demanded.", acr_values="` + up.ACR + `"`
+	if up.MaxAge > 0 {
+		out += `, max_age="` + strconv.Itoa(int(up.MaxAge.Seconds())) + `"`
+	}
+	return out
 }
 
 func invalidToken(cause error) error {
@@ -227,7 +249,7 @@ func (v *Verifier) standing(ctx context.Context, c *claims) (a access.Actor, err
 	if cl.Org != c.Org {
 		return a, invalidToken(errToken("its client has moved"))
 	}
-	a = access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Units: cl.Units, Client: cl.ID, Delegation: c.Delegation, Limits: cl.Profile.Limits}
+	a = access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Units: cl.Units, Client: cl.ID, Delegation: c.Delegation, Limits: cl.Profile.Limits, Roles: cl.Roles}
 	has := cl.Scopes
 	if c.Delegation != "" || c.Acts != nil {
 		if has, err = v.ofAnother(ctx, c, &a, has); err != nil {
@@ -250,12 +272,13 @@ func (v *Verifier) ofAnother(ctx context.Context, c *claims, a *access.Actor, ha
 	var org, principal string
 	var scopes []access.Scope
 	var units []string
+	var roles []access.Role
 	if c.Delegation != "" {
 		u, err := v.user(ctx, c.Subject)
 		if err != nil {
 			return nil, err
 		}
-		org, principal, scopes, units = u.Org, u.Principal, u.Scopes, u.Units
+		org, principal, scopes, units, roles = u.Org, u.Principal, u.Scopes, u.Units, u.Roles
 		if c.Acts == nil {
 			a.Kind, a.ID = access.Human, u.ID
 		}
@@ -264,12 +287,12 @@ func (v *Verifier) ofAnother(ctx context.Context, c *claims, a *access.Actor, ha
 		if err != nil {
 			return nil, err
 		}
-		org, principal, scopes, units = other.Org, other.Principal, other.Scopes, other.Units
+		org, principal, scopes, units, roles = other.Org, other.Principal, other.Scopes, other.Units, other.Roles
 	}
 	if org != c.Org {
 		return nil, invalidToken(errToken("its subject has moved"))
 	}
-	a.Principal, a.Units = principal, common(a.Units, units)
+	a.Principal, a.Units, a.Roles = principal, common(a.Units, units), slices.Concat(a.Roles, roles)
 	if c.Acts != nil {
 		a.OnBehalfOf = principal
 	}
@@ -300,23 +323,25 @@ func common(a, b []string) []string {
 }
 
 // bound demands the key that a token is bound to. One that is bound to a DPoP key
-// is not taken as a bearer token, nor the other way round (RFC 9449 section 7.1).
-func (v *Verifier) bound(r *http.Request, answer http.Header, scheme, token string, c *claims) error {
+// is not taken as a bearer token, nor the other way round (RFC 9449 section 7.1). It
+// gives the certificate that the token is bound to.
+func (v *Verifier) bound(r *http.Request, answer http.Header, scheme, token string, c *claims) (shown access.Shown, err error) {
 	var jkt, x5t string
 	if c.Bound != nil {
 		jkt, x5t = c.Bound.JKT, c.Bound.X5T
 	}
 	if (jkt != "") != strings.EqualFold(scheme, schemeDPoP) {
-		return invalidToken(errToken("it was sent with another scheme than it is for"))
+		return shown, invalidToken(errToken("it was sent with another scheme than it is for"))
 	}
 	if x5t != "" {
 		chain, err := v.Certificates(r)
 		if err != nil || len(chain) == 0 || !same(thumbprint(chain[0]), x5t) {
-			return invalidToken(errToken("it is bound to another certificate"))
+			return shown, invalidToken(errToken("it is bound to another certificate"))
 		}
+		shown.Certificates = chain
 	}
 	if jkt == "" {
-		return nil
+		return shown, nil
 	}
 	if nonce, err := v.prover.fresh(); err == nil {
 		answer.Set("DPoP-Nonce", nonce)
@@ -327,15 +352,15 @@ func (v *Verifier) bound(r *http.Request, answer http.Header, scheme, token stri
 	case sent.jkt == "":
 		err = badProof("The access token is bound to a key: send a proof of it in the header DPoP.")
 	case !same(sent.jkt, jkt):
-		return invalidToken(errToken("it is bound to another key"))
+		return shown, invalidToken(errToken("it is bound to another key"))
 	default:
 		err = v.prover.spend(r.Context(), sent)
 	}
 	var bad *proofError
 	if errors.As(err, &bad) {
-		return fault.New(fault.Unauthorized, bad.code, "%s", bad.why)
+		return shown, fault.New(fault.Unauthorized, bad.code, "%s", bad.why)
 	}
-	return err
+	return shown, err
 }
 
 // recall gives what is remembered of something, or asks for it. What was asked for
@@ -369,6 +394,7 @@ func (v *Verifier) forget() {
 		v.age++
 		clear(v.clients)
 		clear(v.users)
+		clear(v.devices)
 		v.revoked = remembered[map[string]struct{}]{}
 	default:
 	}
@@ -393,6 +419,15 @@ func (v *Verifier) user(ctx context.Context, id string) (access.User, error) {
 		}
 		v.users[id] = m
 	}, func() (access.User, error) { return v.Users.ActiveUser(ctx, id) })
+}
+
+func (v *Verifier) deviceRules(ctx context.Context, org string) ([]access.DeviceRule, error) {
+	return recall(v, func() remembered[[]access.DeviceRule] { return v.devices[org] }, func(m remembered[[]access.DeviceRule]) {
+		if len(v.devices) >= maxMemory {
+			clear(v.devices)
+		}
+		v.devices[org] = m
+	}, func() ([]access.DeviceRule, error) { return v.Service.RulesOnDevices(ctx, org) })
 }
 
 func (v *Verifier) revocations(ctx context.Context) (map[string]struct{}, error) {

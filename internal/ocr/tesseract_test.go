@@ -57,6 +57,16 @@ func TestFailuresHaveTypes(t *testing.T) {
 	}
 }
 
+// TestNoShell: arguments reach the program as they are, whatever a shell would make of them.
+func TestNoShell(t *testing.T) {
+	t.Parallel()
+	tool := &Tesseract{config: TesseractConfig{Command: "/bin/echo"}}
+	out, err := tool.command(t.Context(), []string{"a  b", "$(id)", ";id", "`id`", "'"}).Output()
+	if want := "a  b $(id) ;id `id` '\n"; err != nil || string(out) != want {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	img := image.NewGray(image.Rect(0, 0, 9, 9))

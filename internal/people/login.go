@@ -26,6 +26,7 @@ type Session struct {
 	Org       string
 	UserID    string   // usr_… or cli_…
 	Methods   []string // by what the person logged in, as RFC 8176 names it
+	Passkey   []byte   // id of the passkey that it was made by; nil: by none
 	Address   string
 	UserAgent string
 	CreatedAt time.Time
@@ -168,5 +169,5 @@ func (p *ProviderSettings) Memberships(values []string) (in, out []string) {
 
 // SessionOf gives the login as the authorization server sees it.
 func (s *Session) SessionOf(u access.User) access.Session {
-	return access.Session{ID: s.ID, User: u, At: s.CreatedAt, Methods: s.Methods}
+	return access.Session{ID: s.ID, User: u, At: s.CreatedAt, Methods: s.Methods, Passkey: s.Passkey}
 }

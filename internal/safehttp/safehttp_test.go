@@ -2,9 +2,11 @@ package safehttp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -200,6 +202,21 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	if body, err := get(150, "/stream"); !errors.Is(err, ErrTooLong) || len(body) != 150 {
 		t.Errorf("a stream: %d bytes, %v", len(body), err)
+	}
+}
+
+// TestOldTLSIsRefused: a server that speaks TLS 1.1 at most is not spoken to.
+func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	res, err := New(Options{Allow: loopback, Roots: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}).Get(s.URL)
+	if err == nil {
+		res.Body.Close()
+		t.Error("TLS 1.1 is spoken")
 	}
 }
 

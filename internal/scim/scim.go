@@ -33,6 +33,8 @@ const (
 
 // Service is what the room needs of internal/service; the faults are those documented there.
 type Service interface {
+	AllowedBy(a access.Actor, do access.Action) error
+	Directory(ctx context.Context, token string, from access.Source) (access.Actor, error)
 	CreateUser(ctx context.Context, call service.Call, in service.NewUser) (service.Result[service.UserDetail], error)
 	ChangeUser(ctx context.Context, call service.Call, userID string, in service.UserChange) (service.Result[service.UserDetail], error)
 	DeleteUser(ctx context.Context, call service.Call, userID string, revision int64) error
@@ -48,7 +50,7 @@ type Service interface {
 // Verifier tells who sent an access token, as the API's does.
 type Verifier interface {
 	Verify(r *http.Request, answer http.Header) (access.Actor, error)
-	Challenge(r *http.Request, code string) []string
+	Challenge(r *http.Request, err error) []string
 }
 
 // Config is what a Server is made of.
@@ -107,13 +109,12 @@ func (s *Server) endpoint(answer func(*request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		actor, err := s.Verifier.Verify(r, w.Header())
+		actor, err := s.sender(r, w.Header())
 		if err == nil {
-			err = access.Allowed(actor, access.ProvisionPeople)
+			err = s.Service.AllowedBy(actor, access.ProvisionPeople)
 		}
 		var out any
 		if err == nil {
-			actor.Source = s.SourceOf(r.Context())
 			out, err = answer(&request{r, actor, w.Header()})
 		}
 		if err != nil {
@@ -122,6 +123,17 @@ func (s *Server) endpoint(answer func(*request) (any, error)) http.HandlerFunc {
 		}
 		s.write(w, r, out)
 	}
+}
+
+// sender tells who asks: a directory by a token that lasts, or a client by an access token.
+func (s *Server) sender(r *http.Request, answer http.Header) (access.Actor, error) {
+	from := s.SourceOf(r.Context())
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && strings.HasPrefix(token, service.DirectoryTokenPrefix) {
+		return s.Service.Directory(r.Context(), token, from)
+	}
+	actor, err := s.Verifier.Verify(r, answer)
+	actor.Source = from
+	return actor, err
 }
 
 // write answers with a resource, a list, or nothing.
@@ -193,7 +205,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			e.status = http.StatusInternalServerError
 			s.Log.ErrorContext(r.Context(), "a request of a directory failed", "path", r.URL.Path, "error", err)
 		}
-		for _, c := range s.Verifier.Challenge(r, f.Code) {
+		for _, c := range s.Verifier.Challenge(r, err) {
 			w.Header().Add("WWW-Authenticate", c)
 		}
 	}

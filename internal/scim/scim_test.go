@@ -38,7 +38,7 @@ func (r *rig) Verify(q *http.Request, _ http.Header) (access.Actor, error) {
 	return a, nil
 }
 
-func (r *rig) Challenge(*http.Request, string) []string { return nil }
+func (r *rig) Challenge(*http.Request, error) []string { return nil }
 
 func onBoth(t *testing.T, fn func(*rig)) {
 	t.Helper()

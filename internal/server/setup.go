@@ -65,3 +65,15 @@ func NewSetupLink(ctx context.Context, c *config.Config, org string) (SetupLink,
 	}
 	return SetupLink{service.SetupURL(base, token), until}, errors.Join(err, db.Close())
 }
+
+// SwitchOffDeviceRules switches off what an organisation demands of devices, on the
+// machine: for the day on which nobody can meet it any more. It gives how many rules
+// were in force. A running server hears of it within seconds. Fault NotFound.
+func SwitchOffDeviceRules(ctx context.Context, c *config.Config, org string) (int, error) {
+	db, err := store.Open(ctx, store.Options{URL: DatabaseURL(c), KeepSchema: true, Across: "switching off device rules"})
+	if err != nil {
+		return 0, err
+	}
+	n, err := service.New(service.Config{Store: db}).SwitchOffDeviceRules(ctx, org)
+	return n, errors.Join(err, db.Close())
+}

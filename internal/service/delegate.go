@@ -90,7 +90,7 @@ func (s *Service) delegate(ctx context.Context, c *change, in NewDelegation) (de
 	now := c.Now()
 	d := delegation.Delegation{
 		ID: id.New(delegation.Prefix, now), Org: c.actor.Org, ClientID: in.ClientID, UserID: c.actor.ID, Scopes: in.Scopes, Resources: in.Resources,
-		LoginAt: in.Session.At, Methods: in.Session.Methods, CreatedAt: now, ExpiresAt: now.Add(s.Limits.DelegationTTL), IdleUntil: now.Add(s.Limits.DelegationIdle), Revision: 1,
+		LoginAt: in.Session.At, Methods: in.Session.Methods, Passkey: in.Session.Passkey, CreatedAt: now, ExpiresAt: now.Add(s.Limits.DelegationTTL), IdleUntil: now.Add(s.Limits.DelegationIdle), Revision: 1,
 	}
 	if err := c.InsertDelegation(ctx, d); err != nil {
 		return d, err

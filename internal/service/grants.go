@@ -131,11 +131,20 @@ func (s *Service) Explain(ctx context.Context, a access.Actor, docID, clientID s
 		if err != nil {
 			return err
 		}
-		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Scopes: scopes, Units: cl.Units}
+		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Client: cl.ID, Principal: cl.Principal, Scopes: scopes, Units: cl.Units}
+		rules, err := tx.DeviceRules(ctx, cl.Org)
+		if err != nil {
+			return err
+		}
 		for _, do := range access.DocumentActions() {
 			e := Explanation{Decision: access.Can(who, do, access.Resource{Org: d.Org, Unit: d.Unit, Part: part}), Action: do, Part: part}
 			if !cl.RevokedAt.IsZero() {
 				e.Decision = access.Decision{Rule: "client revoked"}
+			}
+			for i := range rules {
+				if e.Allow && rules[i].Concerns(who, cl.Roles) && rules[i].For.Covers(do) {
+					e.Rule += "; where the device rule " + rules[i].Name + " is met"
+				}
 			}
 			out = append(out, e)
 		}

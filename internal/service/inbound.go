@@ -243,10 +243,14 @@ func (s *Service) BeginInbound(ctx context.Context, org, inboundID, trace string
 	if p.Content, err = s.content(&p.Event); err != nil {
 		return p, err
 	}
-	p.Call = Call{Actor: access.Actor{
-		Kind: access.Client, Org: cl.Org, ID: cl.ID, Principal: cl.Principal, Scopes: cl.Scopes, Units: cl.Units,
+	actor, err := s.concernDevices(ctx, access.Actor{
+		Kind: access.Client, Org: cl.Org, ID: cl.ID, Client: cl.ID, Principal: cl.Principal, Scopes: cl.Scopes, Units: cl.Units, Roles: cl.Roles,
 		Source: access.Source{RequestID: p.Event.ID, UserAgent: "paraph " + string(p.Event.Via) + " " + p.Event.SourceID, Trace: trace},
-	}, Idem: &Idempotency{Route: "inbound", Key: p.Event.ID, Digest: []byte(p.Event.ID)}}
+	})
+	if err != nil {
+		return p, err
+	}
+	p.Call = Call{Actor: actor, Idem: &Idempotency{Route: "inbound", Key: p.Event.ID, Digest: []byte(p.Event.ID)}}
 	if p.Event.Via == hook.ViaBus {
 		p.Command = p.Event.Type
 		return p, nil

@@ -3,9 +3,6 @@ package service
 import (
 	"cmp"
 	"context"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
@@ -26,52 +23,17 @@ const (
 // failure is by what wrong credentials are told apart.
 type failure struct{ way, client, address string }
 
-type failedTries struct {
-	count        int
-	since, until time.Time
-}
-
-func (f *failedTries) add(more failedTries) {
-	if f.since.IsZero() || more.since.Before(f.since) {
-		f.since = more.since
-	}
-	if more.until.After(f.until) {
-		f.until = more.until
-	}
-	f.count += more.count
-}
-
-// failures gathers wrong credentials until they are written.
-type failures struct {
-	mu sync.Mutex
-	by map[failure]failedTries
-}
-
 // NoteFailedLogin notes that credentials were wrong: in which way somebody wanted in,
 // whose they were to be, and from where they came.
 func (s *Service) NoteFailedLogin(way, clientID, address string) {
-	now, f := s.Clock.Now(), failure{way, clientID, address}
-	s.failed.mu.Lock()
-	defer s.failed.mu.Unlock()
-	if s.failed.by == nil {
-		s.failed.by = map[failure]failedTries{}
-	}
-	if _, known := s.failed.by[f]; !known && len(s.failed.by) >= maxFailures {
-		f = failure{way: way}
-	}
-	tries := s.failed.by[f]
-	tries.add(failedTries{1, now, now})
-	s.failed.by[f] = tries
+	s.failed.add(failure{way, clientID, address}, failure{way: way}, s.Clock.Now())
 }
 
 // WriteFailedLogins writes what was noted since it last did: an entry for each way,
 // client and address, up to a bound, in the log of the client's organisation, or of
 // whoever runs the installation where there is no such client.
 func (s *Service) WriteFailedLogins(ctx context.Context) error {
-	s.failed.mu.Lock()
-	noted := s.failed.by
-	s.failed.by = nil
-	s.failed.mu.Unlock()
+	noted := s.failed.take()
 	if len(noted) == 0 {
 		return nil
 	}
@@ -86,9 +48,9 @@ func (s *Service) WriteFailedLogins(ctx context.Context) error {
 
 // failedByOrg finds out whose they were to be. Nobody learns by the log which clients
 // there are elsewhere: a name of no client is left out.
-func (s *Service) failedByOrg(ctx context.Context, noted map[failure]failedTries) (out map[string]map[failure]failedTries, err error) {
+func (s *Service) failedByOrg(ctx context.Context, noted map[failure]tally) (out map[string]map[failure]tally, err error) {
 	err = s.Store.Read(Across(ctx, "noting failed logins"), func(ctx context.Context, tx Reader) error {
-		out = map[string]map[failure]failedTries{}
+		out = map[string]map[failure]tally{}
 		first, err := home(ctx, tx)
 		if err != nil || first == "" {
 			return err
@@ -107,7 +69,7 @@ func (s *Service) failedByOrg(ctx context.Context, noted map[failure]failedTries
 				}
 			}
 			if out[org] == nil {
-				out[org] = map[failure]failedTries{}
+				out[org] = map[failure]tally{}
 			}
 			sum := out[org][f]
 			sum.add(tries)
@@ -119,15 +81,10 @@ func (s *Service) failedByOrg(ctx context.Context, noted map[failure]failedTries
 }
 
 // writeFailed writes one organisation's, the most frequent apart and the rest together.
-func (s *Service) writeFailed(ctx context.Context, org string, list map[failure]failedTries) error {
-	order := slices.SortedFunc(maps.Keys(list), func(a, b failure) int {
-		return cmp.Or(cmp.Compare(list[b].count, list[a].count), cmp.Compare(a.client, b.client), cmp.Compare(a.address, b.address), cmp.Compare(a.way, b.way))
+func (s *Service) writeFailed(ctx context.Context, org string, list map[failure]tally) error {
+	order, rest := mostFrequent(list, maxFailed, func(a, b failure) int {
+		return cmp.Or(cmp.Compare(a.client, b.client), cmp.Compare(a.address, b.address), cmp.Compare(a.way, b.way))
 	})
-	var rest failedTries
-	for _, f := range order[min(len(order), maxFailed):] {
-		rest.add(list[f])
-	}
-	order = order[:min(len(order), maxFailed)]
 	_, err := run(ctx, s, SystemCall(org, "security", ""), false, func(_ context.Context, c *change) (struct{}, error) {
 		for _, f := range order {
 			if err := c.logFailed(org, f, list[f]); err != nil {
@@ -142,7 +99,7 @@ func (s *Service) writeFailed(ctx context.Context, org string, list map[failure]
 	return err
 }
 
-func (c *change) logFailed(org string, f failure, tries failedTries) error {
+func (c *change) logFailed(org string, f failure, tries tally) error {
 	c.actor.Source = access.Source{Peer: f.address}
 	return c.log(org, "", note{kind: journal.CredentialsFailed, subject: "client", id: cmp.Or(f.client, "unknown"),
 		data: event.CredentialsFailed{ClientID: f.client, Address: f.address, Way: f.way, Count: tries.count, Since: &tries.since, Until: &tries.until}})

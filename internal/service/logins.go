@@ -32,6 +32,8 @@ type Browser struct {
 	Source access.Source
 	// Old is the cookie of a login that the new one takes the place of; "": none.
 	Old string
+	// Passkey is the id of the passkey that it is made by; nil: by none.
+	Passkey []byte
 }
 
 // Login is a login that was just made.
@@ -48,7 +50,7 @@ func personOf(org, userID, principal string, src access.Source) Call {
 // beginSession writes a login with its entry, in place of the one that the browser had.
 func (c *change) beginSession(ctx context.Context, userID string, methods []string, in Browser) (Login, error) {
 	cookie := randomText("")
-	s := people.Session{Hash: hashText(cookie), ID: id.New(people.SessionPrefix, c.Now()), Org: c.actor.Org, UserID: userID, Methods: methods, Address: in.Source.Address,
+	s := people.Session{Hash: hashText(cookie), ID: id.New(people.SessionPrefix, c.Now()), Org: c.actor.Org, UserID: userID, Methods: methods, Passkey: in.Passkey, Address: in.Source.Address,
 		UserAgent: cut(in.Source.UserAgent, 200), CreatedAt: c.Now(), UsedAt: c.Now(), ExpiresAt: c.Now().Add(people.SessionLife), IdleUntil: c.Now().Add(people.SessionIdle)}
 	if in.Old != "" {
 		if err := c.DropLoginSession(ctx, hashText(in.Old)); err != nil {

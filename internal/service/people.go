@@ -44,7 +44,7 @@ func (s *Service) activeUser(ctx context.Context, id string) (out access.User, e
 			return cmp.Or(err, mayNotLogIn())
 		}
 		d, err := s.detail(ctx, tx, u)
-		out = access.User{ID: u.ID, Org: u.Org, Name: cmp.Or(u.Display, u.Name), Principal: u.Name, Scopes: d.Scopes, Units: d.AllUnits}
+		out = access.User{ID: u.ID, Org: u.Org, Name: cmp.Or(u.Display, u.Name), Principal: u.Name, Scopes: d.Scopes, Units: d.AllUnits, Roles: d.AllRoles}
 		return err
 	})
 	return out, err
@@ -70,5 +70,5 @@ func logsIn(cl *access.OAuthClient) bool {
 }
 
 func userOf(cl *access.OAuthClient) access.User {
-	return access.User{ID: cl.ID, Org: cl.Org, Name: cl.Name, Principal: cl.Principal, Scopes: cl.Scopes, Units: cl.Units}
+	return access.User{ID: cl.ID, Org: cl.Org, Name: cl.Name, Principal: cl.Principal, Scopes: cl.Scopes, Units: cl.Units, Roles: cl.Roles}
 }

@@ -34,6 +34,12 @@ type peopleReader interface {
 	LoginProviders(ctx context.Context, org string) ([]people.Provider, error) // by name; "": of every organisation
 	// Identity gives the user whom a provider knows by the subject.
 	Identity(ctx context.Context, providerID, subject string) (userID string, err error)
+
+	// DirectoryToken finds a token by its hash alone. NotFound.
+	DirectoryToken(ctx context.Context, hash []byte) (people.DirectoryToken, error)
+	DirectoryTokens(ctx context.Context, org string) ([]people.DirectoryToken, error) // newest first
+	// EndingDirectoryTokens gives those in force, of all organisations, that are to be told of.
+	EndingDirectoryTokens(ctx context.Context, now time.Time) ([]people.DirectoryToken, error)
 }
 
 type peopleWriter interface {
@@ -81,6 +87,12 @@ type peopleWriter interface {
 	// DropLoginProvider deletes a provider and whom it knows.
 	DropLoginProvider(ctx context.Context, id string) error
 	InsertIdentity(ctx context.Context, providerID, subject, userID string, at time.Time) error
+
+	InsertDirectoryToken(ctx context.Context, d people.DirectoryToken) error
+	// UpdateDirectoryToken compare-and-swaps WarnedAt and RevokedAt (Conflict "stale").
+	UpdateDirectoryToken(ctx context.Context, d *people.DirectoryToken) error
+	// TouchDirectoryToken writes UsedAt.
+	TouchDirectoryToken(ctx context.Context, d people.DirectoryToken) error
 }
 
 // UserFilter narrows a list of users. Zero fields do not narrow.

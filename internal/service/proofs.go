@@ -122,6 +122,8 @@ func (s *Service) LogInByPasskey(ctx context.Context, u access.User, k people.Pa
 		if err := cmp.Or(onceUntil(ctx, c, challenge, until), c.UpdatePasskey(ctx, &k)); err != nil {
 			return Login{}, err
 		}
+		in := in
+		in.Passkey = k.ID
 		return c.beginSession(ctx, u.ID, []string{MethodPasskey, MethodPresence, "mfa"}, in)
 	})
 	return out.Value, err

@@ -26,6 +26,17 @@ type SavedProvider struct {
 
 func providerContext(providerID string) []byte { return []byte("login provider\x00" + providerID) }
 
+// nameFree: no other provider of the organisation has the name.
+func nameFree(ctx context.Context, c *change, p *people.Provider) error {
+	all, err := c.LoginProviders(ctx, p.Org)
+	for i := range all {
+		if all[i].Name == p.Name && all[i].ID != p.ID {
+			return fault.New(fault.Conflict, "exists", "There is already a provider of this name.")
+		}
+	}
+	return err
+}
+
 // SaveProvider sets up a provider by which people log in, or changes the one of the id.
 // Faults: NotFound; Invalid "invalid_provider"; Conflict "exists"; Forbidden
 // "missing_scope", "whole_organisation".
@@ -41,6 +52,9 @@ func (s *Service) SaveProvider(ctx context.Context, call Call, providerID string
 		}
 		p.Name, p.Settings, p.UpdatedAt = strings.TrimSpace(in.Name), in.Settings, c.Now()
 		if err := s.checkProvider(ctx, c, &p); err != nil {
+			return p, err
+		}
+		if err := nameFree(ctx, c, &p); err != nil {
 			return p, err
 		}
 		if in.Secret != nil {

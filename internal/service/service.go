@@ -166,7 +166,8 @@ type Service struct {
 	Config
 	schemas  schemaCache
 	resealed resealedBy
-	failed   failures
+	failed   tallies[failure]
+	devices  tallies[deviceDecision]
 }
 
 // New makes a Service.

@@ -89,6 +89,7 @@ type Reader interface {
 	webhookReader
 	searchReader
 	uploadReader
+	reportReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -125,6 +126,7 @@ type accessReader interface {
 	Clients(ctx context.Context, org string) ([]access.OAuthClient, error)
 	// OwnRoles lists the roles that an organisation has made, by name.
 	OwnRoles(ctx context.Context, org string) ([]access.OwnRole, error)
+	DeviceRules(ctx context.Context, org string) ([]access.DeviceRule, error) // by name
 	// SetupLink finds a link by its token's hash. NotFound.
 	SetupLink(ctx context.Context, hash []byte) (SetupLink, error)
 	// Part gives what the principal has to do with the document; grants count
@@ -144,6 +146,9 @@ type accessWriter interface {
 	UpdateClient(ctx context.Context, c *access.OAuthClient) error
 	SaveRole(ctx context.Context, r *access.OwnRole) error
 	RemoveRole(ctx context.Context, r access.OwnRole) error
+	// SaveDeviceRule and RemoveDeviceRule are as SaveRole and RemoveRole.
+	SaveDeviceRule(ctx context.Context, r *access.DeviceRule) error
+	RemoveDeviceRule(ctx context.Context, r access.DeviceRule) error
 	InsertSetupLink(ctx context.Context, l SetupLink) error
 	// UseSetupLink takes a link away: Conflict "stale" where it is gone.
 	UseSetupLink(ctx context.Context, hash []byte) error

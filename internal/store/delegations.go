@@ -10,13 +10,13 @@ import (
 
 var (
 	delegationColumns = []string{"id", "org", "client_id", "user_id", "scopes", "resources", "jkt", "x5t", "login_at", "methods", "sealed",
-		"generation", "rotated_at", "created_at", "expires_at", "idle_until", "revoked_at", "reason", "revision"}
+		"generation", "rotated_at", "created_at", "expires_at", "idle_until", "revoked_at", "reason", "revision", "passkey"}
 	selectDelegation = selectFrom("delegation", "d", delegationColumns)
 )
 
 func scanDelegation(s scanner) (d delegation.Delegation, err error) {
 	err = s.Scan(&d.ID, &d.Org, &d.ClientID, &d.UserID, asJSON{&d.Scopes}, asJSON{&d.Resources}, &d.Bound.JKT, &d.Bound.X5T, stamp{&d.LoginAt}, asJSON{&d.Methods}, &d.Key,
-		&d.Generation, stamp{&d.RotatedAt}, stamp{&d.CreatedAt}, stamp{&d.ExpiresAt}, stamp{&d.IdleUntil}, stamp{&d.RevokedAt}, &d.Reason, &d.Revision)
+		&d.Generation, stamp{&d.RotatedAt}, stamp{&d.CreatedAt}, stamp{&d.ExpiresAt}, stamp{&d.IdleUntil}, stamp{&d.RevokedAt}, &d.Reason, &d.Revision, &d.Passkey)
 	return
 }
 
@@ -47,7 +47,7 @@ func (r *Reader) DelegationsNotSealedBy(ctx context.Context, prefix []byte, afte
 func (t *Tx) InsertDelegation(ctx context.Context, d delegation.Delegation) error {
 	ok, err := change(ctx, t.c, 1, insertInto("delegation", delegationColumns, 1, "ON CONFLICT DO NOTHING"),
 		d.ID, d.Org, d.ClientID, d.UserID, encode(d.Scopes), encode(d.Resources), d.Bound.JKT, d.Bound.X5T, d.LoginAt, encode(d.Methods), d.Key,
-		d.Generation, d.RotatedAt, d.CreatedAt, d.ExpiresAt, d.IdleUntil, d.RevokedAt, d.Reason, d.Revision)
+		d.Generation, d.RotatedAt, d.CreatedAt, d.ExpiresAt, d.IdleUntil, d.RevokedAt, d.Reason, d.Revision, d.Passkey)
 	if err == nil && !ok {
 		return taken("a delegation of this id")
 	}

@@ -29,6 +29,13 @@ type dialect struct {
 	words  func(words []string) (expression, value string)
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
+	// textAt gives a member of the metadata of the document d as text where it is a
+	// string, a number or a boolean, and NULL where it is not. numberAt gives it where
+	// it is a number, as its digits. sum adds up such as plain is true of, those without
+	// an exponent and with 15 digits at most before the point, and gives the whole ones
+	// and the millionths, with a colon between.
+	textAt, numberAt func(path []string) (expression string, args []any)
+	sum              func(column string) (plain, sum string)
 	// lock makes rows that were read stay as they are until the transaction ends.
 	// SQLite has one writer, and nothing to lock.
 	lock string
@@ -60,17 +67,17 @@ var sqliteDialect = &dialect{
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	metadataIs: func(path []string, value string) (string, []any) {
-		at := "$"
-		for _, name := range path {
-			at += "." + jsonName(name)
-		}
+		at := sqlitePath(path)
 		if isNumber(value) {
 			return "CASE WHEN json_type(d.metadata, ?) IN ('integer', 'real') THEN CAST(json_extract(d.metadata, ?) AS REAL) = CAST(? AS REAL) ELSE json_extract(d.metadata, ?) = ? END",
 				[]any{at, at, value, at, value}
 		}
 		return "CASE json_type(d.metadata, ?) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(d.metadata, ?) AS TEXT) END = ?", []any{at, at, value}
 	},
-	hashes: "CAST(group_concat(t.hash, '') AS BLOB)",
+	textAt:   sqliteText,
+	numberAt: sqliteNumber,
+	sum:      sqliteSum,
+	hashes:   "CAST(group_concat(t.hash, '') AS BLOB)",
 	pageContains: func(folded string) (string, string, bool) {
 		if len([]rune(folded)) < 3 { // a trigram index knows nothing shorter
 			return likeCondition, likePattern(folded), false
@@ -100,6 +107,9 @@ var postgresDialect = &dialect{
 		}
 		return text + " = ?", []any{at, separator, value}
 	},
+	textAt:     postgresText,
+	numberAt:   postgresNumber,
+	sum:        postgresSum,
 	hashes:     "string_agg(t.hash, ''::bytea ORDER BY t.pos)",
 	whileIdle:  ", set_config('idle_in_transaction_session_timeout', ?, true)",
 	labelIs:    "EXISTS (SELECT 1 FROM json_each_text(d.labels::json) j WHERE j.key = ? AND j.value = ?)",

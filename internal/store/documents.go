@@ -62,9 +62,17 @@ func (r *Reader) Document(ctx context.Context, org, id string) (document.Documen
 
 // Documents implements service.Reader.
 func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
-	var w where
-	w.add("d.org = ?", f.Org)
 	mine, args := part(access.Parts(access.ReadDocument), "d.org", "d.id", f.Principal, r.now)
+	w := r.matching(f, mine, args...)
+	w.before("d.id", f.Before)
+	return list(ctx, r.c, scanDocument, selectDocument+w.clause(w.order(f.Sort), f.Limit), w.args...)
+}
+
+// matching gives the conditions of a filter on the documents d; mine opens a document
+// whatever its unit.
+func (r *Reader) matching(f service.DocumentFilter, mine string, args ...any) *where {
+	w := &where{}
+	w.add("d.org = ?", f.Org)
 	w.within("d.unit", f.Units, mine, args...)
 	w.is("d.unit", f.Unit)
 	w.in("d.state", f.States)
@@ -102,8 +110,7 @@ func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]doc
 		w.add(condition, args...)
 	}
 	w.found(r.c.dialect(), f.Org, f.Search)
-	w.before("d.id", f.Before)
-	return list(ctx, r.c, scanDocument, selectDocument+w.clause(w.order(f.Sort), f.Limit), w.args...)
+	return w
 }
 
 // order adds where a page of documents begins, and gives the order that it is in.

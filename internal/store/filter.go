@@ -78,13 +78,33 @@ func (w *where) clause(order string, limit int) string {
 // arguments, nothing where nobody is meant. Decisions and lists both ask it, so
 // that who finds a document may open it.
 func part(relations access.Relation, org, document, principal string, now time.Time) (string, []any) {
+	return anyPart(relations, func(r access.Relation) (string, []any) { return partAs(r, org, document, principal, now) })
+}
+
+// partSet is part for a query that looks at all documents d of an organisation: what
+// the principal has a part in is gathered once, since a look-up for each document
+// would cost more than the counting.
+func partSet(relations access.Relation, org, principal string, now time.Time) (string, []any) {
+	return anyPart(relations, func(r access.Relation) (string, []any) {
+		table, condition, args := relating(r, principal, now)
+		switch {
+		case table == "document":
+			return "d.created_by = ?", args
+		case table == "":
+			return "", nil
+		}
+		return "d.id IN (SELECT r.document_id FROM " + table + " r WHERE r.org = ? AND " + condition + ")", append([]any{org}, args...)
+	})
+}
+
+func anyPart(relations access.Relation, as func(access.Relation) (string, []any)) (string, []any) {
 	var either []string
 	var args []any
 	for _, relation := range access.Relations() {
 		if relations&relation == 0 {
 			continue
 		}
-		if condition, more := partAs(relation, org, document, principal, now); condition != "" {
+		if condition, more := as(relation); condition != "" {
 			either, args = append(either, condition), append(args, more...)
 		}
 	}
@@ -96,24 +116,35 @@ func part(relations access.Relation, org, document, principal string, now time.T
 
 // partAs is part for one relation.
 func partAs(relation access.Relation, org, document, principal string, now time.Time) (string, []any) {
-	who := approval.Normalise(principal)
-	if who == "" || (relation == access.AsCreator && !access.Person(principal)) {
+	table, condition, args := relating(relation, principal, now)
+	if table == "" {
 		return "", nil
 	}
-	from := func(table, condition string) string {
-		return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.org = " + org + " AND r.document_id = " + document + " AND " + condition + ")"
+	id := "r.document_id"
+	if table == "document" {
+		id = "r.id"
+	}
+	return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.org = " + org + " AND " + id + " = " + document + " AND " + condition + ")", args
+}
+
+// relating gives the table whose rows r put the principal into a relation to their
+// document, and which of them do; none where nobody is meant.
+func relating(relation access.Relation, principal string, now time.Time) (table, condition string, args []any) {
+	who := approval.Normalise(principal)
+	if who == "" || (relation == access.AsCreator && !access.Person(principal)) {
+		return "", "", nil
 	}
 	switch relation {
 	case access.AsCreator:
-		return "EXISTS (SELECT 1 FROM document r WHERE r.org = " + org + " AND r.id = " + document + " AND r.created_by = ?)", []any{principal}
+		return "document", "r.created_by = ?", []any{principal}
 	case access.AsApprover:
-		return from("task", "r.assignee = ?"), []any{who}
+		return "task", "r.assignee = ?", []any{who}
 	case access.AsRecipient:
-		return from("recipient", "r.email = ?"), []any{who}
+		return "recipient", "r.email = ?", []any{who}
 	case access.AsGuest:
-		return from("document_grant", "r.principal = ? AND r.from_at <= ? AND r.until_at > ? AND r.revoked_at IS NULL"), []any{who, now, now}
+		return "document_grant", "r.principal = ? AND r.from_at <= ? AND r.until_at > ? AND r.revoked_at IS NULL", []any{who, now, now}
 	}
-	return "", nil
+	return "", "", nil
 }
 
 func anys(values []string) []any {

@@ -8,12 +8,12 @@ import (
 )
 
 var (
-	sessionColumns = []string{"hash", "id", "org", "user_id", "methods", "address", "user_agent", "created_at", "used_at", "expires_at", "idle_until"}
+	sessionColumns = []string{"hash", "id", "org", "user_id", "methods", "address", "user_agent", "created_at", "used_at", "expires_at", "idle_until", "passkey"}
 	selectSession  = selectFrom("login_session", "s", sessionColumns)
 )
 
 func scanSession(s scanner) (l people.Session, err error) {
-	err = s.Scan(&l.Hash, &l.ID, &l.Org, &l.UserID, asJSON{&l.Methods}, &l.Address, &l.UserAgent, stamp{&l.CreatedAt}, stamp{&l.UsedAt}, stamp{&l.ExpiresAt}, stamp{&l.IdleUntil})
+	err = s.Scan(&l.Hash, &l.ID, &l.Org, &l.UserID, asJSON{&l.Methods}, &l.Address, &l.UserAgent, stamp{&l.CreatedAt}, stamp{&l.UsedAt}, stamp{&l.ExpiresAt}, stamp{&l.IdleUntil}, &l.Passkey)
 	return
 }
 
@@ -29,7 +29,7 @@ func (r *Reader) LoginSessions(ctx context.Context, userID string, now time.Time
 
 // InsertLoginSession implements service.Tx.
 func (t *Tx) InsertLoginSession(ctx context.Context, l people.Session) error {
-	_, err := change(ctx, t.c, 1, insertInto("login_session", sessionColumns, 1, ""), l.Hash, l.ID, l.Org, l.UserID, encode(l.Methods), l.Address, l.UserAgent, l.CreatedAt, l.UsedAt, l.ExpiresAt, l.IdleUntil)
+	_, err := change(ctx, t.c, 1, insertInto("login_session", sessionColumns, 1, ""), l.Hash, l.ID, l.Org, l.UserID, encode(l.Methods), l.Address, l.UserAgent, l.CreatedAt, l.UsedAt, l.ExpiresAt, l.IdleUntil, l.Passkey)
 	return err
 }
 

@@ -151,3 +151,31 @@ func planOf(ctx context.Context, c conn, q question) (string, error) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestPlansOfReports: counting reads an index alone, and never a row of a document.
+func TestPlansOfReports(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	for _, by := range [][]string{{}, {service.ByState}, {service.ByType, service.ByState}, {service.ByUnit, service.ByMonth}} {
+		q := service.ReportQuery{DocumentFilter: service.DocumentFilter{Org: "org", Units: []string{"a", "b"}, Principal: "ann@example.com"}, Zone: time.UTC}
+		for _, name := range by {
+			q.By = append(q.By, service.ReportGroup{Name: name, Column: name})
+		}
+		err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) error {
+			r := *tx.(*Reader)
+			w := &watching{conn: r.c}
+			r.c = w
+			if _, err := r.ReportDocuments(ctx, q); err != nil {
+				return err
+			}
+			plan, err := planOf(ctx, w.conn, w.asked[len(w.asked)-1])
+			if !strings.Contains(plan, "d USING COVERING INDEX document_") {
+				t.Errorf("%v\n%s", by, plan)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

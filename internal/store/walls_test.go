@@ -191,3 +191,103 @@ func TestWallsAreRaisedAnew(t *testing.T) {
 		}
 	}
 }
+
+// shared are tables that hold nothing of any one organisation, each with the reason.
+var shared = map[string]string{
+	"schema_migration": "the schema's own", "probe": "whether the database can be written to", "process": "the installation's processes", "lease": "who leads",
+	"log_head": "one log for all", "tree_hash": "hashes of the log", "checkpoint": "of the log", "anchor": "of the log", "witness_state": "of the log", "witnessed": "of the log",
+	"dispatch_cursor": "places in the log", "search_cursor": "a place in the log", "setting": "the installation's",
+	"webhook_form": "forms in which events were written", "used_once": "hashes of what nobody may use twice", "revocation": "ids of tokens that ended, which every verifier asks for", "token_key": "the installation's keys",
+}
+
+// TestEveryTableHasItsWall: each table has an organisation, or belongs to one by another
+// row, or is shared for a reason. Whoever adds one has to decide.
+func TestEveryTableHasItsWall(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	openTest(t, func(o *Options) { o.URL, o.MaxConns = url, 2 })
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.WithoutCancel(t.Context()))
+	rows, err := c.Query(t.Context(), "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := walledTables(t, c)
+	for _, name := range all {
+		ways := 0
+		for _, yes := range []bool{own[name] != "", open[name] != "", through[name] != "", shared[name] != ""} {
+			if yes {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("%s: its organisation is known in %d ways, want one of them", name, ways)
+		}
+	}
+	if bare, err := withoutWall(t.Context(), c); err != nil || len(bare) > 0 {
+		t.Errorf("no policy: %v %v", bare, err)
+	}
+}
+
+// TestWallThroughParents: rows that belong to an organisation by another row are found,
+// changed, made and deleted by it alone, whatever the statement forgot.
+func TestWallThroughParents(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	s := openTest(t, func(o *Options) { o.URL, o.MaxConns = url, 2 })
+	for _, parent := range []string{"person", "people_group", "login_provider", "client", "webhook_endpoint"} {
+		fill(t, url, parent, "org") // with the ids 1 and 2
+	}
+	own, nobody, all := service.Within(t.Context(), "org_a"), t.Context(), service.Across(t.Context(), "a test")
+	for table, condition := range through {
+		column := "client"
+		if table != "idempotency" {
+			column = strings.TrimSuffix(condition[strings.LastIndex(condition, ".")+1:], ")")
+		}
+		mine, yours := "1", "2"
+		if fill(t, url, table, map[bool]string{true: "client", false: "-"}[table == "idempotency"]); table == "idempotency" {
+			mine, yours = "org_a", "org_b"
+		}
+		for name, how := range map[string]func(context.Context, func(context.Context, conn) error) error{"a question": s.reading, "a command in turn": s.writing, "a proposal": s.proposing} {
+			for _, c := range []struct {
+				ctx  context.Context
+				want string
+			}{{own, mine}, {nobody, ""}, {all, mine + " " + yours}} {
+				err := how(c.ctx, func(ctx context.Context, c2 conn) error {
+					got, err := list(ctx, c2, scanString, "SELECT CAST("+column+" AS text) FROM "+table+" ORDER BY 1")
+					if strings.Join(got, " ") != c.want {
+						t.Errorf("%s of %s finds %q, want %q", name, table, got, c.want)
+					}
+					return err
+				})
+				if err != nil {
+					t.Errorf("%s of %s: %v", name, table, err)
+				}
+			}
+		}
+		taken := s.writing(own, func(ctx context.Context, c conn) error {
+			_, err := exec(ctx, c, "UPDATE "+table+" SET "+column+" = '"+yours+"'")
+			return err
+		})
+		if taken == nil {
+			t.Errorf("a row of %s can be given to another organisation", table)
+		}
+		err := s.writing(own, func(ctx context.Context, c conn) error {
+			n, err := exec(ctx, c, "DELETE FROM "+table)
+			if n != 1 {
+				t.Errorf("%d rows of %s are deleted, want the own one", n, table)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(table, err)
+		}
+	}
+}

@@ -1,30 +1,56 @@
-// Command mutants proves that the tests of access can fail: it drops each line of
-// the access table, each scope and each relation in it, and each condition by
-// which a list is confined to an organisation, to business units or to a part in
-// the document, and makes each refusal of the authorization server false, one at a
-// time, and expects a test to turn red for each. The files stay as they are: the
-// compiler is shown the changed one instead.
+// Command mutants proves that tests can fail: it drops each line of the access
+// table and of the roles, each condition by which a list is confined, each policy of
+// the second wall and each route, makes each refusal false, and switches each
+// control off that docs/security/asvs.csv names a test for, one at a time, and
+// expects a test to turn red for each.
 //
-//	go run ./scripts/mutants [-only TEXT]
+// The files stay as they are: the compiler is shown changed ones instead. One build
+// of a package's tests holds all the mutants that those tests have to notice; which
+// of them is alive, a run is told in its environment. So hundreds of mutants cost
+// hundreds of test runs, but few builds.
+//
+//	go run ./scripts/mutants [-only TEXT] [-at-once N] [-kept FILE] [-v]
 package main
 
 import (
-	"encoding/json"
+	"cmp"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // mutant is one change and the tests that have to notice it.
 type mutant struct {
-	file, what string
-	old, new   string // the line as it stands, and as it would be
-	tests      []string
+	class, file, what string
+	old, new          string  // the text as it stands, and as it would be
+	at                int     // where old begins in the file
+	by                []tests // asked in this order, until one notices
+}
+
+// tests are those of a package whose names match a pattern.
+type tests struct{ pkg, run string }
+
+// String implements fmt.Stringer.
+func (m *mutant) String() string { return m.class + " · " + m.file + ": " + m.what }
+
+// key tells whether a mutant is the one that an earlier run has seen noticed: it
+// changes with the file, and with the mutant.
+func (m *mutant) key(text string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join([]string{text, m.old, m.new, fmt.Sprint(m.at, m.by)}, "\x00"))))[:20]
+}
+
+// classes are what is mutated, in the order in which it is reported.
+var classes = []struct {
+	name  string
+	make  func(root string) []mutant
+	least int // fewer than this, and a pattern has lost what it was to find
+}{
+	{"rules", ofRules, 70}, {"roles", ofRoles, 30}, {"lists", ofLists, 120}, {"refusals", ofRefusals, 150},
+	{"policies", ofPolicies, 30}, {"entrances", ofEntrances, 200}, {"controls", ofControls, 100},
 }
 
 func main() {
@@ -32,25 +58,77 @@ func main() {
 	if err != nil {
 		fatal(err)
 	}
-	only := flag.String("only", "", "only mutants whose line contains this text")
+	only := flag.String("only", "", "only mutants whose line contains this text; a class's name does")
+	atOnce := flag.Int("at-once", 2, "how many tests run at once")
+	kept := flag.String("kept", filepath.Join(".cache", "mutants"), "file with the mutants that earlier runs saw noticed, which are passed over; empty for none")
+	verbose := flag.Bool("v", false, "one line for each mutant")
+	dry := flag.Bool("list", false, "list the mutants and run nothing")
 	flag.Parse()
-	mutants := slices.DeleteFunc(slices.Concat(ofTable(root), ofLists(root), ofRefusals(root)), func(m mutant) bool { return !strings.Contains(m.file+": "+m.what, *only) })
-	survived := 0
-	for i, m := range mutants {
-		red, err := m.noticed(root)
-		if err != nil {
-			fatal(err)
+	var all []*mutant
+	passed := map[string]bool{}
+	for _, c := range classes {
+		found := c.make(root)
+		if len(found) < c.least {
+			fatal(fmt.Errorf("only %d mutants of the class %s, which had %d and more: a pattern finds them no longer", len(found), c.name, c.least))
 		}
-		verdict := "noticed"
-		if !red {
-			verdict, survived = "SURVIVED", survived+1
+		for i := range found {
+			found[i].class = c.name
+			if name := found[i].file + ": " + found[i].what; harmless[name] != "" {
+				passed[name] = true
+				continue
+			}
+			if strings.Contains(found[i].String(), *only) {
+				all = append(all, &found[i])
+			}
 		}
-		fmt.Printf("%3d of %d  %-8s  %s: %s\n", i+1, len(mutants), verdict, m.file, m.what)
 	}
-	fmt.Printf("%d mutants, %d survived\n", len(mutants), survived)
-	if survived > 0 || (*only == "" && len(mutants) < 70) {
+	for name := range harmless {
+		if !passed[name] {
+			fatalf("%q stands among the harmless mutants, and there is none of the name any more", name)
+		}
+	}
+	if *dry {
+		for _, m := range all {
+			fmt.Println(m, m.by)
+		}
+		return
+	}
+	r := &runner{root: root, kept: *kept, atOnce: max(1, *atOnce), verbose: *verbose, noticed: map[*mutant]bool{}}
+	failed := r.run(all)
+	survivors := report(all, r.noticed)
+	if failed != nil {
+		fatal(failed)
+	}
+	if survivors > 0 {
 		os.Exit(1)
 	}
+}
+
+// report prints the counts and the survivors by name.
+func report(all []*mutant, noticed map[*mutant]bool) (survivors int) {
+	var counts []string
+	for _, c := range classes {
+		n, of := 0, 0
+		for _, m := range all {
+			if m.class == c.name {
+				of++
+				if noticed[m] {
+					n++
+				}
+			}
+		}
+		if of > 0 {
+			counts = append(counts, fmt.Sprintf("%s %d of %d", c.name, n, of))
+		}
+		survivors += of - n
+	}
+	left := slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool { return noticed[m] })
+	slices.SortFunc(left, func(a, b *mutant) int { return cmp.Compare(a.String(), b.String()) })
+	for _, m := range left {
+		fmt.Println("SURVIVED", m, m.by)
+	}
+	fmt.Printf("%d mutants, %d survived; noticed: %s; %d let nothing more in\n", len(all), survivors, strings.Join(counts, ", "), len(harmless))
+	return survivors
 }
 
 func fatal(err error) {
@@ -58,87 +136,7 @@ func fatal(err error) {
 	os.Exit(2)
 }
 
-var (
-	row      = regexp.MustCompile(`(?m)^\t(\w+): +\{scopes: \[\]Scope\{([^}]*)\}(?:, parts: ([^}]*))?\},$`)
-	relation = regexp.MustCompile(`\s*\|\s*`)
-)
-
-// ofTable makes the mutants of the table of rules.
-func ofTable(root string) (out []mutant) {
-	const file = "internal/access/rules.go"
-	tests := []string{"./internal/access"}
-	for _, m := range row.FindAllStringSubmatch(read(root, file), -1) {
-		line, action, scopes, parts := m[0], m[1], strings.Split(m[2], ", "), m[3]
-		out = append(out, mutant{file: file, what: "without " + action, old: line, tests: tests})
-		for _, s := range scopes {
-			if rest := without(scopes, s); len(rest) > 0 {
-				out = append(out, mutant{file: file, what: action + " without the scope " + s, old: line, new: strings.Replace(line, m[2], strings.Join(rest, ", "), 1), tests: tests})
-			}
-			out = append(out, mutant{file: file, what: action + " open to event readers instead of " + s, old: line, new: strings.Replace(line, s, other(s), 1), tests: tests})
-		}
-		if parts == "" {
-			out = append(out, mutant{file: file, what: action + " open to guests", old: line, new: strings.Replace(line, "}}", "}, parts: AsGuest}", 1), tests: tests})
-			continue
-		}
-		all := relation.Split(parts, -1)
-		for _, p := range all {
-			rest := strings.Join(without(all, p), " | ")
-			if rest == "" {
-				rest = "0"
-			}
-			out = append(out, mutant{file: file, what: action + " without the relation " + p, old: line, new: strings.Replace(line, parts, rest, 1), tests: tests})
-		}
-	}
-	return out
-}
-
-// other is a scope that an action does not ask for.
-func other(scope string) string {
-	if scope == "EventsRead" {
-		return "ArchiveRead"
-	}
-	return "EventsRead"
-}
-
-func without(all []string, one string) (out []string) {
-	for _, s := range all {
-		if s != one {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-var confines = regexp.MustCompile(`(?m)^\t+(?:w\.within\(.*\)|w\.add\("[a-z]+\.org(?: \|\| '')? = \?", .*\))$`)
-
-// ofLists makes the mutants of the conditions that confine lists: each is made
-// true for every row.
-func ofLists(root string) (out []mutant) {
-	for _, file := range sources(root, "internal/store/*.go") {
-		for _, line := range confines.FindAllString(read(root, file), -1) {
-			call := strings.TrimSpace(line)
-			open := `w.add("1 = 1")`
-			if strings.HasPrefix(call, "w.within(") { // what it is given stays in use
-				open += "; _ = func() { " + call + " }"
-			}
-			out = append(out, mutant{file: file, what: call, old: line, new: strings.Replace(line, call, open, 1), tests: []string{"./internal/store", "-run", "TestStore/sqlite"}})
-		}
-	}
-	for _, part := range []string{"created_by = ?", "r.assignee = ?", "r.email = ?", "r.principal = ? AND ", "r.from_at <= ? AND ", " AND r.until_at > ?", " AND r.revoked_at IS NULL"} {
-		const file = "internal/store/filter.go"
-		text := read(root, file)
-		for line := range strings.Lines(text) {
-			if line = strings.TrimSuffix(line, "\n"); strings.Contains(line, part) {
-				blank := strings.NewReplacer("?", "COALESCE(?, '') IS NOT NULL", "r.principal = ", "", "r.from_at <= ", "", "r.until_at > ", "", "created_by = ", "", "r.assignee = ", "", "r.email = ", "").Replace(part)
-				if !strings.Contains(part, "?") {
-					blank = ""
-				}
-				out = append(out, mutant{file: file, what: "without " + strings.Trim(part, " AND"), old: line, new: strings.Replace(line, part, blank, 1), tests: []string{"./internal/store", "-run", "TestStore/sqlite"}})
-			}
-		}
-	}
-	return out
-}
+func fatalf(format string, args ...any) { fatal(fmt.Errorf(format, args...)) }
 
 // sources gives the files of the program that patterns find, from the root.
 func sources(root string, patterns ...string) (out []string) {
@@ -167,35 +165,4 @@ func read(root, file string) string {
 		fatal(err)
 	}
 	return string(raw)
-}
-
-// noticed runs the tests over the changed file.
-func (m *mutant) noticed(root string) (bool, error) {
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(dir)
-	text := read(root, m.file)
-	if strings.Count(text, m.old) < 1 {
-		return false, fmt.Errorf("%s has no line %q", m.file, m.old)
-	}
-	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(changed, []byte(strings.Replace(text, m.old, m.new, 1)), 0o600); err != nil {
-		return false, err
-	}
-	raw, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): changed}})
-	if err != nil {
-		return false, err
-	}
-	if err := os.WriteFile(overlay, raw, 0o600); err != nil {
-		return false, err
-	}
-	cmd := exec.Command("go", append([]string{"test", "-count", "1", "-overlay", overlay}, m.tests...)...)
-	cmd.Dir = root
-	said, err := cmd.CombinedOutput()
-	if strings.Contains(string(said), "[build failed]") {
-		return false, fmt.Errorf("%s: %s does not compile:\n%s", m.file, m.what, said)
-	}
-	return err != nil, nil
 }

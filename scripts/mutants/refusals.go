@@ -1,76 +1,108 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"regexp"
-	"slices"
 	"strings"
 )
 
-// refusing are the files whose conditions refuse what strangers send to the
-// authorization server, with the tests that have to notice when one no longer does.
-var refusing = map[string][]string{
-	"internal/oauth":         {"./internal/oauth", "-run", ".*/sqlite"},
-	"internal/delegation":    {"./internal/delegation", "./internal/oauth", "-run", ".*/sqlite"},
-	"internal/jwks":          {"./internal/jwks"},
-	"internal/access/client": {"./internal/access"},
+// refusing are the packages whose conditions refuse what strangers send or what
+// somebody may not do, with the tests that have to notice when one no longer does.
+var refusing = []struct {
+	files []string
+	by    []tests
+}{
+	{[]string{"internal/access/*.go"}, accessTests},
+	{[]string{"internal/oauth/*.go"}, []tests{{"./internal/oauth", "."}}},
+	{[]string{"internal/delegation/*.go"}, []tests{{"./internal/delegation", "."}, {"./internal/oauth", "."}}},
+	{[]string{"internal/jwks/*.go"}, []tests{{"./internal/jwks", "."}}},
 }
 
-var (
-	// condition is a condition with the line after it, in which a refusal stands.
-	condition = regexp.MustCompile(`(?m)^(\t+)(case|if|\} else if) ([^\n]+?)(:| \{)\n\t+(?:return|err =|why =)[^\n]*$`)
-	refusal   = regexp.MustCompile(`refuse\(|badProof\(|needNonce\(|errToken\(|badCode\(|notProved\(|UnknownCode\(\)|UnknownUserCode\(\)|invalidToken\(|errors\.New\(|ended\(\)|ErrBadKey|invalidClient\(\)|"(?:invalid_grant|access_denied|expired_token|form_stale|missing_scope)"|return "(?:has|holds|cannot)|return false$`)
-)
+// refusal is how a refusal begins.
+var refusal = regexp.MustCompile(`refuse\(|badProof\(|needNonce\(|errToken\(|badCode\(|notProved\(|UnknownCode\(\)|UnknownUserCode\(\)|invalidToken\(|errors\.New\(|fault\.New\(|` +
+	`ended\(\)|ErrBadKey|invalidClient\(\)|"(?:invalid_grant|access_denied|expired_token|form_stale|missing_scope)"|^return "(?:has|holds|cannot)|^return (?:"", )?false$|` +
+	`^(?:l|list)\.Add\(|^mistakes = append|^return Decision\{Rule`)
 
-// harmless are conditions without which nothing more is let in: what they refuse,
-// another refuses too, or they only choose the words.
-var harmless = []string{
-	"err != nil", // alone: somebody else's refusal is passed on
-}
-
-// ofRefusals makes the mutants of what refuses: each condition is made false.
+// ofRefusals makes the mutants of what refuses: each condition is made false, and where
+// there are several of which any one is enough, each of those; and what is asked as a
+// question of yes or no is always answered with yes.
 func ofRefusals(root string) (out []mutant) {
-	for where, tests := range refusing {
-		for _, file := range sources(root, where+"*.go", where+"/*.go") {
-			for _, m := range condition.FindAllStringSubmatch(read(root, file), -1) {
-				whole, cond := m[0], m[3]
-				if !refusal.MatchString(whole[strings.Index(whole, "\n"):]) || slices.Contains(harmless, cond) {
-					continue
-				}
-				first, _, _ := strings.Cut(whole, "\n")
-				out = append(out, mutant{file: file, what: strings.TrimSpace(first), old: whole, new: strings.Replace(whole, first, m[1]+m[2]+" "+never(cond)+m[4], 1), tests: tests})
-			}
+	for _, where := range refusing {
+		for _, file := range sources(root, where.files...) {
+			out = append(out, refusalsIn(root, file, where.by)...)
 		}
 	}
-	slices.SortFunc(out, func(a, b mutant) int { return strings.Compare(a.file+a.what, b.file+b.what) })
 	return out
 }
 
-// never makes a condition, or each of a list of them, false; what it looks at stays
-// in use.
-func never(cond string) string {
-	begin, rest := "", cond
-	if i := strings.LastIndex(cond, "; "); i >= 0 {
-		begin, rest = cond[:i+2], cond[i+2:]
+func refusalsIn(root, file string, by []tests) (out []mutant) {
+	text := read(root, file)
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, file, text, parser.SkipObjectResolution)
+	if err != nil {
+		fatal(err)
 	}
-	parts, depth, from := []string{}, 0, 0
-	for i, c := range rest {
-		switch c {
-		case '(', '[', '{':
-			depth++
-		case ')', ']', '}':
-			depth--
-		case ',':
-			if depth == 0 {
-				parts, from = append(parts, rest[from:i]), i+1
+	at := func(n ast.Node) (from, to int) { return set.Position(n.Pos()).Offset, set.Position(n.End()).Offset }
+	source := func(n ast.Node) string { from, to := at(n); return text[from:to] }
+	never := func(in string, conds ...ast.Expr) {
+		for _, c := range conds {
+			for _, one := range append([]ast.Expr{c}, anyOf(c)...) {
+				if source(one) == "err != nil" { // somebody else's refusal, passed on
+					continue
+				}
+				from, _ := at(one)
+				out = append(out, mutant{file: file, what: in + " never sees " + strings.Join(strings.Fields(source(one)), " "), at: from, old: source(one), new: "(false && (" + source(one) + "))", by: by})
 			}
 		}
 	}
-	for i, p := range append(parts, rest[from:]) {
-		p = "false && (" + strings.TrimSpace(p) + ")"
-		if i > 0 {
-			p = ", " + p
+	for _, d := range parsed.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Body == nil {
+			continue
 		}
-		begin += p
+		yesOrNo := f.Type.Results != nil && len(f.Type.Results.List) == 1 && source(f.Type.Results.List[0].Type) == "bool"
+		ast.Inspect(f.Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncLit:
+				yesOrNo = false
+			case *ast.IfStmt:
+				if refuses(source, n.Body.List) {
+					never(f.Name.Name, n.Cond)
+				}
+			case *ast.SwitchStmt:
+				for _, c := range n.Body.List {
+					if c := c.(*ast.CaseClause); n.Tag == nil && refuses(source, c.Body) {
+						never(f.Name.Name, c.List...)
+					}
+				}
+			case *ast.ReturnStmt:
+				if yesOrNo && source(n.Results[0]) != "true" && source(n.Results[0]) != "false" {
+					from, _ := at(n.Results[0])
+					out = append(out, mutant{file: file, what: f.Name.Name + " is always true", at: from, old: source(n.Results[0]), new: "(true || (" + source(n.Results[0]) + "))", by: by})
+				}
+			}
+			return true
+		})
 	}
-	return begin
+	return out
+}
+
+// refuses tells whether statements begin with a refusal.
+func refuses(source func(ast.Node) string, body []ast.Stmt) bool {
+	return len(body) > 0 && refusal.MatchString(source(body[0]))
+}
+
+// anyOf gives the conditions of which any one is enough, where there are several.
+func anyOf(e ast.Expr) []ast.Expr {
+	or, ok := e.(*ast.BinaryExpr)
+	if !ok || or.Op != token.LOR {
+		return nil
+	}
+	left := anyOf(or.X)
+	if left == nil {
+		left = []ast.Expr{or.X}
+	}
+	return append(left, or.Y)
 }

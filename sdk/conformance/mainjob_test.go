@@ -5,14 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +70,9 @@ func TestMainJob(t *testing.T) {
 			sealed := ""
 			for lines.Scan() {
 				if link, ok := strings.CutPrefix(lines.Text(), "sign here: "); ok {
-					sign(t, link)
+					if err := programtest.Sign(link); err != nil {
+						t.Fatal(err)
+					}
 				}
 				sealed, _ = strings.CutPrefix(lines.Text(), "sealed: ")
 			}
@@ -85,48 +85,6 @@ func TestMainJob(t *testing.T) {
 				t.Errorf("%d bytes of SHA-256 %x, it said %q; %v", len(raw), sum, sealed, err)
 			}
 		})
-	}
-}
-
-var (
-	shownDigest   = regexp.MustCompile(`name="document" value="([0-9a-f]{64})"`)
-	consentDigest = regexp.MustCompile(`name="consent" value="([0-9a-f]{64})"`)
-)
-
-// sign does what a person does on the signing page, as far as requests go.
-func sign(t *testing.T, link string) {
-	t.Helper()
-	send := func(method, path string, form url.Values) string {
-		req, err := http.NewRequest(method, link+path, strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
-		if method == http.MethodPost {
-			req.Header.Set("Accept", "application/json")
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		raw, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode >= 400 {
-			t.Fatalf("%s %s: %d %s %v", method, path, res.StatusCode, raw, err)
-		}
-		return string(raw)
-	}
-	page := send("GET", "", nil)
-	shown, consent := shownDigest.FindStringSubmatch(page), consentDigest.FindStringSubmatch(page)
-	if shown == nil || consent == nil {
-		t.Fatalf("the signing page is %s", page)
-	}
-	send("GET", "/pages/1/image", nil)
-	send("POST", "/viewed", nil)
-	send("POST", "/consented", nil)
-	if done := send("POST", "/sign", url.Values{"document": {shown[1]}, "consent": {consent[1]}, "zone": {"Europe/Berlin"}, "kind": {"typed"}, "text": {"Mara Lind"}}); !strings.Contains(done, `"state":"done"`) {
-		t.Fatalf("signing answered %s", done)
 	}
 }
 

@@ -384,6 +384,13 @@ func (c *Client) GetClient(ctx context.Context, id string, options ...Option) (*
 	return call[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
 }
 
+// GetDeviceRule: Get a device rule.
+//
+// GET /v1/device-rules/{name}; scopes: admin.
+func (c *Client) GetDeviceRule(ctx context.Context, name string, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "GET", path: "/v1/device-rules/" + url.PathEscape(name)}, nil, options)
+}
+
 // GetDocument: Get a document. Its state, what the workers do with it, and the number of its current
 // version.
 //
@@ -647,6 +654,21 @@ func (c *Client) ListClients(ctx context.Context, options ...Option) ([]OAuthCli
 	return items[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients"}, options)
 }
 
+// ListDeviceRules: List device rules. What the organisation lets be done from trusted devices only; by
+// name.
+//
+// GET /v1/device-rules; scopes: admin.
+func (c *Client) ListDeviceRules(ctx context.Context, options ...Option) ([]DeviceRule, error) {
+	return items[DeviceRule](ctx, c, &request{method: "GET", path: "/v1/device-rules"}, options)
+}
+
+// ListDirectoryTokens: List tokens of directories. Newest first, also those that have ended.
+//
+// GET /v1/directory-tokens; scopes: admin.
+func (c *Client) ListDirectoryTokens(ctx context.Context, options ...Option) ([]DirectoryToken, error) {
+	return items[DirectoryToken](ctx, c, &request{method: "GET", path: "/v1/directory-tokens"}, options)
+}
+
 // ListDocumentApprovals: List a document's approvals. Oldest first.
 //
 // GET /v1/documents/{id}/approvals; scopes: tasks:read.
@@ -688,8 +710,6 @@ type ListDocumentsParams struct {
 	// Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
 	// matter.
 	Q string
-	// Only these members of each document, with commas; id is always there. Default: all.
-	Fields []string
 	// metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
 	// numbers.
 	Metadata map[string]string
@@ -714,6 +734,8 @@ type ListDocumentsParams struct {
 	ProtectionEndsBefore time.Time
 	// A signature in it lacks something for the level that is wanted.
 	ProtectionDelayed bool
+	// Only these members of each document, with commas; id is always there. Default: all.
+	Fields []string
 }
 
 func (p *ListDocumentsParams) values() url.Values {
@@ -722,7 +744,6 @@ func (p *ListDocumentsParams) values() url.Values {
 	setQuery(q, "after", p.After)
 	setQuery(q, "sort", p.Sort)
 	setQuery(q, "q", p.Q)
-	setQuery(q, "fields", p.Fields)
 	setDeep(q, "metadata", p.Metadata)
 	setQuery(q, "updated_after", p.UpdatedAfter)
 	setQuery(q, "state", p.State)
@@ -736,6 +757,7 @@ func (p *ListDocumentsParams) values() url.Values {
 	setQuery(q, "created_before", p.CreatedBefore)
 	setQuery(q, "protection_ends_before", p.ProtectionEndsBefore)
 	setQuery(q, "protection_delayed", p.ProtectionDelayed)
+	setQuery(q, "fields", p.Fields)
 	return q
 }
 
@@ -1155,6 +1177,16 @@ func (c *Client) AllWebhookReplays(ctx context.Context, id string, p ListWebhook
 	return all(&p.After, func() (*Page[WebhookReplay], error) { return c.ListWebhookReplays(ctx, id, p, options...) })
 }
 
+// MakeDirectoryToken: Make a token for a directory. For directories that take nothing but a token that
+// lasts, such as Entra ID and Okta; others use a client with the scope people:provision. It opens SCIM
+// and nothing else, and runs out within 366 days; an event tells of that 30 days before. The answer
+// holds it, this once.
+//
+// POST /v1/directory-tokens; scopes: admin.
+func (c *Client) MakeDirectoryToken(ctx context.Context, body DirectoryTokenRequest, options ...Option) (*DirectoryToken, error) {
+	return call[DirectoryToken](ctx, c, &request{method: "POST", path: "/v1/directory-tokens"}, body, options)
+}
+
 // ProtectDocument: Raise or renew the protection of signatures. Of a signed or archived document,
 // whoever signed it. Without a level, the one that is configured is tried again now; with renew, a
 // further time stamp is added although the level is reached. What is added is a new version; the bytes
@@ -1201,6 +1233,13 @@ func (c *Client) RedriveWebhookDelivery(ctx context.Context, id string, event st
 // POST /v1/envelopes/{id}/recipients/{recipient_id}/remind; scopes: envelopes:write.
 func (c *Client) RemindRecipient(ctx context.Context, id string, recipientId string, options ...Option) (*Envelope, error) {
 	return call[Envelope](ctx, c, &request{method: "POST", path: "/v1/envelopes/" + url.PathEscape(id) + "/recipients/" + url.PathEscape(recipientId) + "/remind"}, nil, options)
+}
+
+// RemoveDeviceRule: Remove a device rule. To keep it and demand nothing for now, save it with off.
+//
+// DELETE /v1/device-rules/{name}; scopes: admin.
+func (c *Client) RemoveDeviceRule(ctx context.Context, name string, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "DELETE", path: "/v1/device-rules/" + url.PathEscape(name)}, nil, options)
 }
 
 // RemoveHookSource: Remove a source of webhooks. With its secrets. What it sent before stays; what
@@ -1254,6 +1293,145 @@ func (c *Client) ReplaceDocumentFile(ctx context.Context, id string, p ReplaceDo
 	return upload[Uploaded](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/versions", query: p.values()}, file, options)
 }
 
+// ReportDocumentsParams narrows ReportDocuments; what is empty does not count.
+type ReportDocumentsParams struct {
+	// Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+	// matter.
+	Q string
+	// metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+	// numbers.
+	Metadata map[string]string
+	// Changed at this time or later.
+	UpdatedAfter time.Time
+	// One or more, with commas.
+	State []DocumentState
+	// One or more, with commas.
+	DocumentType []string
+	BusinessUnit string
+	CreatedBy    string
+	// Stands in the approver list.
+	Approver   string
+	ExternalID string
+	// label[cost_centre]=4711; each has to fit.
+	Label map[string]string
+	// Created at this time or later.
+	CreatedAfter time.Time
+	// Created before this time.
+	CreatedBefore time.Time
+	// The protection of a signature in it runs out before this time.
+	ProtectionEndsBefore time.Time
+	// A signature in it lacks something for the level that is wanted.
+	ProtectionDelayed bool
+	// What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+	// member's path, such as metadata.currency. Default: all in one.
+	GroupBy []string
+	// Of the months; a name of the IANA's list.
+	TimeZone string
+	// Members of the metadata whose numbers are added up, with commas. Count by metadata.currency beside it
+	// where there are several.
+	Sum []string
+}
+
+func (p *ReportDocumentsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "q", p.Q)
+	setDeep(q, "metadata", p.Metadata)
+	setQuery(q, "updated_after", p.UpdatedAfter)
+	setQuery(q, "state", p.State)
+	setQuery(q, "document_type", p.DocumentType)
+	setQuery(q, "business_unit", p.BusinessUnit)
+	setQuery(q, "created_by", p.CreatedBy)
+	setQuery(q, "approver", p.Approver)
+	setQuery(q, "external_id", p.ExternalID)
+	setDeep(q, "label", p.Label)
+	setQuery(q, "created_after", p.CreatedAfter)
+	setQuery(q, "created_before", p.CreatedBefore)
+	setQuery(q, "protection_ends_before", p.ProtectionEndsBefore)
+	setQuery(q, "protection_delayed", p.ProtectionDelayed)
+	setQuery(q, "group_by", p.GroupBy)
+	setQuery(q, "time_zone", p.TimeZone)
+	setQuery(q, "sum", p.Sum)
+	return q
+}
+
+// ReportDocuments: Count documents, and add up their amounts. Of the documents that the list of
+// documents would show with these filters, and of no others. As JSON or, with format=csv, for a
+// spreadsheet. At most 10,000 rows.
+//
+// GET /v1/reports/documents; scopes: documents:read.
+func (c *Client) ReportDocuments(ctx context.Context, p ReportDocumentsParams, options ...Option) (*DocumentReport, error) {
+	return call[DocumentReport](ctx, c, &request{method: "GET", path: "/v1/reports/documents", query: p.values()}, nil, options)
+}
+
+// ReportTimesParams narrows ReportTimes; what is empty does not count.
+type ReportTimesParams struct {
+	// Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+	// matter.
+	Q string
+	// metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+	// numbers.
+	Metadata map[string]string
+	// Changed at this time or later.
+	UpdatedAfter time.Time
+	// One or more, with commas.
+	State []DocumentState
+	// One or more, with commas.
+	DocumentType []string
+	BusinessUnit string
+	CreatedBy    string
+	// Stands in the approver list.
+	Approver   string
+	ExternalID string
+	// label[cost_centre]=4711; each has to fit.
+	Label map[string]string
+	// Created at this time or later.
+	CreatedAfter time.Time
+	// Created before this time.
+	CreatedBefore time.Time
+	// The protection of a signature in it runs out before this time.
+	ProtectionEndsBefore time.Time
+	// A signature in it lacks something for the level that is wanted.
+	ProtectionDelayed bool
+	// What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+	// member's path, such as metadata.currency. Default: all in one.
+	GroupBy []string
+	// Of the months; a name of the IANA's list.
+	TimeZone string
+	// approval: from a submission to its approval; what nobody was asked about is left out. signing: from
+	// an envelope's sending to its completion. Months are those in which it ended.
+	Of string
+}
+
+func (p *ReportTimesParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "q", p.Q)
+	setDeep(q, "metadata", p.Metadata)
+	setQuery(q, "updated_after", p.UpdatedAfter)
+	setQuery(q, "state", p.State)
+	setQuery(q, "document_type", p.DocumentType)
+	setQuery(q, "business_unit", p.BusinessUnit)
+	setQuery(q, "created_by", p.CreatedBy)
+	setQuery(q, "approver", p.Approver)
+	setQuery(q, "external_id", p.ExternalID)
+	setDeep(q, "label", p.Label)
+	setQuery(q, "created_after", p.CreatedAfter)
+	setQuery(q, "created_before", p.CreatedBefore)
+	setQuery(q, "protection_ends_before", p.ProtectionEndsBefore)
+	setQuery(q, "protection_delayed", p.ProtectionDelayed)
+	setQuery(q, "group_by", p.GroupBy)
+	setQuery(q, "time_zone", p.TimeZone)
+	setQuery(q, "of", p.Of)
+	return q
+}
+
+// ReportTimes: Tell how long approvals or signing took. Median and ninth decile, by the same filters
+// and groups. Needs tasks:read for approvals and envelopes:read for signing as well.
+//
+// GET /v1/reports/times; scopes: documents:read.
+func (c *Client) ReportTimes(ctx context.Context, p ReportTimesParams, options ...Option) (*TimesReport, error) {
+	return call[TimesReport](ctx, c, &request{method: "GET", path: "/v1/reports/times", query: p.values()}, nil, options)
+}
+
 // RequestAnchor: Have the log time-stamped now. Beside the schedule, for instance once an authority
 // answers again. What came of it shows `GET /v1/log`.
 //
@@ -1285,6 +1463,13 @@ func (c *Client) RetryOperation(ctx context.Context, id string, options ...Optio
 // DELETE /v1/clients/{id}; scopes: admin.
 func (c *Client) RevokeClient(ctx context.Context, id string, options ...Option) (*OAuthClient, error) {
 	return call[OAuthClient](ctx, c, &request{method: "DELETE", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
+}
+
+// RevokeDirectoryToken: End a directory's token. At once. To repeat it does nothing.
+//
+// DELETE /v1/directory-tokens/{id}; scopes: admin.
+func (c *Client) RevokeDirectoryToken(ctx context.Context, id string, options ...Option) (*DirectoryToken, error) {
+	return call[DirectoryToken](ctx, c, &request{method: "DELETE", path: "/v1/directory-tokens/" + url.PathEscape(id)}, nil, options)
 }
 
 // RevokeInvitation: Take an invitation back. Its link works no more. To repeat it does nothing.
@@ -1338,6 +1523,15 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, id string, body Secret
 // POST /v1/batch; scopes: documents:write or documents:read or documents:dispose or documents:share or approvals:write or tasks:read or tasks:decide or tasks:decide_for or envelopes:read or envelopes:write or events:read or archive:read or webhooks:read or webhooks:write or admin.
 func (c *Client) RunBatch(ctx context.Context, body Batch, options ...Option) (*BatchResults, error) {
 	return call[BatchResults](ctx, c, &request{method: "POST", path: "/v1/batch"}, body, options)
+}
+
+// SaveDeviceRule: Make or change a device rule. It holds within seconds, where all of its lists agree:
+// for the program, for the role and for the action. Who does not meet it gets 403 device_required with
+// everything that is missing. One that would shut out whoever saves it is not taken.
+//
+// PUT /v1/device-rules/{name}; scopes: admin.
+func (c *Client) SaveDeviceRule(ctx context.Context, name string, body DeviceRuleRequest, options ...Option) (*DeviceRule, error) {
+	return call[DeviceRule](ctx, c, &request{method: "PUT", path: "/v1/device-rules/" + url.PathEscape(name)}, body, options)
 }
 
 // SaveDocumentType: Make or change a document type. Documents that exist already are not checked again.

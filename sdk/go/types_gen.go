@@ -664,6 +664,13 @@ type BusinessUnitState struct {
 	Weight int `json:"weight"`
 }
 
+// CertificateDemand is part of requests.
+type CertificateDemand struct {
+	// Certificates (PEM) of the device authorities. The access token has to be bound to the device's
+	// certificate (RFC 8705).
+	Roots string `json:"roots"`
+}
+
 // ClientChange is part of requests.
 type ClientChange struct {
 	// null: all.
@@ -839,6 +846,64 @@ type DeliveryDetail struct {
 	Type string    `json:"type"`
 }
 
+// DeviceRule is part of the contract.
+type DeviceRule struct {
+	// Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+	// (docs/security/entrances.csv) says which operation does which.
+	Actions     []string           `json:"actions,omitzero"`
+	Certificate *CertificateDemand `json:"certificate,omitzero"`
+	// Programs for which it holds; absent: all.
+	Clients   []string  `json:"clients,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	Name      string    `json:"name"`
+	// It is kept, and demands nothing for now.
+	Off      bool           `json:"off,omitzero"`
+	Passkey  *PasskeyDemand `json:"passkey,omitzero"`
+	Revision int            `json:"revision"`
+	// Roles, of the person or of the program, for which it holds; absent: all.
+	Roles     []string  `json:"roles,omitzero"`
+	Title     string    `json:"title,omitzero"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DeviceRuleEventData of the contract. Data of the events device_rule.removed, device_rule.saved.
+type DeviceRuleEventData struct {
+	// Actions that it holds for; absent: all.
+	Actions []string `json:"actions,omitzero"`
+	// It demands a device certificate.
+	Certificate bool `json:"certificate"`
+	// Programs that it holds for; absent: all.
+	Clients []string `json:"clients,omitzero"`
+	// How old the login may be; absent: as old as it lasts.
+	MaxAgeSeconds int `json:"max_age_seconds,omitzero"`
+	// AAGUIDs of the authenticators that do; absent: any that the roots vouch for.
+	Models []string `json:"models,omitzero"`
+	Name   string   `json:"name"`
+	// It demands nothing for now.
+	Off bool `json:"off"`
+	// It demands an attested passkey.
+	Passkey bool `json:"passkey"`
+	// Roles that it holds for; absent: all.
+	Roles []string `json:"roles,omitzero"`
+	Title string   `json:"title,omitzero"`
+}
+
+// DeviceRuleRequest is part of requests.
+type DeviceRuleRequest struct {
+	// Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+	// (docs/security/entrances.csv) says which operation does which.
+	Actions     []string           `json:"actions,omitzero"`
+	Certificate *CertificateDemand `json:"certificate,omitzero"`
+	// Programs for which it holds; absent: all.
+	Clients []string `json:"clients,omitzero"`
+	// It is kept, and demands nothing for now.
+	Off     bool           `json:"off,omitzero"`
+	Passkey *PasskeyDemand `json:"passkey,omitzero"`
+	// Roles, of the person or of the program, for which it holds; absent: all.
+	Roles []string `json:"roles,omitzero"`
+	Title string   `json:"title,omitzero"`
+}
+
 // Digest is part of requests.
 type Digest struct {
 	Encoding string `json:"encoding,omitzero"`
@@ -846,6 +911,38 @@ type Digest struct {
 	Place    string `json:"place"`
 	Prefix   string `json:"prefix,omitzero"`
 	Split    string `json:"split,omitzero"`
+}
+
+// DirectoryToken is part of the contract.
+type DirectoryToken struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	ID        string     `json:"id"`
+	MadeBy    string     `json:"made_by"`
+	Name      string     `json:"name"`
+	RevokedAt *time.Time `json:"revoked_at,omitzero"`
+	// Only in the answer to its making. It is shown this once and not kept.
+	Token string `json:"token,omitzero"`
+	// When it was last used, to the hour; absent: never.
+	UsedAt *time.Time `json:"used_at,omitzero"`
+}
+
+// DirectoryTokenEventData of the contract. Data of the events directory_token.created,
+// directory_token.ending, directory_token.revoked.
+type DirectoryTokenEventData struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	// Which directory has it.
+	Name    string `json:"name"`
+	TokenID string `json:"token_id"`
+	// When it was last used; absent: never.
+	UsedAt *time.Time `json:"used_at,omitzero"`
+}
+
+// DirectoryTokenRequest is part of requests.
+type DirectoryTokenRequest struct {
+	// In an hour at least and 366 days at most.
+	ExpiresAt time.Time `json:"expires_at"`
+	Name      string    `json:"name"`
 }
 
 // Disposal is part of requests.
@@ -885,6 +982,19 @@ type Document struct {
 	State     DocumentState `json:"state"`
 	Title     string        `json:"title"`
 	UpdatedAt time.Time     `json:"updated_at"`
+}
+
+// DocumentCount is part of the contract.
+type DocumentCount struct {
+	BusinessUnit string `json:"business_unit,omitzero"`
+	DocumentType string `json:"document_type,omitzero"`
+	Documents    int    `json:"documents"`
+	// By the member's path; null where the documents have no such member.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Month    string            `json:"month,omitzero"`
+	State    string            `json:"state,omitzero"`
+	// By the member's path.
+	Sums map[string]ReportSum `json:"sums,omitzero"`
 }
 
 // DocumentEventData of the contract. Data of the events document.approved, document.archive_extended,
@@ -982,6 +1092,12 @@ type DocumentPatch struct {
 	// Replaces the metadata.
 	Metadata json.RawMessage `json:"metadata,omitzero"`
 	Title    *string         `json:"title,omitzero"`
+}
+
+// DocumentReport is part of the contract.
+type DocumentReport struct {
+	// In the order of what was counted by.
+	Rows []DocumentCount `json:"rows"`
 }
 
 // DocumentType is part of the contract.
@@ -1815,6 +1931,16 @@ type OrganisationRequest struct {
 	Name string `json:"name"`
 }
 
+// PasskeyDemand is part of requests.
+type PasskeyDemand struct {
+	// How old the login may be; absent: as old as it lasts.
+	MaxAgeSeconds int `json:"max_age_seconds,omitzero"`
+	// AAGUIDs of the authenticators that do; absent: any that those roots vouch for.
+	Models []string `json:"models,omitzero"`
+	// Certificates (PEM) to which the passkey's attestation must lead, such as its maker's root.
+	Roots string `json:"roots"`
+}
+
 // Pick is part of requests.
 type Pick struct {
 	Place  string `json:"place"`
@@ -2048,6 +2174,14 @@ type ReplayRequest struct {
 	Which ReplayRequestWhich `json:"which,omitzero"`
 }
 
+// ReportSum is part of the contract.
+type ReportSum struct {
+	// In how many the member is a number that was added: one in plain digits, 15 at most before the point.
+	Documents int `json:"documents"`
+	// Decimal, exact to six places. A string, so that no client rounds it.
+	Value string `json:"value"`
+}
+
 // RequestLimit is part of requests.
 type RequestLimit struct {
 	AtOnce int `json:"at_once,omitzero"`
@@ -2111,16 +2245,24 @@ type SecretRotation struct {
 	Signing NewWebhookEndpointSigning `json:"signing,omitzero"`
 }
 
-// SecurityEventData of the contract. Data of the events security.login_failed.
+// SecurityEventData of the contract. Data of the events security.device_accepted,
+// security.device_refused, security.login_failed.
 type SecurityEventData struct {
+	Action string `json:"action,omitzero"`
 	// Absent where many addresses are counted together.
 	Address string `json:"address,omitzero"`
+	// What the device was trusted for, or what it lacked, for programs.
+	Because string `json:"because,omitzero"`
 	// Whose they were to be; absent where there is no such client, or for what is counted together.
-	ClientID string    `json:"client_id,omitzero"`
-	Count    int       `json:"count"`
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until"`
-	// client: at the token endpoint.
+	ClientID string `json:"client_id,omitzero"`
+	Count    int    `json:"count"`
+	// In whose name.
+	Principal string `json:"principal,omitzero"`
+	// Absent where many kinds of decision are counted together.
+	Rule  string    `json:"rule,omitzero"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// client: at the token endpoint; directory: by a token of a directory.
 	Way string `json:"way,omitzero"`
 }
 
@@ -2197,6 +2339,27 @@ type Time struct {
 	Prefix string `json:"prefix,omitzero"`
 	Split  string `json:"split,omitzero"`
 	Unit   string `json:"unit,omitzero"`
+}
+
+// TimesCount is part of the contract.
+type TimesCount struct {
+	BusinessUnit string `json:"business_unit,omitzero"`
+	// Of approvals, or of envelopes.
+	Count        int    `json:"count"`
+	DocumentType string `json:"document_type,omitzero"`
+	// Half took no longer.
+	MedianSeconds float64 `json:"median_seconds"`
+	// By the member's path; null where the documents have no such member.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Month    string            `json:"month,omitzero"`
+	// Nine of ten took no longer.
+	P90Seconds float64 `json:"p90_seconds"`
+	State      string  `json:"state,omitzero"`
+}
+
+// TimesReport is part of the contract.
+type TimesReport struct {
+	Rows []TimesCount `json:"rows"`
 }
 
 // TokenEventData of the contract. Data of the events token.exchanged.
@@ -2629,6 +2792,11 @@ const (
 	EventDelegationGranted         = "delegation.granted"
 	EventDelegationReuseDetected   = "delegation.reuse_detected"
 	EventDelegationRevoked         = "delegation.revoked"
+	EventDeviceRuleRemoved         = "device_rule.removed"
+	EventDeviceRuleSaved           = "device_rule.saved"
+	EventDirectoryTokenCreated     = "directory_token.created"
+	EventDirectoryTokenEnding      = "directory_token.ending"
+	EventDirectoryTokenRevoked     = "directory_token.revoked"
 	EventDocumentApproved          = "document.approved"
 	EventDocumentArchiveExtended   = "document.archive_extended"
 	EventDocumentArchived          = "document.archived"
@@ -2681,6 +2849,8 @@ const (
 	EventOrganisationCreated       = "organisation.created"
 	EventRoleRemoved               = "role.removed"
 	EventRoleSaved                 = "role.saved"
+	EventSecurityDeviceAccepted    = "security.device_accepted"
+	EventSecurityDeviceRefused     = "security.device_refused"
 	EventSecurityLoginFailed       = "security.login_failed"
 	EventSetupCompleted            = "setup.completed"
 	EventTaskCancelled             = "task.cancelled"

@@ -206,6 +206,10 @@ func TestAPersonAtATerminal(t *testing.T) {
 	if up.Operation.State != paraph.OperationStateSucceeded || up.Document.Pages != 1 || up.Document.Labels["cost_centre"] != "4410" {
 		t.Errorf("uploaded %+v", up)
 	}
+	if out, _ := d.run(0, "report", "--by", "state,document_type"); !strings.Contains(out, "draft  document") {
+		t.Errorf("the report says %q", out)
+	}
+	d.run(2, "report", "--times", "lunch")
 	if out, _ := d.run(0, "doc", "list", "--state", "draft"); !strings.Contains(out, id) || strings.Contains(out, "\x1b") {
 		t.Errorf("the list is %q", out)
 	}

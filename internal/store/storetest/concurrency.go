@@ -223,7 +223,16 @@ func characters(t *testing.T, s service.Store) {
 	read(t, s, func(ctx context.Context, tx service.Reader) error {
 		hits, err := tx.SearchPages(ctx, service.PageQuery{Org: org, Text: "mango", Limit: 5})
 		same(t, "hits", len(hits), 1)
-		return err
+		if err != nil {
+			return err
+		}
+		for _, evil := range []string{"chars' OR '1'='1", "chars' --", "chars\\", `chars"`, "chars%", "char_"} { // text is text, never SQL
+			found, err := tx.Documents(ctx, service.DocumentFilter{Org: org, Unit: evil})
+			if err != nil || len(found) != 0 {
+				t.Errorf("the unit %q has %d documents: %v", evil, len(found), err)
+			}
+		}
+		return nil
 	})
 }
 

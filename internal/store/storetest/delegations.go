@@ -22,7 +22,7 @@ func hashOf(s string) []byte {
 func newDelegation(orgID, user string) delegation.Delegation {
 	return delegation.Delegation{
 		ID: newID("dlg"), Org: orgID, ClientID: "cli_1", UserID: user, Scopes: []string{"documents:read", "openid"}, Resources: []string{"https://paraph.example"},
-		Bound: delegation.Binding{JKT: "j"}, LoginAt: at(1), Methods: []string{"pwd", "otp"}, Key: []byte{1, 1, 'k', 9}, Generation: 3, RotatedAt: at(2),
+		Bound: delegation.Binding{JKT: "j"}, LoginAt: at(1), Methods: []string{"pwd", "otp"}, Passkey: []byte("passkey"), Key: []byte{1, 1, 'k', 9}, Generation: 3, RotatedAt: at(2),
 		CreatedAt: at(1), ExpiresAt: at(90), IdleUntil: at(60), Reason: "", Revision: 1,
 	}
 }

@@ -75,6 +75,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "protection": protections,
 		"endpoints": endpoints, "administration": administration, "use": use, "deliveries": deliveries, "replays": replays,
 		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
+		"users": users, "groups": groupsOfPeople, "proofs": proofs, "logins": logins, "vouchers": vouchers,
 	}
 	for _, name := range without {
 		delete(tests, name)

@@ -352,6 +352,11 @@ export class Operations {
     return this.transport.json({ method: "GET", path: `/v1/clients/${segment(id)}` }, undefined, options);
   }
 
+  /** Get a device rule. GET /v1/device-rules/{name}; scopes: admin. */
+  getDeviceRule(name: string, options?: CallOptions): Promise<T.DeviceRule> {
+    return this.transport.json({ method: "GET", path: `/v1/device-rules/${segment(name)}` }, undefined, options);
+  }
+
   /**
    * Get a document. Its state, what the workers do with it, and the number of its current version. GET
    * /v1/documents/{id}; scopes: documents:read.
@@ -587,6 +592,22 @@ export class Operations {
     return this.transport.items({ method: "GET", path: `/v1/clients` }, options);
   }
 
+  /**
+   * List device rules. What the organisation lets be done from trusted devices only; by name. GET
+   * /v1/device-rules; scopes: admin.
+   */
+  listDeviceRules(options?: CallOptions): Promise<T.DeviceRule[]> {
+    return this.transport.items({ method: "GET", path: `/v1/device-rules` }, options);
+  }
+
+  /**
+   * List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+   * scopes: admin.
+   */
+  listDirectoryTokens(options?: CallOptions): Promise<T.DirectoryToken[]> {
+    return this.transport.items({ method: "GET", path: `/v1/directory-tokens` }, options);
+  }
+
   /** List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read. */
   listDocumentApprovals(id: string, options?: CallOptions): Promise<T.Approval[]> {
     return this.transport.items({ method: "GET", path: `/v1/documents/${segment(id)}/approvals` }, options);
@@ -819,6 +840,16 @@ export class Operations {
   }
 
   /**
+   * Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+   * ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+   * runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+   * /v1/directory-tokens; scopes: admin.
+   */
+  makeDirectoryToken(body: T.DirectoryTokenRequest, options?: CallOptions): Promise<T.DirectoryToken> {
+    return this.transport.json({ method: "POST", path: `/v1/directory-tokens` }, body, options);
+  }
+
+  /**
    * Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
    * Without a level, the one that is configured is tried again now; with renew, a further time stamp is
    * added although the level is reached. What is added is a new version; the bytes before stay as they
@@ -872,6 +903,14 @@ export class Operations {
   }
 
   /**
+   * Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+   * /v1/device-rules/{name}; scopes: admin.
+   */
+  removeDeviceRule(name: string, options?: CallOptions): Promise<T.DeviceRule> {
+    return this.transport.json({ method: "DELETE", path: `/v1/device-rules/${segment(name)}` }, undefined, options);
+  }
+
+  /**
    * Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
    * quarantine. DELETE /v1/hook-sources/{id}; scopes: admin.
    */
@@ -912,6 +951,24 @@ export class Operations {
   }
 
   /**
+   * Count documents, and add up their amounts. Of the documents that the list of documents would show
+   * with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+   * rows. GET /v1/reports/documents; scopes: documents:read.
+   */
+  reportDocuments(params: T.ReportDocumentsParams = {}, options?: CallOptions): Promise<T.DocumentReport> {
+    return this.transport.json({ method: "GET", path: `/v1/reports/documents`, query: params }, undefined, options);
+  }
+
+  /**
+   * Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+   * Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+   * documents:read.
+   */
+  reportTimes(params: T.ReportTimesParams = {}, options?: CallOptions): Promise<T.TimesReport> {
+    return this.transport.json({ method: "GET", path: `/v1/reports/times`, query: params }, undefined, options);
+  }
+
+  /**
    * Have the log time-stamped now. Beside the schedule, for instance once an authority answers again.
    * What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
    */
@@ -943,6 +1000,14 @@ export class Operations {
    */
   revokeClient(id: string, options?: CallOptions): Promise<T.OAuthClient> {
     return this.transport.json({ method: "DELETE", path: `/v1/clients/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+   * scopes: admin.
+   */
+  revokeDirectoryToken(id: string, options?: CallOptions): Promise<T.DirectoryToken> {
+    return this.transport.json({ method: "DELETE", path: `/v1/directory-tokens/${segment(id)}` }, undefined, options);
   }
 
   /**
@@ -1002,6 +1067,16 @@ export class Operations {
    */
   runBatch(body: T.Batch, options?: CallOptions): Promise<T.BatchResults> {
     return this.transport.json({ method: "POST", path: `/v1/batch` }, body, options);
+  }
+
+  /**
+   * Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+   * for the role and for the action. Who does not meet it gets 403 device_required with everything that
+   * is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+   * scopes: admin.
+   */
+  saveDeviceRule(name: string, body: T.DeviceRuleRequest, options?: CallOptions): Promise<T.DeviceRule> {
+    return this.transport.json({ method: "PUT", path: `/v1/device-rules/${segment(name)}` }, body, options);
   }
 
   /**

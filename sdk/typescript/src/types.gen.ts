@@ -387,6 +387,14 @@ export interface BusinessUnitState {
   weight: number;
 }
 
+export interface CertificateDemand {
+  /**
+   * Certificates (PEM) of the device authorities. The access token has to be bound to the device's
+   * certificate (RFC 8705).
+   */
+  roots: string;
+}
+
 export interface ClientChange {
   /** null: all. */
   business_units?: string[] | null;
@@ -557,12 +565,101 @@ export interface DeliveryDetail {
   type: string;
 }
 
+export interface DeviceRule {
+  /**
+   * Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+   * (docs/security/entrances.csv) says which operation does which.
+   */
+  actions?: string[];
+  certificate?: CertificateDemand;
+  /** Programs for which it holds; absent: all. */
+  clients?: string[];
+  created_at: string;
+  name: string;
+  /** It is kept, and demands nothing for now. */
+  off?: boolean;
+  passkey?: PasskeyDemand;
+  revision: number;
+  /** Roles, of the person or of the program, for which it holds; absent: all. */
+  roles?: string[];
+  title?: string;
+  updated_at: string;
+}
+
+/** Data of the events device_rule.removed, device_rule.saved. */
+export interface DeviceRuleEventData {
+  /** Actions that it holds for; absent: all. */
+  actions?: string[];
+  /** It demands a device certificate. */
+  certificate: boolean;
+  /** Programs that it holds for; absent: all. */
+  clients?: string[];
+  /** How old the login may be; absent: as old as it lasts. */
+  max_age_seconds?: number;
+  /** AAGUIDs of the authenticators that do; absent: any that the roots vouch for. */
+  models?: string[];
+  name: string;
+  /** It demands nothing for now. */
+  off: boolean;
+  /** It demands an attested passkey. */
+  passkey: boolean;
+  /** Roles that it holds for; absent: all. */
+  roles?: string[];
+  title?: string;
+}
+
+export interface DeviceRuleRequest {
+  /**
+   * Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+   * (docs/security/entrances.csv) says which operation does which.
+   */
+  actions?: string[];
+  certificate?: CertificateDemand;
+  /** Programs for which it holds; absent: all. */
+  clients?: string[];
+  /** It is kept, and demands nothing for now. */
+  off?: boolean;
+  passkey?: PasskeyDemand;
+  /** Roles, of the person or of the program, for which it holds; absent: all. */
+  roles?: string[];
+  title?: string;
+}
+
 export interface Digest {
   encoding?: string;
   hash?: string;
   place: string;
   prefix?: string;
   split?: string;
+}
+
+export interface DirectoryToken {
+  created_at: string;
+  expires_at: string;
+  id: string;
+  made_by: string;
+  name: string;
+  revoked_at?: string;
+  /** Only in the answer to its making. It is shown this once and not kept. */
+  token?: string;
+  /** When it was last used, to the hour; absent: never. */
+  used_at?: string;
+}
+
+/** Data of the events directory_token.created, directory_token.ending, directory_token.revoked. */
+export interface DirectoryTokenEventData {
+  expires_at: string | null;
+  /** Which directory has it. */
+  name: string;
+  token_id: string;
+  /** When it was last used; absent: never. */
+  used_at?: string;
+}
+
+export interface DirectoryTokenRequest {
+  /** In an hour at least and 366 days at most. */
+  expires_at: string;
+  name: string;
 }
 
 export interface Disposal {
@@ -602,6 +699,18 @@ export interface Document {
   state: DocumentState;
   title: string;
   updated_at: string;
+}
+
+export interface DocumentCount {
+  business_unit?: string;
+  document_type?: string;
+  documents: number;
+  /** By the member's path; null where the documents have no such member. */
+  metadata?: Record<string, string>;
+  month?: string;
+  state?: string;
+  /** By the member's path. */
+  sums?: Record<string, ReportSum>;
 }
 
 /**
@@ -698,6 +807,11 @@ export interface DocumentPatch {
   /** Replaces the metadata. */
   metadata?: Json;
   title?: string;
+}
+
+export interface DocumentReport {
+  /** In the order of what was counted by. */
+  rows: DocumentCount[];
 }
 
 export interface DocumentType {
@@ -1512,6 +1626,15 @@ export interface OrganisationRequest {
   name: string;
 }
 
+export interface PasskeyDemand {
+  /** How old the login may be; absent: as old as it lasts. */
+  max_age_seconds?: number;
+  /** AAGUIDs of the authenticators that do; absent: any that those roots vouch for. */
+  models?: string[];
+  /** Certificates (PEM) to which the passkey's attestation must lead, such as its maker's root. */
+  roots: string;
+}
+
 export interface Pick {
   place: string;
   prefix?: string;
@@ -1730,6 +1853,13 @@ export interface ReplayRequest {
   which?: ReplayRequestWhich;
 }
 
+export interface ReportSum {
+  /** In how many the member is a number that was added: one in plain digits, 15 at most before the point. */
+  documents: number;
+  /** Decimal, exact to six places. A string, so that no client rounds it. */
+  value: string;
+}
+
 export interface RequestLimit {
   at_once?: number;
   /** Beyond that, after a pause. */
@@ -1788,16 +1918,23 @@ export interface SecretRotation {
   signing?: NewWebhookEndpointSigning;
 }
 
-/** Data of the events security.login_failed. */
+/** Data of the events security.device_accepted, security.device_refused, security.login_failed. */
 export interface SecurityEventData {
+  action?: string;
   /** Absent where many addresses are counted together. */
   address?: string;
+  /** What the device was trusted for, or what it lacked, for programs. */
+  because?: string;
   /** Whose they were to be; absent where there is no such client, or for what is counted together. */
   client_id?: string;
   count: number;
+  /** In whose name. */
+  principal?: string;
+  /** Absent where many kinds of decision are counted together. */
+  rule?: string;
   since: string | null;
   until: string | null;
-  /** client: at the token endpoint. */
+  /** client: at the token endpoint; directory: by a token of a directory. */
   way?: string;
 }
 
@@ -1869,6 +2006,25 @@ export interface Time {
   prefix?: string;
   split?: string;
   unit?: string;
+}
+
+export interface TimesCount {
+  business_unit?: string;
+  /** Of approvals, or of envelopes. */
+  count: number;
+  document_type?: string;
+  /** Half took no longer. */
+  median_seconds: number;
+  /** By the member's path; null where the documents have no such member. */
+  metadata?: Record<string, string>;
+  month?: string;
+  /** Nine of ten took no longer. */
+  p90_seconds: number;
+  state?: string;
+}
+
+export interface TimesReport {
+  rows: TimesCount[];
 }
 
 /** Data of the events token.exchanged. */
@@ -2338,8 +2494,6 @@ export interface ListDocumentsParams {
    * matter.
    */
   q?: string;
-  /** Only these members of each document, with commas; id is always there. Default: all. */
-  fields?: string[];
   /**
    * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
    * numbers.
@@ -2366,6 +2520,8 @@ export interface ListDocumentsParams {
   protection_ends_before?: string;
   /** A signature in it lacks something for the level that is wanted. */
   protection_delayed?: boolean;
+  /** Only these members of each document, with commas; id is always there. Default: all. */
+  fields?: string[];
 }
 
 /** Narrows listEnvelopes; what is left out does not count. */
@@ -2490,6 +2646,100 @@ export interface ReplaceDocumentFileParams {
   file_name?: string;
 }
 
+/** Narrows reportDocuments; what is left out does not count. */
+export interface ReportDocumentsParams {
+  /**
+   * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+   * matter.
+   */
+  q?: string;
+  /**
+   * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+   * numbers.
+   */
+  metadata?: Record<string, string>;
+  /** Changed at this time or later. */
+  updated_after?: string;
+  /** One or more, with commas. */
+  state?: DocumentState[];
+  /** One or more, with commas. */
+  document_type?: string[];
+  business_unit?: string;
+  created_by?: string;
+  /** Stands in the approver list. */
+  approver?: string;
+  external_id?: string;
+  /** label[cost_centre]=4711; each has to fit. */
+  label?: Record<string, string>;
+  /** Created at this time or later. */
+  created_after?: string;
+  /** Created before this time. */
+  created_before?: string;
+  /** The protection of a signature in it runs out before this time. */
+  protection_ends_before?: string;
+  /** A signature in it lacks something for the level that is wanted. */
+  protection_delayed?: boolean;
+  /**
+   * What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+   * member's path, such as metadata.currency. Default: all in one.
+   */
+  group_by?: string[];
+  /** Of the months; a name of the IANA's list. */
+  time_zone?: string;
+  /**
+   * Members of the metadata whose numbers are added up, with commas. Count by metadata.currency beside it
+   * where there are several.
+   */
+  sum?: string[];
+}
+
+/** Narrows reportTimes; what is left out does not count. */
+export interface ReportTimesParams {
+  /**
+   * Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
+   * matter.
+   */
+  q?: string;
+  /**
+   * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
+   * numbers.
+   */
+  metadata?: Record<string, string>;
+  /** Changed at this time or later. */
+  updated_after?: string;
+  /** One or more, with commas. */
+  state?: DocumentState[];
+  /** One or more, with commas. */
+  document_type?: string[];
+  business_unit?: string;
+  created_by?: string;
+  /** Stands in the approver list. */
+  approver?: string;
+  external_id?: string;
+  /** label[cost_centre]=4711; each has to fit. */
+  label?: Record<string, string>;
+  /** Created at this time or later. */
+  created_after?: string;
+  /** Created before this time. */
+  created_before?: string;
+  /** The protection of a signature in it runs out before this time. */
+  protection_ends_before?: string;
+  /** A signature in it lacks something for the level that is wanted. */
+  protection_delayed?: boolean;
+  /**
+   * What to count by, with commas: state, document_type, business_unit, month, or metadata. with a
+   * member's path, such as metadata.currency. Default: all in one.
+   */
+  group_by?: string[];
+  /** Of the months; a name of the IANA's list. */
+  time_zone?: string;
+  /**
+   * approval: from a submission to its approval; what nobody was asked about is left out. signing: from
+   * an envelope's sending to its completion. Months are those in which it ended.
+   */
+  of?: string;
+}
+
 /** Narrows searchDocument; what is left out does not count. */
 export interface SearchDocumentParams {
   /** Any part of the text; case does not matter, a line break counts as a space. */
@@ -2511,6 +2761,11 @@ export interface EventData {
   "delegation.granted": DelegationEventData;
   "delegation.reuse_detected": DelegationEventData;
   "delegation.revoked": DelegationEventData;
+  "device_rule.removed": DeviceRuleEventData;
+  "device_rule.saved": DeviceRuleEventData;
+  "directory_token.created": DirectoryTokenEventData;
+  "directory_token.ending": DirectoryTokenEventData;
+  "directory_token.revoked": DirectoryTokenEventData;
   "document.approved": DocumentEventData;
   "document.archive_extended": DocumentEventData;
   "document.archived": DocumentEventData;
@@ -2563,6 +2818,8 @@ export interface EventData {
   "organisation.created": OrganisationEventData;
   "role.removed": RoleEventData;
   "role.saved": RoleEventData;
+  "security.device_accepted": SecurityEventData;
+  "security.device_refused": SecurityEventData;
   "security.login_failed": SecurityEventData;
   "setup.completed": SetupEventData;
   "task.cancelled": TaskEventData;

@@ -278,6 +278,10 @@ class Operations(Runner):
         """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
         return self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        return self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
         /v1/documents/{id}; scopes: documents:read.
@@ -458,6 +462,18 @@ class Operations(Runner):
         """
         return self._items(Call("GET", "/v1/clients"), t.OAuthClient, options)
 
+    def list_device_rules(self, *, options: Options | None = None) -> list[t.DeviceRule]:
+        """List device rules. What the organisation lets be done from trusted devices only; by name. GET
+        /v1/device-rules; scopes: admin.
+        """
+        return self._items(Call("GET", "/v1/device-rules"), t.DeviceRule, options)
+
+    def list_directory_tokens(self, *, options: Options | None = None) -> list[t.DirectoryToken]:
+        """List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+        scopes: admin.
+        """
+        return self._items(Call("GET", "/v1/directory-tokens"), t.DirectoryToken, options)
+
     def list_document_approvals(self, id: str, *, options: Options | None = None) -> list[t.Approval]:
         """List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read."""
         return self._items(Call("GET", f"/v1/documents/{segment(id)}/approvals"), t.Approval, options)
@@ -480,16 +496,16 @@ class Operations(Runner):
         """
         return self._items(Call("GET", f"/v1/documents/{segment(id)}/versions"), t.Version, options)
 
-    def list_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, fields: Sequence[str] | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, options: Options | None = None) -> Page[t.FoundDocument]:
+    def list_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, fields: Sequence[str] | None = None, options: Options | None = None) -> Page[t.FoundDocument]:
         """List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
         documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
         found a moment after its commit. GET /v1/documents; scopes: documents:read.
         """
-        return self._page(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "fields": fields, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed}), t.FoundDocument, options)
+        return self._page(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "fields": fields}), t.FoundDocument, options)
 
-    def all_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, fields: Sequence[str] | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, options: Options | None = None) -> Iterator[t.FoundDocument]:
+    def all_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, fields: Sequence[str] | None = None, options: Options | None = None) -> Iterator[t.FoundDocument]:
         """Every item that list_documents lists; pages are asked for as they are needed."""
-        return self._all(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "fields": fields, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed}), t.FoundDocument, options)
+        return self._all(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "fields": fields}), t.FoundDocument, options)
 
     def list_envelopes(self, *, limit: int | None = None, after: str | None = None, state: t.EnvelopeState | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.Envelope]:
         """List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read."""
@@ -636,6 +652,14 @@ class Operations(Runner):
         """Every item that list_webhook_replays lists; pages are asked for as they are needed."""
         return self._all(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays", query={"limit": limit, "after": after}), t.WebhookReplay, options)
 
+    def make_directory_token(self, body: t.DirectoryTokenRequest, *, options: Options | None = None) -> t.DirectoryToken:
+        """Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+        ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+        runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+        /v1/directory-tokens; scopes: admin.
+        """
+        return self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
+
     def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -677,6 +701,12 @@ class Operations(Runner):
         """
         return self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
 
+    def remove_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+        /v1/device-rules/{name}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     def remove_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
         quarantine. DELETE /v1/hook-sources/{id}; scopes: admin.
@@ -707,6 +737,20 @@ class Operations(Runner):
         """
         return self._upload(Call("POST", f"/v1/documents/{segment(id)}/versions", query={"file_name": file_name}), file, t.Uploaded, options)
 
+    def report_documents(self, *, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, group_by: Sequence[str] | None = None, time_zone: str | None = None, sum: Sequence[str] | None = None, options: Options | None = None) -> t.DocumentReport:
+        """Count documents, and add up their amounts. Of the documents that the list of documents would show
+        with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+        rows. GET /v1/reports/documents; scopes: documents:read.
+        """
+        return self._json(Call("GET", "/v1/reports/documents", query={"q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "group_by": group_by, "time_zone": time_zone, "sum": sum}), None, t.DocumentReport, options)
+
+    def report_times(self, *, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, group_by: Sequence[str] | None = None, time_zone: str | None = None, of: str | None = None, options: Options | None = None) -> t.TimesReport:
+        """Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+        Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+        documents:read.
+        """
+        return self._json(Call("GET", "/v1/reports/times", query={"q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "group_by": group_by, "time_zone": time_zone, "of": of}), None, t.TimesReport, options)
+
     def request_anchor(self, *, options: Options | None = None) -> t.AnchorRequested:
         """Have the log time-stamped now. Beside the schedule, for instance once an authority answers again.
         What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
@@ -732,6 +776,12 @@ class Operations(Runner):
         /v1/clients/{id}; scopes: admin.
         """
         return self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    def revoke_directory_token(self, id: str, *, options: Options | None = None) -> t.DirectoryToken:
+        """End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+        scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/directory-tokens/{segment(id)}"), None, t.DirectoryToken, options)
 
     def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
         """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
@@ -779,6 +829,14 @@ class Operations(Runner):
         or webhooks:write or admin.
         """
         return self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
+    def save_device_rule(self, name: str, body: t.DeviceRuleRequest, *, options: Options | None = None) -> t.DeviceRule:
+        """Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+        for the role and for the action. Who does not meet it gets 403 device_required with everything that
+        is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+        scopes: admin.
+        """
+        return self._json(Call("PUT", f"/v1/device-rules/{segment(name)}"), body, t.DeviceRule, options)
 
     def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT
@@ -1145,6 +1203,10 @@ class AsyncOperations(AsyncRunner):
         """Get an API client. Its secret is not kept and so not shown. GET /v1/clients/{id}; scopes: admin."""
         return await self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
+    async def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        return await self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     async def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
         """Get a document. Its state, what the workers do with it, and the number of its current version. GET
         /v1/documents/{id}; scopes: documents:read.
@@ -1325,6 +1387,18 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._items(Call("GET", "/v1/clients"), t.OAuthClient, options)
 
+    async def list_device_rules(self, *, options: Options | None = None) -> list[t.DeviceRule]:
+        """List device rules. What the organisation lets be done from trusted devices only; by name. GET
+        /v1/device-rules; scopes: admin.
+        """
+        return await self._items(Call("GET", "/v1/device-rules"), t.DeviceRule, options)
+
+    async def list_directory_tokens(self, *, options: Options | None = None) -> list[t.DirectoryToken]:
+        """List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+        scopes: admin.
+        """
+        return await self._items(Call("GET", "/v1/directory-tokens"), t.DirectoryToken, options)
+
     async def list_document_approvals(self, id: str, *, options: Options | None = None) -> list[t.Approval]:
         """List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read."""
         return await self._items(Call("GET", f"/v1/documents/{segment(id)}/approvals"), t.Approval, options)
@@ -1347,16 +1421,16 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._items(Call("GET", f"/v1/documents/{segment(id)}/versions"), t.Version, options)
 
-    async def list_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, fields: Sequence[str] | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, options: Options | None = None) -> Page[t.FoundDocument]:
+    async def list_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, fields: Sequence[str] | None = None, options: Options | None = None) -> Page[t.FoundDocument]:
         """List and find documents. Newest first, unless sort says otherwise. All filters have to fit. With q,
         documents whose title, external id, labels, metadata or pages hold every word of it; what is new is
         found a moment after its commit. GET /v1/documents; scopes: documents:read.
         """
-        return await self._page(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "fields": fields, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed}), t.FoundDocument, options)
+        return await self._page(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "fields": fields}), t.FoundDocument, options)
 
-    def all_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, fields: Sequence[str] | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, options: Options | None = None) -> AsyncIterator[t.FoundDocument]:
+    def all_documents(self, *, limit: int | None = None, after: str | None = None, sort: str | None = None, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, fields: Sequence[str] | None = None, options: Options | None = None) -> AsyncIterator[t.FoundDocument]:
         """Every item that list_documents lists; pages are asked for as they are needed."""
-        return self._all(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "fields": fields, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed}), t.FoundDocument, options)
+        return self._all(Call("GET", "/v1/documents", query={"limit": limit, "after": after, "sort": sort, "q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "fields": fields}), t.FoundDocument, options)
 
     async def list_envelopes(self, *, limit: int | None = None, after: str | None = None, state: t.EnvelopeState | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.Envelope]:
         """List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read."""
@@ -1503,6 +1577,14 @@ class AsyncOperations(AsyncRunner):
         """Every item that list_webhook_replays lists; pages are asked for as they are needed."""
         return self._all(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays", query={"limit": limit, "after": after}), t.WebhookReplay, options)
 
+    async def make_directory_token(self, body: t.DirectoryTokenRequest, *, options: Options | None = None) -> t.DirectoryToken:
+        """Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+        ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+        runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+        /v1/directory-tokens; scopes: admin.
+        """
+        return await self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
+
     async def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -1544,6 +1626,12 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("POST", f"/v1/envelopes/{segment(id)}/recipients/{segment(recipient_id)}/remind"), None, t.Envelope, options)
 
+    async def remove_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
+        """Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+        /v1/device-rules/{name}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
+
     async def remove_hook_source(self, id: str, *, options: Options | None = None) -> t.HookSource:
         """Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
         quarantine. DELETE /v1/hook-sources/{id}; scopes: admin.
@@ -1574,6 +1662,20 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._upload(Call("POST", f"/v1/documents/{segment(id)}/versions", query={"file_name": file_name}), file, t.Uploaded, options)
 
+    async def report_documents(self, *, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, group_by: Sequence[str] | None = None, time_zone: str | None = None, sum: Sequence[str] | None = None, options: Options | None = None) -> t.DocumentReport:
+        """Count documents, and add up their amounts. Of the documents that the list of documents would show
+        with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+        rows. GET /v1/reports/documents; scopes: documents:read.
+        """
+        return await self._json(Call("GET", "/v1/reports/documents", query={"q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "group_by": group_by, "time_zone": time_zone, "sum": sum}), None, t.DocumentReport, options)
+
+    async def report_times(self, *, q: str | None = None, metadata: Mapping[str, str] | None = None, updated_after: datetime | str | None = None, state: Sequence[str] | None = None, document_type: Sequence[str] | None = None, business_unit: str | None = None, created_by: str | None = None, approver: str | None = None, external_id: str | None = None, label: Mapping[str, str] | None = None, created_after: datetime | str | None = None, created_before: datetime | str | None = None, protection_ends_before: datetime | str | None = None, protection_delayed: bool | None = None, group_by: Sequence[str] | None = None, time_zone: str | None = None, of: str | None = None, options: Options | None = None) -> t.TimesReport:
+        """Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+        Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+        documents:read.
+        """
+        return await self._json(Call("GET", "/v1/reports/times", query={"q": q, "metadata": metadata, "updated_after": updated_after, "state": state, "document_type": document_type, "business_unit": business_unit, "created_by": created_by, "approver": approver, "external_id": external_id, "label": label, "created_after": created_after, "created_before": created_before, "protection_ends_before": protection_ends_before, "protection_delayed": protection_delayed, "group_by": group_by, "time_zone": time_zone, "of": of}), None, t.TimesReport, options)
+
     async def request_anchor(self, *, options: Options | None = None) -> t.AnchorRequested:
         """Have the log time-stamped now. Beside the schedule, for instance once an authority answers again.
         What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
@@ -1599,6 +1701,12 @@ class AsyncOperations(AsyncRunner):
         /v1/clients/{id}; scopes: admin.
         """
         return await self._json(Call("DELETE", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
+
+    async def revoke_directory_token(self, id: str, *, options: Options | None = None) -> t.DirectoryToken:
+        """End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+        scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/directory-tokens/{segment(id)}"), None, t.DirectoryToken, options)
 
     async def revoke_invitation(self, id: str, *, options: Options | None = None) -> t.Invitation:
         """Take an invitation back. Its link works no more. To repeat it does nothing. DELETE
@@ -1646,6 +1754,14 @@ class AsyncOperations(AsyncRunner):
         or webhooks:write or admin.
         """
         return await self._json(Call("POST", "/v1/batch"), body, t.BatchResults, options)
+
+    async def save_device_rule(self, name: str, body: t.DeviceRuleRequest, *, options: Options | None = None) -> t.DeviceRule:
+        """Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+        for the role and for the action. Who does not meet it gets 403 device_required with everything that
+        is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+        scopes: admin.
+        """
+        return await self._json(Call("PUT", f"/v1/device-rules/{segment(name)}"), body, t.DeviceRule, options)
 
     async def save_document_type(self, name: str, body: t.DocumentTypeRequest, *, options: Options | None = None) -> t.DocumentType:
         """Make or change a document type. Documents that exist already are not checked again. PUT

@@ -378,6 +378,16 @@ class BusinessUnitState:
 
 
 @dataclass(kw_only=True, slots=True)
+class CertificateDemand:
+    """Part of the contract."""
+
+    roots: str
+    """Certificates (PEM) of the device authorities. The access token has to be bound to the device's
+    certificate (RFC 8705).
+    """
+
+
+@dataclass(kw_only=True, slots=True)
 class ClientChange:
     """Part of the contract."""
 
@@ -571,6 +581,72 @@ class DeliveryDetail:
 
 
 @dataclass(kw_only=True, slots=True)
+class DeviceRule:
+    """Part of the contract."""
+
+    actions: list[str] | None = None
+    """Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+    (docs/security/entrances.csv) says which operation does which.
+    """
+    certificate: CertificateDemand | None = None
+    clients: list[str] | None = None
+    """Programs for which it holds; absent: all."""
+    created_at: datetime
+    name: str
+    off: bool | None = None
+    """It is kept, and demands nothing for now."""
+    passkey: PasskeyDemand | None = None
+    revision: int
+    roles: list[str] | None = None
+    """Roles, of the person or of the program, for which it holds; absent: all."""
+    title: str | None = None
+    updated_at: datetime
+
+
+@dataclass(kw_only=True, slots=True)
+class DeviceRuleEventData:
+    """Data of the events device_rule.removed, device_rule.saved."""
+
+    actions: list[str] | None = None
+    """Actions that it holds for; absent: all."""
+    certificate: bool
+    """It demands a device certificate."""
+    clients: list[str] | None = None
+    """Programs that it holds for; absent: all."""
+    max_age_seconds: int | None = None
+    """How old the login may be; absent: as old as it lasts."""
+    models: list[str] | None = None
+    """AAGUIDs of the authenticators that do; absent: any that the roots vouch for."""
+    name: str
+    off: bool
+    """It demands nothing for now."""
+    passkey: bool
+    """It demands an attested passkey."""
+    roles: list[str] | None = None
+    """Roles that it holds for; absent: all."""
+    title: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class DeviceRuleRequest:
+    """Part of the contract."""
+
+    actions: list[str] | None = None
+    """Actions for which it holds, such as document.dispose; absent: all. The table of entrances
+    (docs/security/entrances.csv) says which operation does which.
+    """
+    certificate: CertificateDemand | None = None
+    clients: list[str] | None = None
+    """Programs for which it holds; absent: all."""
+    off: bool | None = None
+    """It is kept, and demands nothing for now."""
+    passkey: PasskeyDemand | None = None
+    roles: list[str] | None = None
+    """Roles, of the person or of the program, for which it holds; absent: all."""
+    title: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Digest:
     """Part of the contract."""
 
@@ -579,6 +655,43 @@ class Digest:
     place: str
     prefix: str | None = None
     split: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class DirectoryToken:
+    """Part of the contract."""
+
+    created_at: datetime
+    expires_at: datetime
+    id: str
+    made_by: str
+    name: str
+    revoked_at: datetime | None = None
+    token: str | None = None
+    """Only in the answer to its making. It is shown this once and not kept."""
+    used_at: datetime | None = None
+    """When it was last used, to the hour; absent: never."""
+
+
+@dataclass(kw_only=True, slots=True)
+class DirectoryTokenEventData:
+    """Data of the events directory_token.created, directory_token.ending, directory_token.revoked."""
+
+    expires_at: datetime
+    name: str
+    """Which directory has it."""
+    token_id: str
+    used_at: datetime | None = None
+    """When it was last used; absent: never."""
+
+
+@dataclass(kw_only=True, slots=True)
+class DirectoryTokenRequest:
+    """Part of the contract."""
+
+    expires_at: datetime
+    """In an hour at least and 366 days at most."""
+    name: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -623,6 +736,21 @@ class Document:
     state: DocumentState
     title: str
     updated_at: datetime
+
+
+@dataclass(kw_only=True, slots=True)
+class DocumentCount:
+    """Part of the contract."""
+
+    business_unit: str | None = None
+    document_type: str | None = None
+    documents: int
+    metadata: dict[str, str] | None = None
+    """By the member's path; null where the documents have no such member."""
+    month: str | None = None
+    state: str | None = None
+    sums: dict[str, ReportSum] | None = None
+    """By the member's path."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -729,6 +857,14 @@ class DocumentPatch:
     metadata: Any | None = None
     """Replaces the metadata."""
     title: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class DocumentReport:
+    """Part of the contract."""
+
+    rows: list[DocumentCount]
+    """In the order of what was counted by."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -1687,6 +1823,18 @@ class OrganisationRequest:
 
 
 @dataclass(kw_only=True, slots=True)
+class PasskeyDemand:
+    """Part of the contract."""
+
+    max_age_seconds: int | None = None
+    """How old the login may be; absent: as old as it lasts."""
+    models: list[str] | None = None
+    """AAGUIDs of the authenticators that do; absent: any that those roots vouch for."""
+    roots: str
+    """Certificates (PEM) to which the passkey's attestation must lead, such as its maker's root."""
+
+
+@dataclass(kw_only=True, slots=True)
 class Pick:
     """Part of the contract."""
 
@@ -1960,6 +2108,16 @@ class ReplayRequest:
 
 
 @dataclass(kw_only=True, slots=True)
+class ReportSum:
+    """Part of the contract."""
+
+    documents: int
+    """In how many the member is a number that was added: one in plain digits, 15 at most before the point."""
+    value: str
+    """Decimal, exact to six places. A string, so that no client rounds it."""
+
+
+@dataclass(kw_only=True, slots=True)
 class RequestLimit:
     """Part of the contract."""
 
@@ -2036,17 +2194,24 @@ class SecretRotation:
 
 @dataclass(kw_only=True, slots=True)
 class SecurityEventData:
-    """Data of the events security.login_failed."""
+    """Data of the events security.device_accepted, security.device_refused, security.login_failed."""
 
+    action: str | None = None
     address: str | None = None
     """Absent where many addresses are counted together."""
+    because: str | None = None
+    """What the device was trusted for, or what it lacked, for programs."""
     client_id: str | None = None
     """Whose they were to be; absent where there is no such client, or for what is counted together."""
     count: int
+    principal: str | None = None
+    """In whose name."""
+    rule: str | None = None
+    """Absent where many kinds of decision are counted together."""
     since: datetime
     until: datetime
     way: str | None = None
-    """client: at the token endpoint."""
+    """client: at the token endpoint; directory: by a token of a directory."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2136,6 +2301,31 @@ class Time:
     prefix: str | None = None
     split: str | None = None
     unit: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TimesCount:
+    """Part of the contract."""
+
+    business_unit: str | None = None
+    count: int
+    """Of approvals, or of envelopes."""
+    document_type: str | None = None
+    median_seconds: float
+    """Half took no longer."""
+    metadata: dict[str, str] | None = None
+    """By the member's path; null where the documents have no such member."""
+    month: str | None = None
+    p90_seconds: float
+    """Nine of ten took no longer."""
+    state: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TimesReport:
+    """Part of the contract."""
+
+    rows: list[TimesCount]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2622,6 +2812,11 @@ EVENT_DATA: dict[str, type] = {
     "delegation.granted": DelegationEventData,
     "delegation.reuse_detected": DelegationEventData,
     "delegation.revoked": DelegationEventData,
+    "device_rule.removed": DeviceRuleEventData,
+    "device_rule.saved": DeviceRuleEventData,
+    "directory_token.created": DirectoryTokenEventData,
+    "directory_token.ending": DirectoryTokenEventData,
+    "directory_token.revoked": DirectoryTokenEventData,
     "document.approved": DocumentEventData,
     "document.archive_extended": DocumentEventData,
     "document.archived": DocumentEventData,
@@ -2674,6 +2869,8 @@ EVENT_DATA: dict[str, type] = {
     "organisation.created": OrganisationEventData,
     "role.removed": RoleEventData,
     "role.saved": RoleEventData,
+    "security.device_accepted": SecurityEventData,
+    "security.device_refused": SecurityEventData,
     "security.login_failed": SecurityEventData,
     "setup.completed": SetupEventData,
     "task.cancelled": TaskEventData,

@@ -564,6 +564,16 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
   }
 
+  /** Get a device rule. GET /v1/device-rules/{name}; scopes: admin. */
+  public DeviceRule getDeviceRule(String name) {
+    return getDeviceRule(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule getDeviceRule(String name, CallOptions options) {
+    return json(new Call("GET", "/v1/device-rules/" + segment(name)), null, DeviceRule.class, options);
+  }
+
   /**
    * Get a document. Its state, what the workers do with it, and the number of its current version. GET
    * /v1/documents/{id}; scopes: documents:read.
@@ -954,6 +964,32 @@ public abstract class Operations extends Transport {
     return items(new Call("GET", "/v1/clients"), OAuthClient.class, options);
   }
 
+  /**
+   * List device rules. What the organisation lets be done from trusted devices only; by name. GET
+   * /v1/device-rules; scopes: admin.
+   */
+  public List<DeviceRule> listDeviceRules() {
+    return listDeviceRules(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<DeviceRule> listDeviceRules(CallOptions options) {
+    return items(new Call("GET", "/v1/device-rules"), DeviceRule.class, options);
+  }
+
+  /**
+   * List tokens of directories. Newest first, also those that have ended. GET /v1/directory-tokens;
+   * scopes: admin.
+   */
+  public List<DirectoryToken> listDirectoryTokens() {
+    return listDirectoryTokens(CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public List<DirectoryToken> listDirectoryTokens(CallOptions options) {
+    return items(new Call("GET", "/v1/directory-tokens"), DirectoryToken.class, options);
+  }
+
   /** List a document's approvals. Oldest first. GET /v1/documents/{id}/approvals; scopes: tasks:read. */
   public List<Approval> listDocumentApprovals(String id) {
     return listDocumentApprovals(id, CallOptions.NONE);
@@ -1019,7 +1055,6 @@ public abstract class Operations extends Transport {
         .query("after", params.after())
         .query("sort", params.sort())
         .query("q", params.q())
-        .query("fields", params.fields())
         .query("metadata", params.metadata())
         .query("updated_after", params.updatedAfter())
         .query("state", params.state())
@@ -1032,7 +1067,8 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class, options);
+        .query("protection_delayed", params.protectionDelayed())
+        .query("fields", params.fields()), FoundDocument.class, options);
   }
 
   /** Every item that listDocuments lists; pages are asked for as they are needed. */
@@ -1042,7 +1078,6 @@ public abstract class Operations extends Transport {
         .query("after", params.after())
         .query("sort", params.sort())
         .query("q", params.q())
-        .query("fields", params.fields())
         .query("metadata", params.metadata())
         .query("updated_after", params.updatedAfter())
         .query("state", params.state())
@@ -1055,7 +1090,8 @@ public abstract class Operations extends Transport {
         .query("created_after", params.createdAfter())
         .query("created_before", params.createdBefore())
         .query("protection_ends_before", params.protectionEndsBefore())
-        .query("protection_delayed", params.protectionDelayed()), FoundDocument.class);
+        .query("protection_delayed", params.protectionDelayed())
+        .query("fields", params.fields()), FoundDocument.class);
   }
 
   /** List envelopes. Newest first. GET /v1/envelopes; scopes: envelopes:read. */
@@ -1430,6 +1466,21 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Make a token for a directory. For directories that take nothing but a token that lasts, such as Entra
+   * ID and Okta; others use a client with the scope people:provision. It opens SCIM and nothing else, and
+   * runs out within 366 days; an event tells of that 30 days before. The answer holds it, this once. POST
+   * /v1/directory-tokens; scopes: admin.
+   */
+  public DirectoryToken makeDirectoryToken(DirectoryTokenRequest body) {
+    return makeDirectoryToken(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DirectoryToken makeDirectoryToken(DirectoryTokenRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/directory-tokens"), body, DirectoryToken.class, options);
+  }
+
+  /**
    * Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
    * Without a level, the one that is configured is tried again now; with renew, a further time stamp is
    * added although the level is reached. What is added is a new version; the bytes before stay as they
@@ -1513,6 +1564,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Remove a device rule. To keep it and demand nothing for now, save it with off. DELETE
+   * /v1/device-rules/{name}; scopes: admin.
+   */
+  public DeviceRule removeDeviceRule(String name) {
+    return removeDeviceRule(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule removeDeviceRule(String name, CallOptions options) {
+    return json(new Call("DELETE", "/v1/device-rules/" + segment(name)), null, DeviceRule.class, options);
+  }
+
+  /**
    * Remove a source of webhooks. With its secrets. What it sent before stays; what still waits goes into
    * quarantine. DELETE /v1/hook-sources/{id}; scopes: admin.
    */
@@ -1579,6 +1643,68 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Count documents, and add up their amounts. Of the documents that the list of documents would show
+   * with these filters, and of no others. As JSON or, with format=csv, for a spreadsheet. At most 10,000
+   * rows. GET /v1/reports/documents; scopes: documents:read.
+   */
+  public DocumentReport reportDocuments(ReportDocumentsParams params) {
+    return reportDocuments(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DocumentReport reportDocuments(ReportDocumentsParams params, CallOptions options) {
+    return json(new Call("GET", "/v1/reports/documents")
+        .query("q", params.q())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
+        .query("state", params.state())
+        .query("document_type", params.documentType())
+        .query("business_unit", params.businessUnit())
+        .query("created_by", params.createdBy())
+        .query("approver", params.approver())
+        .query("external_id", params.externalId())
+        .query("label", params.label())
+        .query("created_after", params.createdAfter())
+        .query("created_before", params.createdBefore())
+        .query("protection_ends_before", params.protectionEndsBefore())
+        .query("protection_delayed", params.protectionDelayed())
+        .query("group_by", params.groupBy())
+        .query("time_zone", params.timeZone())
+        .query("sum", params.sum()), null, DocumentReport.class, options);
+  }
+
+  /**
+   * Tell how long approvals or signing took. Median and ninth decile, by the same filters and groups.
+   * Needs tasks:read for approvals and envelopes:read for signing as well. GET /v1/reports/times; scopes:
+   * documents:read.
+   */
+  public TimesReport reportTimes(ReportTimesParams params) {
+    return reportTimes(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public TimesReport reportTimes(ReportTimesParams params, CallOptions options) {
+    return json(new Call("GET", "/v1/reports/times")
+        .query("q", params.q())
+        .query("metadata", params.metadata())
+        .query("updated_after", params.updatedAfter())
+        .query("state", params.state())
+        .query("document_type", params.documentType())
+        .query("business_unit", params.businessUnit())
+        .query("created_by", params.createdBy())
+        .query("approver", params.approver())
+        .query("external_id", params.externalId())
+        .query("label", params.label())
+        .query("created_after", params.createdAfter())
+        .query("created_before", params.createdBefore())
+        .query("protection_ends_before", params.protectionEndsBefore())
+        .query("protection_delayed", params.protectionDelayed())
+        .query("group_by", params.groupBy())
+        .query("time_zone", params.timeZone())
+        .query("of", params.of()), null, TimesReport.class, options);
+  }
+
+  /**
    * Have the log time-stamped now. Beside the schedule, for instance once an authority answers again.
    * What came of it shows `GET /v1/log`. POST /v1/log/anchors; scopes: admin.
    */
@@ -1630,6 +1756,19 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public OAuthClient revokeClient(String id, CallOptions options) {
     return json(new Call("DELETE", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
+  }
+
+  /**
+   * End a directory's token. At once. To repeat it does nothing. DELETE /v1/directory-tokens/{id};
+   * scopes: admin.
+   */
+  public DirectoryToken revokeDirectoryToken(String id) {
+    return revokeDirectoryToken(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DirectoryToken revokeDirectoryToken(String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/directory-tokens/" + segment(id)), null, DirectoryToken.class, options);
   }
 
   /**
@@ -1719,6 +1858,21 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public BatchResults runBatch(Batch body, CallOptions options) {
     return json(new Call("POST", "/v1/batch"), body, BatchResults.class, options);
+  }
+
+  /**
+   * Make or change a device rule. It holds within seconds, where all of its lists agree: for the program,
+   * for the role and for the action. Who does not meet it gets 403 device_required with everything that
+   * is missing. One that would shut out whoever saves it is not taken. PUT /v1/device-rules/{name};
+   * scopes: admin.
+   */
+  public DeviceRule saveDeviceRule(String name, DeviceRuleRequest body) {
+    return saveDeviceRule(name, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public DeviceRule saveDeviceRule(String name, DeviceRuleRequest body, CallOptions options) {
+    return json(new Call("PUT", "/v1/device-rules/" + segment(name)), body, DeviceRule.class, options);
   }
 
   /**

@@ -10,7 +10,6 @@ package io.github.paraph.model;
  *     first. May be null.
  * @param q Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
  *     matter. May be null.
- * @param fields Only these members of each document, with commas; id is always there. Default: all. May be null.
  * @param metadata metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
  *     numbers. May be null.
  * @param updatedAfter Changed at this time or later. May be null.
@@ -25,8 +24,9 @@ package io.github.paraph.model;
  * @param createdBefore Created before this time. May be null.
  * @param protectionEndsBefore The protection of a signature in it runs out before this time. May be null.
  * @param protectionDelayed A signature in it lacks something for the level that is wanted. May be null.
+ * @param fields Only these members of each document, with commas; id is always there. Default: all. May be null.
  */
-public record ListDocumentsParams(Long limit, String after, String sort, String q, java.util.List<String> fields, java.util.Map<String, String> metadata, java.time.Instant updatedAfter, java.util.List<String> state, java.util.List<String> documentType, String businessUnit, String createdBy, String approver, String externalId, java.util.Map<String, String> label, java.time.Instant createdAfter, java.time.Instant createdBefore, java.time.Instant protectionEndsBefore, Boolean protectionDelayed) {
+public record ListDocumentsParams(Long limit, String after, String sort, String q, java.util.Map<String, String> metadata, java.time.Instant updatedAfter, java.util.List<String> state, java.util.List<String> documentType, String businessUnit, String createdBy, String approver, String externalId, java.util.Map<String, String> label, java.time.Instant createdAfter, java.time.Instant createdBefore, java.time.Instant protectionEndsBefore, Boolean protectionDelayed, java.util.List<String> fields) {
   /** Starts one with everything absent. */
   public static Builder builder() {
     return new Builder();
@@ -38,7 +38,6 @@ public record ListDocumentsParams(Long limit, String after, String sort, String 
     private String after;
     private String sort;
     private String q;
-    private java.util.List<String> fields;
     private java.util.Map<String, String> metadata;
     private java.time.Instant updatedAfter;
     private java.util.List<String> state;
@@ -52,6 +51,7 @@ public record ListDocumentsParams(Long limit, String after, String sort, String 
     private java.time.Instant createdBefore;
     private java.time.Instant protectionEndsBefore;
     private Boolean protectionDelayed;
+    private java.util.List<String> fields;
 
     private Builder() {}
 
@@ -82,12 +82,6 @@ public record ListDocumentsParams(Long limit, String after, String sort, String 
      */
     public Builder q(String q) {
       this.q = q;
-      return this;
-    }
-
-    /** Only these members of each document, with commas; id is always there. Default: all. */
-    public Builder fields(java.util.List<String> fields) {
-      this.fields = fields;
       return this;
     }
 
@@ -169,9 +163,15 @@ public record ListDocumentsParams(Long limit, String after, String sort, String 
       return this;
     }
 
+    /** Only these members of each document, with commas; id is always there. Default: all. */
+    public Builder fields(java.util.List<String> fields) {
+      this.fields = fields;
+      return this;
+    }
+
     /** What was put together. */
     public ListDocumentsParams build() {
-      return new ListDocumentsParams(limit, after, sort, q, fields, metadata, updatedAfter, state, documentType, businessUnit, createdBy, approver, externalId, label, createdAfter, createdBefore, protectionEndsBefore, protectionDelayed);
+      return new ListDocumentsParams(limit, after, sort, q, metadata, updatedAfter, state, documentType, businessUnit, createdBy, approver, externalId, label, createdAfter, createdBefore, protectionEndsBefore, protectionDelayed, fields);
     }
   }
 }

@@ -2,15 +2,19 @@
 package io.github.paraph.model;
 
 /**
- * Data of the events security.login_failed.
+ * Data of the events security.device_accepted, security.device_refused, security.login_failed.
  *
+ * @param action May be null.
  * @param address Absent where many addresses are counted together. May be null.
+ * @param because What the device was trusted for, or what it lacked, for programs. May be null.
  * @param clientId Whose they were to be; absent where there is no such client, or for what is counted together. May be
  *     null.
  * @param count as it is named
+ * @param principal In whose name. May be null.
+ * @param rule Absent where many kinds of decision are counted together. May be null.
  * @param since as it is named
  * @param until as it is named
- * @param way client: at the token endpoint. May be null.
+ * @param way client: at the token endpoint; directory: by a token of a directory. May be null.
  */
-public record SecurityEventData(String address, String clientId, long count, java.time.Instant since, java.time.Instant until, String way) {
+public record SecurityEventData(String action, String address, String because, String clientId, long count, String principal, String rule, java.time.Instant since, java.time.Instant until, String way) {
 }

@@ -1,0 +1,98 @@
+//go:build judges
+
+package contract
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// twist is a fault that a proxy puts between the server and its callers.
+type twist struct {
+	operation string // that it is put into
+	found     string // what schemathesis has to say
+	request   func(*http.Request)
+	answer    func(*http.Response, []byte) []byte
+}
+
+// twists are three faults of the kinds that a contract is broken by, and a fourth: a
+// check that takes everything is none.
+var twists = map[string]twist{
+	"a member of another type": {operation: "listBusinessUnits", found: "Response violates schema",
+		answer: func(_ *http.Response, body []byte) []byte {
+			return bytes.Replace(body, []byte(`"revision":1`), []byte(`"revision":"1"`), 1)
+		}},
+	"a status that is not described": {operation: "createDraft", found: "Undocumented status code",
+		answer: func(res *http.Response, body []byte) []byte {
+			if res.StatusCode == http.StatusCreated {
+				res.StatusCode = http.StatusNonAuthoritativeInfo
+			}
+			return body
+		}},
+	"a required header that may be missing": {operation: "createGroup", found: "Missing required header accepted",
+		request: func(r *http.Request) {
+			if r.Header.Get("Idempotency-Key") == "" {
+				r.Header.Set("Idempotency-Key", "made-up-"+strconv.FormatInt(r.ContentLength, 10)+"-"+r.RemoteAddr)
+			}
+		}},
+	"an answer without a header it has to have": {operation: "listDocuments", found: "Missing required response headers",
+		answer: func(res *http.Response, body []byte) []byte { res.Header.Del("ETag"); return body }},
+}
+
+// TestSeededFaults: schemathesis finds each fault that a proxy puts into answers that
+// are right, and nothing where it puts in none.
+func TestSeededFaults(t *testing.T) {
+	w := start(t, "")
+	g := w.prepare(1)
+	seek := func(tw twist) attack {
+		return w.attacked(w.twisted(t, tw), g, "--include-operation-id", tw.operation, "--max-examples", "20", "--phases", "coverage,fuzzing")
+	}
+	for name, tw := range twists {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			if a := seek(tw); !a.failed || !strings.Contains(a.out, tw.found) {
+				t.Errorf("it was not found:\n%s", a.out)
+			}
+			if a := seek(twist{operation: tw.operation}); a.failed {
+				t.Errorf("something was found where nothing was put in:\n%s", a.out)
+			}
+		})
+	}
+}
+
+// twisted gives the address of a proxy that puts a fault into what goes through it.
+func (w *world) twisted(t *testing.T, tw twist) string {
+	t.Helper()
+	target, err := url.Parse(w.URL)
+	must(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			if tw.request != nil {
+				tw.request(r.Out)
+			}
+		},
+		ModifyResponse: func(res *http.Response) error {
+			if tw.answer == nil {
+				return nil
+			}
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				return err
+			}
+			body = tw.answer(res, body)
+			res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			res.Header.Set("Content-Length", strconv.Itoa(len(body)))
+			return nil
+		},
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// runner builds tests with mutants in them and runs those that have to notice.
+type runner struct {
+	root, kept string
+	atOnce     int
+	verbose    bool
+
+	mu      sync.Mutex
+	noticed map[*mutant]bool
+	done    int
+	of      int
+}
+
+// run tries every mutant that no earlier run has seen noticed, by the first tests that
+// ought to notice it, then by the second.
+func (r *runner) run(all []*mutant) (failed error) {
+	before, most := r.remembered(), 0
+	for _, m := range all {
+		r.noticed[m] = before[m.key(read(r.root, m.file))]
+		most = max(most, len(m.by))
+	}
+	for turn := range most {
+		byPackage := map[string][]*mutant{}
+		var order []string
+		r.done, r.of = 0, 0
+		for _, m := range all {
+			if r.noticed[m] || turn >= len(m.by) {
+				continue
+			}
+			pkg := m.by[turn].pkg
+			if byPackage[pkg] == nil {
+				order = append(order, pkg)
+			}
+			byPackage[pkg] = append(byPackage[pkg], m)
+			r.of++
+		}
+		for _, pkg := range order {
+			if err := r.inPackage(pkg, turn, byPackage[pkg]); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", pkg, err))
+			}
+		}
+	}
+	return failed
+}
+
+func (r *runner) remembered() map[string]bool {
+	out := map[string]bool{}
+	raw, err := os.ReadFile(r.kept)
+	if err != nil && r.kept != "" && !errors.Is(err, os.ErrNotExist) {
+		fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		out[strings.TrimSpace(line)] = true
+	}
+	return out
+}
+
+// saw notes how a mutant fared.
+func (r *runner) saw(m *mutant, red bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noticed[m] = red
+	r.done++
+	if r.verbose {
+		verdict := "noticed"
+		if !red {
+			verdict = "SURVIVED"
+		}
+		fmt.Printf("%4d of %d  %-8s  %s\n", r.done, r.of, verdict, m)
+	}
+	if !red || r.kept == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(r.kept), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(r.kept, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, m.key(read(r.root, m.file)))
+	return errors.Join(err, f.Close())
+}
+
+// inPackage builds a package's tests once with all the mutants that can be switched,
+// and once more for each that cannot.
+func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	byFile := map[string]map[string]*mutant{}
+	for i, m := range mutants {
+		if byFile[m.file] == nil {
+			byFile[m.file] = map[string]*mutant{}
+		}
+		byFile[m.file][fmt.Sprintf("%04d", i+1)] = m
+	}
+	changed, switched, alone := map[string]string{}, map[string]*mutant{}, []*mutant{}
+	for file, of := range byFile {
+		if !strings.HasSuffix(file, ".go") { // what the program embeds
+			alone = slices.AppendSeq(alone, maps.Values(of))
+			continue
+		}
+		text := read(r.root, file)
+		whole, apart, err := together(text, of)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		for name, m := range of {
+			if apart[name] != nil {
+				alone = append(alone, m)
+			} else {
+				switched[name] = m
+			}
+		}
+		name, err := packageOf(file, text)
+		if err != nil {
+			return err
+		}
+		changed[file], changed[filepath.Join(filepath.Dir(file), "switches_of_mutants.go")] = whole, "package "+name+"\n"+switches
+	}
+	b, err := r.build(filepath.Join(dir, "together"), pkg, changed)
+	if err != nil {
+		return err
+	}
+	asIs := map[tests]*baseline{}
+	for _, m := range mutants {
+		if by := m.by[turn]; asIs[by] == nil {
+			if asIs[by], err = b.asIs(r.root, by); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.each(b, turn, switched, asIs); err != nil {
+		return err
+	}
+	for i, m := range alone {
+		text := read(r.root, m.file)
+		b, err := r.build(filepath.Join(dir, fmt.Sprint("alone", i)), pkg, map[string]string{m.file: text[:m.at] + m.new + text[m.at+len(m.old):]})
+		if err != nil {
+			return fmt.Errorf("%s: %w", m, err)
+		}
+		by := m.by[turn]
+		_, green, _ := b.run(r.root, asIs[by].pattern(""), asIs[by].within, nil)
+		if err := r.saw(m, !green); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each tries the mutants that can be switched, each by the tests that reach it.
+func (r *runner) each(b *built, turn int, mutants map[string]*mutant, asIs map[tests]*baseline) error {
+	names := make(chan string)
+	var all sync.WaitGroup
+	failed := make([]error, r.atOnce)
+	for i := range r.atOnce {
+		all.Go(func() {
+			for name := range names {
+				m := mutants[name]
+				before, red := asIs[m.by[turn]], false
+				if pattern := before.pattern(name); pattern != "" {
+					_, green, _ := b.run(r.root, pattern, before.within, []string{living + "=" + name})
+					red = !green
+				}
+				failed[i] = errors.Join(failed[i], r.saw(m, red))
+			}
+		})
+	}
+	order := make([]string, 0, len(mutants))
+	for name := range mutants {
+		order = append(order, name)
+	}
+	slices.Sort(order)
+	for _, name := range order {
+		names <- name
+	}
+	close(names)
+	all.Wait()
+	return errors.Join(failed...)
+}
+
+// built is a package's tests, built.
+type built struct{ path, overlay, pkg string }
+
+// build builds a package's tests over changed files.
+func (r *runner) build(dir, pkg string, changed map[string]string) (*built, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	replace := map[string]string{}
+	for file, text := range changed {
+		at := filepath.Join(dir, strings.ReplaceAll(file, string(filepath.Separator), "_"))
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		replace[filepath.Join(r.root, file)] = at
+	}
+	raw, err := json.Marshal(map[string]map[string]string{"Replace": replace})
+	if err != nil {
+		return nil, err
+	}
+	b := &built{path: filepath.Join(dir, "tests"), overlay: filepath.Join(dir, "overlay.json"), pkg: pkg}
+	if err := os.WriteFile(b.overlay, raw, 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", b.overlay, "-o", b.path, pkg)
+	cmd.Dir = r.root
+	if said, err := cmd.CombinedOutput(); err != nil {
+		keep := filepath.Join(os.TempDir(), "mutants-failed")
+		return nil, fmt.Errorf("the mutants do not compile (see %s):\n%s", keep, errors.Join(errors.New(string(said)), os.RemoveAll(keep), os.CopyFS(keep, os.DirFS(dir))))
+	}
+	return b, nil
+}
+
+// onPostgres are the halves of tests that run on both databases which are left out: they
+// notice what the other halves do, and take longer.
+const onPostgres = "/^postgres$|//^postgres$"
+
+// run runs the tests that a pattern names; green where they pass.
+func (b *built) run(root, pattern string, within time.Duration, env []string) (took time.Duration, green bool, said string) {
+	ctx, end := context.WithTimeout(context.Background(), within)
+	defer end()
+	cmd := exec.CommandContext(ctx, b.path, "-test.run", pattern, "-test.skip", onPostgres, "-test.failfast", "-test.count", "1", "-test.timeout", within.String())
+	cmd.Dir = filepath.Join(root, b.pkg)
+	cmd.Env = append(append(os.Environ(), "GOFLAGS=-overlay="+b.overlay), env...) // what tests build has the mutants too
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	begun := time.Now()
+	err := cmd.Run()
+	return time.Since(begun), err == nil, out.String()
+}
+
+// baseline is how tests fare without a mutant.
+type baseline struct {
+	within  time.Duration       // after which a run with a mutant counts as red
+	reaches map[string][]string // tests by the mutants in whose functions they come
+	all     []string
+}
+
+var testName = regexp.MustCompile(`(?m)^Test\w*$`)
+
+// asIs runs each of the tests without a mutant alive, when they have to pass, and
+// notes which of them comes by which mutant.
+func (b *built) asIs(root string, of tests) (*baseline, error) {
+	list := exec.Command(b.path, "-test.list", of.run)
+	list.Dir = filepath.Join(root, b.pkg)
+	said, err := list.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, said)
+	}
+	out := &baseline{within: time.Minute, reaches: map[string][]string{}, all: testName.FindAllString(string(said), -1)}
+	if len(out.all) == 0 {
+		return nil, fmt.Errorf("there is no test %s", of.run)
+	}
+	for _, name := range out.all {
+		reached := filepath.Join(filepath.Dir(b.path), "reached-"+name)
+		took, green, said := b.run(root, only(name), 10*time.Minute, []string{reaching + "=" + reached})
+		if !green {
+			return nil, fmt.Errorf("%s is red without any mutant, so it proves nothing:\n%s", name, said)
+		}
+		out.within = max(out.within, 10*took)
+		raw, err := os.ReadFile(reached)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		for line := range strings.Lines(string(raw)) {
+			line = strings.TrimSpace(line)
+			out.reaches[line] = append(out.reaches[line], name)
+		}
+	}
+	return out, nil
+}
+
+// only is the pattern for tests alone.
+func only(names ...string) string {
+	return "^(?:" + strings.Join(names, "|") + ")$"
+}
+
+// pattern names the tests that reach a mutant, all of them for "". It is "" where none
+// does.
+func (b *baseline) pattern(mutant string) string {
+	if len(b.all) == 1 || mutant == "" {
+		return only(b.all...)
+	}
+	if b.reaches[mutant] == nil {
+		return ""
+	}
+	return only(b.reaches[mutant]...)
+}
