@@ -69,7 +69,7 @@ func (a *api) deviceRules() {
 	handle(a, route{id: "listDeviceRules", method: http.MethodGet, path: "/v1/device-rules", tag: tag, does: access.ManageSettings,
 		summary: "List device rules", about: "What the organisation lets be done from trusted devices only; by name."}, a.listDeviceRules)
 	handle(a, route{id: "getDeviceRule", method: http.MethodGet, path: "/v1/device-rules/{name}", tag: tag, does: access.ManageSettings,
-		summary: "Get a device rule", codes: []string{"not_found"}}, a.getDeviceRule)
+		summary: "Get a device rule", about: "For whom it holds, and what it demands.", codes: []string{"not_found"}}, a.getDeviceRule)
 	handle(a, route{id: "saveDeviceRule", method: http.MethodPut, path: "/v1/device-rules/{name}", tag: tag, does: access.ManageSettings,
 		summary: "Make or change a device rule", about: "It holds within seconds, where all of its lists agree: for the program, for the role and for the action. Who does not meet it gets 403 device_required with everything that is missing. One that would shut out whoever saves it is not taken.",
 		codes: []string{"invalid_device_rule", "locks_you_out", "precondition_failed", "confined_to_units", "stale"}}, a.saveDeviceRule)

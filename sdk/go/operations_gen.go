@@ -384,7 +384,7 @@ func (c *Client) GetClient(ctx context.Context, id string, options ...Option) (*
 	return call[OAuthClient](ctx, c, &request{method: "GET", path: "/v1/clients/" + url.PathEscape(id)}, nil, options)
 }
 
-// GetDeviceRule: Get a device rule.
+// GetDeviceRule: Get a device rule. For whom it holds, and what it demands.
 //
 // GET /v1/device-rules/{name}; scopes: admin.
 func (c *Client) GetDeviceRule(ctx context.Context, name string, options ...Option) (*DeviceRule, error) {

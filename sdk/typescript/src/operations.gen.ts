@@ -352,7 +352,10 @@ export class Operations {
     return this.transport.json({ method: "GET", path: `/v1/clients/${segment(id)}` }, undefined, options);
   }
 
-  /** Get a device rule. GET /v1/device-rules/{name}; scopes: admin. */
+  /**
+   * Get a device rule. For whom it holds, and what it demands. GET /v1/device-rules/{name}; scopes:
+   * admin.
+   */
   getDeviceRule(name: string, options?: CallOptions): Promise<T.DeviceRule> {
     return this.transport.json({ method: "GET", path: `/v1/device-rules/${segment(name)}` }, undefined, options);
   }

@@ -279,7 +279,9 @@ class Operations(Runner):
         return self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
     def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
-        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        """Get a device rule. For whom it holds, and what it demands. GET /v1/device-rules/{name}; scopes:
+        admin.
+        """
         return self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
 
     def get_document(self, id: str, *, options: Options | None = None) -> t.Document:
@@ -1204,7 +1206,9 @@ class AsyncOperations(AsyncRunner):
         return await self._json(Call("GET", f"/v1/clients/{segment(id)}"), None, t.OAuthClient, options)
 
     async def get_device_rule(self, name: str, *, options: Options | None = None) -> t.DeviceRule:
-        """Get a device rule. GET /v1/device-rules/{name}; scopes: admin."""
+        """Get a device rule. For whom it holds, and what it demands. GET /v1/device-rules/{name}; scopes:
+        admin.
+        """
         return await self._json(Call("GET", f"/v1/device-rules/{segment(name)}"), None, t.DeviceRule, options)
 
     async def get_document(self, id: str, *, options: Options | None = None) -> t.Document:

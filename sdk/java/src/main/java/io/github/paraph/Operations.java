@@ -564,7 +564,10 @@ public abstract class Operations extends Transport {
     return json(new Call("GET", "/v1/clients/" + segment(id)), null, OAuthClient.class, options);
   }
 
-  /** Get a device rule. GET /v1/device-rules/{name}; scopes: admin. */
+  /**
+   * Get a device rule. For whom it holds, and what it demands. GET /v1/device-rules/{name}; scopes:
+   * admin.
+   */
   public DeviceRule getDeviceRule(String name) {
     return getDeviceRule(name, CallOptions.NONE);
   }
