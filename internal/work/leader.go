@@ -127,14 +127,25 @@ func (l *leader) run(ctx context.Context, topic string, step func(context.Contex
 		case <-ctx.Done():
 			return nil
 		case <-wake:
-			select {
-			case <-ctx.Done():
+			if !l.gathered(ctx) {
 				return nil
-			case <-time.After(l.gather):
 			}
 		case <-free:
 		case <-tick.C:
 		}
+	}
+}
+
+// gathered waits for others to come along, where the leader does; false where ctx ended.
+func (l *leader) gathered(ctx context.Context) bool {
+	if l.gather == 0 {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(l.gather):
+		return true
 	}
 }
 
