@@ -150,10 +150,14 @@ const (
 // DeviceRefusal.
 func Check(a Actor, do Action, on Resource) error {
 	d := Can(a, do, on)
-	if d.Allow {
-		return nil
-	}
+	return d.Refusal(do)
+}
+
+// Refusal is the decision as an error, as Check gives it.
+func (d *Decision) Refusal(do Action) error {
 	switch {
+	case d.Allow:
+		return nil
 	case d.Hidden:
 		return NotFound()
 	case d.Device != nil:

@@ -148,12 +148,10 @@ func checkRoots(pointer, text string, l *fault.List) {
 	}
 }
 
-// Concerns tells whether the rule holds for somebody with the roles, whatever is done.
-func (r *DeviceRule) Concerns(a Actor, roles []Role) bool {
-	any := func(own []Role) bool {
-		return len(own) == 0 || slices.ContainsFunc(own, func(role Role) bool { return slices.Contains(roles, role) })
-	}
-	return !r.Off && (len(r.For.Clients) == 0 || slices.Contains(r.For.Clients, a.Client)) && any(r.For.Roles)
+// Concerns tells whether the rule holds for the actor, whatever it does.
+func (r *DeviceRule) Concerns(a Actor) bool {
+	return !r.Off && (len(r.For.Clients) == 0 || slices.Contains(r.For.Clients, a.Client)) &&
+		(len(r.For.Roles) == 0 || slices.ContainsFunc(r.For.Roles, func(role Role) bool { return slices.Contains(a.Roles, role) }))
 }
 
 // What a device can lack.

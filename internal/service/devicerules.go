@@ -80,7 +80,7 @@ func (s *Service) SaveDeviceRule(ctx context.Context, call Call, in access.Devic
 
 // keepsOut refuses a rule by which its own author could not take it back.
 func (s *Service) keepsOut(ctx context.Context, c *change, r *access.DeviceRule) error {
-	if !r.Concerns(c.actor, c.actor.Roles) || !r.For.Covers(access.ManageSettings) {
+	if !r.Concerns(c.actor) || !r.For.Covers(access.ManageSettings) {
 		return nil
 	}
 	held, err := s.hold(ctx, c, c.actor, []access.DeviceRule{*r})

@@ -19,7 +19,7 @@ import (
 // says what the request's device is trusted for, or what it lacks. The access table
 // decides by that (access.Can).
 func (s *Service) HoldDevices(ctx context.Context, a access.Actor, rules []access.DeviceRule) (out []access.Device, err error) {
-	rules = slices.DeleteFunc(slices.Clone(rules), func(r access.DeviceRule) bool { return !r.Concerns(a, a.Roles) })
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r access.DeviceRule) bool { return !r.Concerns(a) })
 	if len(rules) == 0 {
 		return nil, nil
 	}
@@ -172,7 +172,7 @@ type deviceDecision struct {
 }
 
 // noteDevice notes a decision that a device rule had a part in, for the log.
-func (s *Service) noteDevice(a access.Actor, do access.Action, d access.Decision) {
+func (s *Service) noteDevice(a access.Actor, do access.Action, d *access.Decision) {
 	if d.Device == nil {
 		return
 	}
@@ -236,10 +236,9 @@ func (c *change) logDevice(kind journal.Kind, k deviceDecision, sum tally) error
 // AllowedBy is access.Allowed where a request comes in: what a device rule decides is
 // noted for the log.
 func (s *Service) AllowedBy(a access.Actor, do access.Action) error {
-	if len(a.Devices) > 0 {
-		s.noteDevice(a, do, access.Can(a, do, access.Resource{Org: a.Org}))
-	}
-	return access.Allowed(a, do)
+	d := access.Can(a, do, access.Resource{Org: a.Org})
+	s.noteDevice(a, do, &d)
+	return d.Refusal(do)
 }
 
 // concernDevices gives an actor that comes by no request the rules that concern it: it

@@ -131,7 +131,7 @@ func (s *Service) Explain(ctx context.Context, a access.Actor, docID, clientID s
 		if err != nil {
 			return err
 		}
-		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Client: cl.ID, Principal: cl.Principal, Scopes: scopes, Units: cl.Units}
+		who := access.Actor{Kind: access.Client, Org: cl.Org, ID: cl.ID, Client: cl.ID, Principal: cl.Principal, Scopes: scopes, Units: cl.Units, Roles: cl.Roles}
 		rules, err := tx.DeviceRules(ctx, cl.Org)
 		if err != nil {
 			return err
@@ -142,7 +142,7 @@ func (s *Service) Explain(ctx context.Context, a access.Actor, docID, clientID s
 				e.Decision = access.Decision{Rule: "client revoked"}
 			}
 			for i := range rules {
-				if e.Allow && rules[i].Concerns(who, cl.Roles) && rules[i].For.Covers(do) {
+				if e.Allow && rules[i].Concerns(who) && rules[i].For.Covers(do) {
 					e.Rule += "; where the device rule " + rules[i].Name + " is met"
 				}
 			}
