@@ -117,7 +117,7 @@ func TestReplayEvents(t *testing.T) {
 		r, watch := newReceiver(w.t), newReceiver(w.t)
 		w.happens(3)
 		e := w.listens(r, object{"types": []string{"document.created"}})
-		w.listens(watch, object{"types": []string{"webhook.replay_started", "webhook.replay_ended"}})
+		w.listens(watch, object{"types": []string{"webhook.replay_started", "webhook.replay_ended"}, "order": "strict"})
 		w.replayed(e.ID, object{"which": "missing"})
 		if got := watch.wait(2); !slices.Equal(types(got), []string{"webhook.replay_started", "webhook.replay_ended"}) || !strings.Contains(string(got[1].Body), `"deliveries":3`) {
 			w.t.Errorf("%v %s", types(got), got[1].Body)
