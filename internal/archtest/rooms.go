@@ -26,7 +26,7 @@ var (
 var rooms = []room{
 	{name: "leaf", folders: []string{"internal/fault", "internal/clock", "internal/id"}, pure: true, one: true},
 	{name: "domain", folders: []string{
-		"internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
+		"internal/bulk", "internal/document", "internal/flow", "internal/approval", "internal/signing", "internal/extraction",
 		"internal/event", "internal/fair", "internal/hook", "internal/journal", "internal/retention", "internal/webhook", "internal/access", "internal/delegation", "internal/people",
 	}, may: leaves, modules: []string{"golang.org/x/mod", "github.com/transparency-dev/merkle"}, pure: true, one: true},
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks", "attestation"}, domain...)},

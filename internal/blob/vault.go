@@ -84,6 +84,11 @@ func (v *Vault) PutFor(ctx context.Context, scope Scope, doc Document, r io.Read
 	return s, made, err
 }
 
+// PutUnder is Put for an object under a key at hand.
+func (v *Vault) PutUnder(ctx context.Context, kek crypt.Wrapper, r io.Reader) (Stored, error) {
+	return v.put(ctx, kek, r)
+}
+
 func (v *Vault) put(ctx context.Context, kek crypt.Wrapper, r io.Reader) (Stored, error) {
 	var err error
 	out := Stored{ID: id.New(Prefix, v.clock.Now()), KeyID: kek.KeyID()}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/bulk"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/journal"
@@ -79,6 +80,14 @@ var catalogue = map[journal.Kind]line{
 	journal.OperationSucceeded: operation("", ""),
 	journal.OperationFailed:    operation("storage_unavailable", "The file storage is away."),
 	journal.OperationRetried:   operation("", ""),
+
+	journal.BulkSendStarted: bulkSend(bulk.Running, nil),
+	journal.BulkSendPaused: bulkSend(bulk.Paused, func(b *BulkSend) {
+		b.Sent, b.Code, b.Reason = 40, "missing_scope", "This token does not carry the right."
+	}),
+	journal.BulkSendResumed:   bulkSend(bulk.Running, func(b *BulkSend) { b.Sent = 40 }),
+	journal.BulkSendFinished:  bulkSend(bulk.Finished, func(b *BulkSend) { b.Sent, b.Refused = 118, 2 }),
+	journal.BulkSendCancelled: bulkSend(bulk.Cancelled, func(b *BulkSend) { b.Sent = 40 }),
 
 	journal.InboundReceived:    inbound(hook.Received, nil),
 	journal.InboundProcessed:   inbound(hook.Processed, func(i *Inbound) { i.DocumentID, i.Attempts = sampleID("doc"), 1 }),
@@ -184,6 +193,14 @@ func recipient(reason string) func(*Envelope) {
 	return func(e *Envelope) {
 		e.RecipientID, e.Name, e.Email, e.Reason = sampleID("rcp"), "Mara Lind", "mara@example.com", reason
 	}
+}
+
+func bulkSend(state bulk.State, more func(*BulkSend)) line {
+	b := BulkSend{BulkSendID: sampleID("blk"), SourceID: sampleID("doc"), State: state, Rows: 120, OperationID: sampleID("op")}
+	if more != nil {
+		more(&b)
+	}
+	return line{"bulk_send", b}
 }
 
 func inbound(state hook.State, more func(*Inbound)) line {

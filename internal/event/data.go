@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/bulk"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/hook"
 	"github.com/paraph/paraph/internal/signing"
@@ -60,6 +61,19 @@ type Grant struct {
 	Purpose    string     `json:"purpose,omitempty"`
 	From       *time.Time `json:"from,omitempty"`
 	Until      *time.Time `json:"until,omitempty"`
+}
+
+// BulkSend is the data of what happened to a bulk send.
+type BulkSend struct {
+	BulkSendID  string     `json:"bulk_send_id"`
+	SourceID    string     `json:"source_document_id" doc:"The document that each row gets a copy of."`
+	State       bulk.State `json:"state"`
+	Rows        int        `json:"rows"`
+	Sent        int        `json:"sent"`
+	Refused     int        `json:"refused"`
+	OperationID string     `json:"operation_id" doc:"What sends the rows."`
+	Code        string     `json:"code,omitempty" doc:"Why it stands still, for programs."`
+	Reason      string     `json:"reason,omitempty" doc:"The same for people."`
 }
 
 // Task is the data of what happened to an approver's part.

@@ -72,7 +72,7 @@ func (t Type) Sample() (journal.Entry, error) {
 }
 
 // prefixes are those of the ids of subjects.
-var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "operation": "op", "inbound_event": "inb", "endpoint": "ep", "delegation": "dlg", "client": "cli",
+var prefixes = map[string]string{"grant": "gra", "document": "doc", "task": "task", "envelope": "env", "bulk_send": "blk", "operation": "op", "inbound_event": "inb", "endpoint": "ep", "delegation": "dlg", "client": "cli",
 	"user": "usr", "group": "grp", "organisation": "org", "directory_token": "dirt"}
 
 // names stand for subjects that have a name instead of an id.

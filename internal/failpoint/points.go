@@ -68,6 +68,8 @@ const (
 	HookStored  Point = "hook.stored"  // its events are stored, their sender has not heard of it
 	InboundDone Point = "inbound.done" // an event's command is committed, the event does not know
 
+	BulkRowSent Point = "bulk.row" // a row of a bulk send is committed, the next one has not begun
+
 	BusSent     Point = "bus.sent"     // the bus has the messages, the cursor stands where it was
 	BusMoved    Point = "bus.moved"    // the cursor has moved on
 	BusReceived Point = "bus.received" // a message is stored, the bus has not heard of it
@@ -84,7 +86,7 @@ const (
 )
 
 // Apart lists the points that a process passes only beside others.
-var Apart = []Point{CaptureDivided, CapturePart}
+var Apart = []Point{CaptureDivided, CapturePart, BulkRowSent}
 
 // The points of the command line, which no server passes.
 const (

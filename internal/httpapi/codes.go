@@ -113,6 +113,13 @@ var catalogue = map[string]codeInfo{
 	"task_not_open":    {kind: fault.Conflict, title: "The task is not open"},
 	"task_not_found":   {kind: fault.NotFound, title: "There is no such task"},
 
+	"invalid_bulk_send":         {kind: fault.Invalid, title: "The bulk send has faults"},
+	"invalid_rows":              {kind: fault.Invalid, title: "The rows have faults"},
+	"too_many_bulk_sends":       {kind: fault.Conflict, title: "Too many bulk sends are running"},
+	"bulk_send_not_open":        {kind: fault.Conflict, title: "The bulk send does not stand for this"},
+	"nothing_refused":           {kind: fault.Conflict, title: "No row was refused"},
+	"bulk_send_needs_own_token": {kind: fault.Forbidden, title: "A bulk send needs a token of the client's own, or of a person"},
+
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},
 	"envelope_open":        {kind: fault.Conflict, title: "The document is being signed already"},
 	"fields_not_possible":  {kind: fault.Conflict, title: "The file takes no marks on its pages"},

@@ -148,6 +148,7 @@ func build(c Config) *api {
 	a.approvals()
 	a.tasks()
 	a.envelopes()
+	a.bulkSends()
 	a.operations()
 	a.queues()
 	a.vouching()

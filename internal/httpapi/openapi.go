@@ -70,6 +70,7 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
+	{Name: "bulk sends", Description: "One document sent to many, row by row."},
 	{Name: "reports", Description: "Documents counted, and how long things took."},
 	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
@@ -235,6 +236,8 @@ func describeStreams(o *huma.OpenAPI) {
 	proof.Responses["200"].Content["application/json"] = &huma.MediaType{Schema: refTo[EventProof](o.Components.Schemas, "EventProof")}
 	o.Paths["/v1/log/anchors/{id}/checkpoint"].Get.Responses["200"] = &huma.Response{Description: "The checkpoint.", Content: text("text/plain")}
 	o.Paths["/v1/log/anchors/{id}/token"].Get.Responses["200"] = binary("The token.", tokenType)
+	results := o.Paths["/v1/bulk-sends/{id}/results"].Get
+	results.Responses["200"] = binary("The rows.", "text/csv", "application/jsonl")
 	o.Paths["/v1/events/stream"].Get.Responses["200"] = &huma.Response{Description: "Events, until the caller goes or 10 minutes have passed.", Content: text("text/event-stream")}
 }
 

@@ -28,7 +28,7 @@ func (a *api) waiting(ctx context.Context, op service.Operation) (*Waiting, erro
 
 // Queue is what waits and works of one kind of operation, document type and business unit.
 type Queue struct {
-	Kind         string     `json:"kind" enum:"capture,pages,seal,archive,dispose,rotate_key,inbound" doc:"pages: a part of the capture of a long document."`
+	Kind         string     `json:"kind" enum:"capture,pages,seal,archive,dispose,rotate_key,bulk_send,inbound" doc:"pages: a part of the capture of a long document."`
 	DocumentType string     `json:"document_type"`
 	BusinessUnit string     `json:"business_unit"`
 	Waiting      int        `json:"waiting" doc:"Operations that could be worked now."`

@@ -40,7 +40,7 @@ var elsewhere = map[journal.Kind]string{
 // not in the catalogue.
 func TestEveryEvent(t *testing.T) {
 	onBoth(t, func(s *stack) {
-		for _, fn := range []func(*scene){documentScenes, reviewScenes, signingScenes, operationScenes, settingScenes, adminScenes, limitScenes, webhookScenes, peopleScenes} {
+		for _, fn := range []func(*scene){documentScenes, reviewScenes, signingScenes, operationScenes, settingScenes, adminScenes, limitScenes, webhookScenes, peopleScenes, bulkScenes} {
 			fn(&scene{s})
 		}
 		seen := map[journal.Kind]bool{}

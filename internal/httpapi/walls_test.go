@@ -42,6 +42,7 @@ func (h *house) bodies() map[string]any {
 		"createApproval": canonical(doc, "mgr@example.com"), "decideTask": `{"outcome":"approve"}`, "saveDocumentType": `{"title":"Mine"}`,
 		"shareDocument":         map[string]any{"principal": "eve@example.org", "purpose": "to look", "until": h.clock.Now().Add(time.Hour)},
 		"createEnvelope":        map[string]any{"document_id": doc, "recipients": []any{map[string]any{"name": "Ben", "email": "ben@example.com"}}},
+		"startBulkSend":         bulkOf(doc, many(1)),
 		"disposeDocument":       `{"authority":"eve@example.org"}`,
 		"updateDocument":        `{"title":"Mine"}`,
 		"changeHookSource":      `{"name":"mine"}`,
@@ -112,6 +113,8 @@ func furnish(s *stack) *house {
 	s.admin.post("/v1/approvals", canonical(waiting.ID)).want(201)
 	s.admin.post("/v1/envelopes", map[string]any{"document_id": waiting.ID, "send": true, "recipients": []any{ben}}).want(201).into(&e)
 	h.ids["envelopes"], h.ids["recipients"] = e.ID, e.Recipients[0].ID
+
+	h.ids["bulk-sends"] = s.admin.bulk(bulkOf(waiting.ID, "name,email\n"+secretWord+",ben@"+secretWord+".example\n")).ID
 
 	var shown HookSourceSecret
 	s.admin.post("/v1/hook-sources", map[string]any{"preset": "stripe", "name": secretWord, "secret": "whsec_" + secretWord}).want(201).into(&shown)

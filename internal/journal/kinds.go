@@ -53,6 +53,12 @@ const (
 	OperationFailed    Kind = "operation.failed"
 	OperationRetried   Kind = "operation.retried"
 
+	BulkSendStarted   Kind = "bulk_send.started"
+	BulkSendPaused    Kind = "bulk_send.paused"
+	BulkSendResumed   Kind = "bulk_send.resumed"
+	BulkSendFinished  Kind = "bulk_send.finished"
+	BulkSendCancelled Kind = "bulk_send.cancelled"
+
 	InboundReceived    Kind = "inbound.received"
 	InboundProcessed   Kind = "inbound.processed"
 	InboundQuarantined Kind = "inbound.quarantined"
@@ -195,6 +201,12 @@ var Kinds = []KindInfo{
 	{OperationSucceeded, true, "Longer work is done."},
 	{OperationFailed, true, "Longer work failed after its retries."},
 	{OperationRetried, true, "Failed work was started again."},
+
+	{BulkSendStarted, true, "One document is being sent to many, row by row."},
+	{BulkSendPaused, true, "A bulk send stands still: somebody paused it, or it cannot go on; its code says which."},
+	{BulkSendResumed, true, "A bulk send goes on, or tries its refused rows again."},
+	{BulkSendFinished, true, "Every row of a bulk send was sent or refused."},
+	{BulkSendCancelled, true, "A bulk send was ended; its rows that wait are not sent."},
 
 	{InboundReceived, true, "An event came in from outside and was stored."},
 	{InboundProcessed, true, "An event that came in has taken effect, or there was nothing to do."},

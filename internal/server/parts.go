@@ -74,7 +74,8 @@ func (s *Server) operations() *work.OperationWorker {
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
 		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpProtect: protect.Handle,
-			service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle},
+			service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle,
+			service.OpBulkSend: (&work.BulkSender{Service: s.Service}).Handle},
 	}
 }
 

@@ -21,6 +21,10 @@ const protectionsAtOnce = 4
 // database's work, not that of the children.
 const rotationsAtOnce = 1
 
+// bulkSendsAtOnce is how many bulk sends have a turn at a time: each makes a transaction
+// for every row, and others want to write, too.
+const bulkSendsAtOnce = 2
+
 // buildRunner makes what takes operations and events out of the backlog.
 func (s *Server) buildRunner() error {
 	attempt, err := s.attempts()
@@ -31,7 +35,7 @@ func (s *Server) buildRunner() error {
 	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
 		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n,
-			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpInbound: inboundAtOnce},
+			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpBulkSend: bulkSendsAtOnce, service.OpInbound: inboundAtOnce},
 	})
 	return nil
 }

@@ -157,7 +157,7 @@ func (c *change) placeable(ctx context.Context, v *document.Version, recipients 
 		return nil
 	}
 	if v.Signatures > 0 {
-		return fault.New(fault.Conflict, "fields_not_possible", "The file carries a signature already, which a mark on a page would break. Leave the fields away; the marks then stand in the certificate of completion.")
+		return fieldsNotPossible()
 	}
 	pages, err := c.Pages(ctx, v.Org, v.DocumentID, v.No)
 	if err != nil {
@@ -166,6 +166,10 @@ func (c *change) placeable(ctx context.Context, v *document.Version, recipients 
 	var l fault.List
 	signing.CheckFields(&l, fields, pages)
 	return l.Err("invalid_envelope", "The envelope has faults.")
+}
+
+func fieldsNotPossible() error {
+	return fault.New(fault.Conflict, "fields_not_possible", "The file carries a signature already, which a mark on a page would break. Leave the fields away; the marks then stand in the certificate of completion.")
 }
 
 // noOpenEnvelope is fault Conflict "envelope_open" where somebody is being asked to sign.

@@ -156,6 +156,9 @@ func (s *Service) RetryOperation(ctx context.Context, call Call, opID string) (R
 		if op.State != OperationFailed {
 			return op, fault.New(fault.Conflict, "operation_not_failed", "The operation is %s; only a failed one can be retried.", op.State)
 		}
+		if op.Kind == OpBulkSend {
+			return op, fault.New(fault.Conflict, "operation_not_retryable", "A bulk send is taken further by resuming it: POST /v1/bulk-sends/{id}/resume.")
+		}
 		if !op.Retryable {
 			return op, fault.New(fault.Conflict, "operation_not_retryable", "Trying again cannot help: %s Upload a corrected file.", op.Reason)
 		}
@@ -255,8 +258,11 @@ func (s *Service) FailWork(ctx context.Context, call Call, opID string, f Failur
 		if err != nil {
 			return op, err
 		}
-		if op.Kind == OpProtect {
+		switch op.Kind {
+		case OpProtect:
 			return op, s.endProtection(ctx, c, &op, d, &f)
+		case OpBulkSend:
+			return op, c.keepBulkSend(ctx, &op, f)
 		}
 		op.State, op.EndedAt, op.Code, op.Reason, op.Retryable = OperationFailed, c.Now(), f.Code, f.Reason, f.Retryable
 		if err := c.failDocument(d, &op, f.Quarantine); err != nil {

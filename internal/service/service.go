@@ -49,6 +49,8 @@ type Place struct {
 	// New: the document is made by the command that will name the file. That
 	// command also writes Blob.Key, the key of the new document.
 	New bool
+	// Key is that of a new document for which NewKey has made one: it stands nowhere yet.
+	Key *DocumentKey
 }
 
 // Content is a stored file, readable from anywhere.

@@ -90,6 +90,7 @@ type Reader interface {
 	searchReader
 	uploadReader
 	reportReader
+	bulkReader
 }
 
 // Tx is what can be asked and changed inside one transaction.
@@ -116,6 +117,7 @@ type Tx interface {
 	webhookWriter
 	searchWriter
 	uploadWriter
+	bulkWriter
 }
 
 type accessReader interface {

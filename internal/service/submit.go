@@ -26,6 +26,11 @@ func (s *Service) Submit(ctx context.Context, call Call, p approval.Payload) (Re
 			return Result[approval.Approval]{}, err
 		}
 	}
+	return s.submit(ctx, call, p, known)
+}
+
+// submit is Submit where what was found out about the metadata is known.
+func (s *Service) submit(ctx context.Context, call Call, p approval.Payload, known *checks) (Result[approval.Approval], error) {
 	return checkedRun(ctx, s, call, known, func(ctx context.Context, c *change) (approval.Approval, error) {
 		var l fault.List
 		p.Check(&l, c.Now())

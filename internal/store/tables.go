@@ -186,6 +186,9 @@ var Tables = []Table{
 	table("hook_secret", "id", "org id source_id purpose sealed% created_at# expires_at#", "", ""),
 	table("inbound", "org id", `org id unit via source_id event_id kind trust state code attempts# document_id size# received_at# ended_at#
 		revision# forgettable?`, "reason payload%=NULL", "t.document_id"),
+	table("bulk_send", "org id", `org id unit document_id template columns caller operation_id state code reason total# sent# refused# created_at# ended_at#
+		revision#`, "", ""),
+	table("bulk_row", "org bulk_id number", "org bulk_id number# state document_id envelope_id code settled_at#", "cells=NULL reason faults=NULL", "t.document_id"),
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 

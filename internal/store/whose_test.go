@@ -269,7 +269,7 @@ func other(v reflect.Value) {
 }
 
 // wider are arguments that narrow nothing, or nothing that one row can show.
-var wider = []string{"Org", "Limit", "Principal", "Until", "Sort", "After", "ProtectionsDue argument 1", "ProtectionsDue argument 2", "ProtectionReport argument 2", "Ahead argument 1", "Queues argument 1", "PageTexts argument 3",
+var wider = []string{"Org", "Limit", "Principal", "Until", "Sort", "After", "ProtectionsDue argument 1", "ProtectionsDue argument 2", "ProtectionReport argument 2", "Ahead argument 1", "Queues argument 1", "PageTexts argument 3", "BulkRows argument 4",
 	"Documents Search", "Documents ProtectedUntil"}
 
 // rowOf writes one row of an organisation into every table, with the same ids and
@@ -341,7 +341,7 @@ var words = map[string]string{
 	"bound": "'{}'", "methods": "'[]'", "files": "'[]'", "facts": "'{}'", "schema": "'{}'", "selection": "'{}'", "kept_page.data": "X'01'", "holder": "''", "parent": "'x'",
 	"deleted_at": "NULL", "destroyed_at": "NULL", "revoked_at": "NULL", "ended_at": "NULL", "approval.state": "'open'", "recipient.state": "'signed'", "upload.document_id": "''",
 	"leaf": "zeroblob(32)", "prev_leaf": "zeroblob(32)", "salt": "zeroblob(32)", "document_grant.until_at": "9000000000000000", "backlog.alone": "0", "protection.code": "''",
-	"holds": "'{}'", "demands": "'{}'",
+	"holds": "'{}'", "demands": "'{}'", "template": "'{}'", "columns": `'["x"]'`, "caller": "'{}'", "cells": "'{}'", "faults": "'[]'", "bulk_row.number": "2",
 }
 
 // everywhere are questions that go on through all organisations from a place, which they

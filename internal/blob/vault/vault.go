@@ -38,6 +38,9 @@ func New(objects blob.Store, db service.Store, master crypt.Wrapper, clk clock.C
 // Put implements service.Vault.
 func (v *Vault) Put(ctx context.Context, at service.Place, r io.Reader) (service.Blob, error) {
 	ctx = service.Within(ctx, at.Org)
+	if at.Key != nil {
+		return v.putUnder(ctx, at, r)
+	}
 	if err := v.ready(ctx, at); err != nil {
 		return service.Blob{}, err
 	}
@@ -51,6 +54,21 @@ func (v *Vault) Put(ctx context.Context, at service.Place, r io.Reader) (service
 		out.Key = &made
 	}
 	return out, nil
+}
+
+// putUnder puts a file of a new document under the key that was made for it.
+func (v *Vault) putUnder(ctx context.Context, at service.Place, r io.Reader) (service.Blob, error) {
+	row := RowOf(*at.Key)
+	kek, err := v.keys.ByID(ctx, row.KeyID)
+	if err != nil {
+		return service.Blob{}, err
+	}
+	key, err := blob.OpenDocumentKey(ctx, kek, row)
+	if err != nil {
+		return service.Blob{}, err
+	}
+	s, err := v.PutUnder(ctx, key, r)
+	return service.Blob{ID: s.ID, Org: at.Org, KeyID: s.KeyID, DataKey: s.DataKey, Size: s.Size, SHA256: s.SHA256, CreatedAt: v.clock.Now()}, err
 }
 
 func scopeOf(org, unit string) blob.Scope {

@@ -49,6 +49,7 @@ func (w *world) prepare(n int) ground {
 	w.evidence(g, n)
 	for i := range n {
 		w.documents(g, i)
+		w.bulk(g, i)
 	}
 	return g
 }
@@ -149,6 +150,29 @@ func (w *world) documents(g ground, i int) {
 		must(w.t, err)
 		g.add(place{Path: map[string]string{"id": strings.TrimPrefix(begun.Header.Get("Location"), "/v1/uploads/")}, Header: map[string]string{"Upload-Offset": "0"}}, op)
 	}
+}
+
+// bulk makes bulk sends that stand still: in a unit that may take one document, and
+// with a row whose external id is taken.
+func (w *world) bulk(g ground, i int) {
+	source := w.draft(i)
+	g.add(place{Body: object{"/document_id": source}}, "startBulkSend")
+	stands := func(as, unit string, document object) string {
+		document["business_unit"] = unit
+		id := w.make("/v1/bulk-sends", object{"document_id": source, "document": document, "recipients": []object{{"name": "{{name}}", "email": "{{email}}"}},
+			"initiator": object{"user_id": "u_42", "email": "mara.lind@tidewater.example"},
+			"rows":      "name,email\r\nJonas Meer,jonas.meer@larkfield.example\r\nInes Aldana,ines.aldana@larkfield.example\r\n"}).ID
+		w.until("/v1/bulk-sends/"+id, func(m object) bool { return m["state"] == as })
+		return id
+	}
+	for _, op := range []string{"pauseBulkSend", "resumeBulkSend", "cancelBulkSend"} {
+		unit := fmt.Sprintf("bulk-%s-%d", strings.ToLower(op), i)
+		w.make("/v1/business-units", object{"name": unit, "limits": object{"documents_per_month": 1}})
+		g.add(at(stands("paused", unit, object{})), op)
+	}
+	taken := fmt.Sprintf("of Jonas Meer %d", i)
+	w.make("/v1/drafts", object{"title": "Order", "external_id": taken})
+	g.add(at(stands("finished", "general", object{"external_id": fmt.Sprintf("of {{name}} %d", i)})), "retryBulkSend", "getBulkSend", "listBulkRows", "getBulkResults")
 }
 
 func (w *world) settings(g ground, i int) {
