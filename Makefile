@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks lint fmt contract schemathesis openapi mutants
+.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks bulk lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ verify-page: ## build the static page that checks files in a browser, without se
 	@mkdir -p out/verify-page
 	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o out/verify-page/verify.wasm ./internal/verdict/page
 	cp internal/verdict/page/*.html internal/verdict/page/*.css internal/verdict/page/*.js internal/verdict/page/*.svg "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" out/verify-page/
+
+bulk: ## send one document to 1,000 people on both stores, and print the time (ARGS="-bulk-rows 10000")
+	@scripts/setup test
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/httpapi -v -count 1 -run '^TestBulkMany$$' -args -bulk-rows 1000 $(ARGS) | grep -vE '^=== '
 
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench

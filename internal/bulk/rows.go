@@ -92,6 +92,15 @@ func (p *Problems) Add(row int, column, code, format string, args ...any) {
 	p.list = append(p.list, Problem{row, column, code, fmt.Sprintf(format, args...)})
 }
 
+// sound gives what read gives, nil where that has noted something.
+func (p *Problems) sound(read func() Values) Values {
+	before := len(p.list) + p.more
+	if v := read(); len(p.list)+p.more == before {
+		return v
+	}
+	return nil
+}
+
 // Err gives fault Invalid "invalid_rows" with all of them, /rows/17/email each; nil
 // where there are none.
 func (p *Problems) Err() error {
@@ -186,7 +195,7 @@ func (t *Table) readCSV(text []byte, p *Problems) (columns []string, rows []Valu
 			p.Add(n, "", "bad_count", "The row in line %d has %d fields, and the header %d.", line, len(record), len(columns))
 			rows = append(rows, nil)
 		default:
-			rows = append(rows, t.row(n, columns, record, p))
+			rows = append(rows, p.sound(func() Values { return t.row(n, columns, record, p) }))
 		}
 	}
 }
@@ -233,7 +242,8 @@ func (t *Table) readLines(text []byte, p *Problems) (columns []string, rows []Va
 			p.Add(0, "", "too_many", "There are more than %d rows. Send them as several bulk sends.", MaxRows)
 			break
 		}
-		v, names := object(n, line, p)
+		var names []string
+		v := p.sound(func() (v Values) { v, names = object(n, line, p); return v })
 		for _, name := range names {
 			if !known[name] {
 				known[name] = true

@@ -71,6 +71,7 @@ func commands() map[string]command {
 		"remind":     {"Remind the people whose turn it is to sign.", "[flags] ENVELOPE|DOCUMENT", runRemind},
 		"events":     {"Show events as they happen.", "tail [flags]", runEvents},
 		"batch":      {"Run many operations from a file.", "run [flags] FILE", runBatch},
+		"bulk":       {"Send a document to everybody in a table, row by row.", "start|list|show|rows|results|pause|resume|retry|cancel [flags] …", runBulk},
 		"docs":       {"Write the documentation as files.", "build FOLDER", runDocs},
 		"report":     {"Count documents and add up their amounts, or tell how long approvals and signing took.", "[flags]", runReport},
 		"completion": {"Write what a shell needs to complete commands and flags.", "bash|zsh|fish", runCompletion},

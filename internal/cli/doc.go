@@ -418,6 +418,8 @@ func partsOf(command string) []part {
 		return eventsParts()
 	case "batch":
 		return batchParts()
+	case "bulk":
+		return bulkParts()
 	case "docs":
 		return docsParts()
 	}

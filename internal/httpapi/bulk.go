@@ -92,7 +92,7 @@ func (a *api) bulkSends() {
 	handle(a, route{id: "getBulkSend", method: http.MethodGet, path: base + "/{id}", tag: tag, does: access.ReadEnvelope,
 		summary: "Get a bulk send, or wait for its end", about: "With its rows counted. With `Prefer: wait=10` the answer is held back until it does not run any more, or for so many seconds.", codes: []string{"not_found"}}, a.getBulkSend)
 	handle(a, route{id: "listBulkRows", method: http.MethodGet, path: base + "/{id}/rows", tag: tag, does: access.ReadEnvelope,
-		summary: "List the rows of a bulk send", about: "By number, with what became of each.", codes: []string{"not_found", "bad_cursor"}}, a.listBulkRows)
+		summary: "List the rows of a bulk send", about: "By number, with what became of each.", codes: []string{"not_found"}}, a.listBulkRows)
 	handle(a, route{id: "getBulkResults", method: http.MethodGet, path: base + "/{id}/results", tag: tag, does: access.ReadEnvelope, stream: true,
 		summary: "Download what became of the rows", about: "All rows with their cells: as CSV for a spreadsheet, in which no cell can act as a formula, or as JSON lines.", codes: []string{"not_found"}}, a.bulkResults)
 	for _, c := range []struct {
@@ -227,13 +227,14 @@ func (a *api) getBulkSend(ctx context.Context, in *getBulkSendInput) (*getBulkSe
 type listBulkRowsInput struct {
 	BulkPath
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Items of a page."`
-	After int    `query:"after" minimum:"0" doc:"The next of the page before: the number of its last row."`
+	After string `query:"after" pattern:"^[0-9]{1,9}$" example:"50" doc:"The next of the page before: the number of its last row."`
 	State string `query:"state" enum:"waiting,sent,refused"`
 }
 
 func (a *api) listBulkRows(ctx context.Context, in *listBulkRowsInput) (*Listed[BulkRow], error) {
 	p := Paged{Limit: in.Limit}
-	rows, err := a.Service.BulkRows(ctx, actorOf(ctx), in.ID, bulk.RowState(in.State), in.After, p.want())
+	after, _ := strconv.Atoi(in.After) // "" is 0: from the first
+	rows, err := a.Service.BulkRows(ctx, actorOf(ctx), in.ID, bulk.RowState(in.State), after, p.want())
 	if err != nil {
 		return nil, err
 	}
@@ -242,8 +243,8 @@ func (a *api) listBulkRows(ctx context.Context, in *listBulkRowsInput) (*Listed[
 
 type bulkResultsInput struct {
 	BulkPath
-	Format string `query:"format" enum:"csv,jsonl" default:"csv"`
-	State  string `query:"state" enum:"waiting,sent,refused" doc:"Only these rows."`
+	As    string `query:"as" enum:"csv,jsonl" default:"csv" doc:"The form of the answer."`
+	State string `query:"state" enum:"waiting,sent,refused" doc:"Only these rows."`
 }
 
 func (a *api) bulkResults(ctx context.Context, in *bulkResultsInput) (*huma.StreamResponse, error) {
@@ -251,12 +252,12 @@ func (a *api) bulkResults(ctx context.Context, in *bulkResultsInput) (*huma.Stre
 	if err != nil {
 		return nil, err
 	}
-	media := map[string]string{"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/jsonl"}[in.Format]
+	media := map[string]string{"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/jsonl"}[in.As]
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
 		h := w.Header()
 		h.Set("Content-Type", media)
-		h.Set("Content-Disposition", disposition(b.ID+"."+in.Format))
+		h.Set("Content-Disposition", disposition(b.ID+"."+in.As))
 		h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 		h.Set("Cache-Control", "no-store")
 		out := &patientWriter{ResponseWriter: w, request: r, control: http.NewResponseController(w), idle: a.Idle}
@@ -268,7 +269,7 @@ func (a *api) bulkResults(ctx context.Context, in *bulkResultsInput) (*huma.Stre
 }
 
 func (a *api) writeResults(ctx context.Context, w http.ResponseWriter, b *bulk.Send, in *bulkResultsInput) error {
-	results, err := bulk.NewResults(w, bulk.Format(in.Format), b.Columns)
+	results, err := bulk.NewResults(w, bulk.Format(in.As), b.Columns)
 	for after, more := 0, true; more && err == nil; {
 		var rows []bulk.Row
 		if rows, err = a.Service.BulkRows(ctx, actorOf(ctx), b.ID, bulk.RowState(in.State), after, 200); err != nil {

@@ -160,7 +160,7 @@ func (s *stack) results(id string) {
 	if got := all[1]; got[0] != "1" || got[1] != "sent" || got[8] != "1200.50" || got[9] != `'=HYPERLINK("http://x")` || all[2][8] != "-7" {
 		s.t.Errorf("%q", all)
 	}
-	lines := strings.Split(strings.TrimSpace(string(s.admin.get("/v1/bulk-sends/"+id+"/results?format=jsonl&state=sent").want(200).body)), "\n")
+	lines := strings.Split(strings.TrimSpace(string(s.admin.get("/v1/bulk-sends/"+id+"/results?as=jsonl&state=sent").want(200).body)), "\n")
 	var row struct {
 		Row    int
 		Values map[string]any

@@ -26,6 +26,14 @@ func (c *Client) ArchiveDocument(ctx context.Context, id string, options ...Opti
 	return call[Operation](ctx, c, &request{method: "POST", path: "/v1/documents/" + url.PathEscape(id) + "/archive"}, nil, options)
 }
 
+// CancelBulkSend: End a bulk send. What was sent stays sent; to withdraw that, void its envelopes. The
+// rows that wait are never sent. An atomic batch takes it.
+//
+// POST /v1/bulk-sends/{id}/cancel; scopes: envelopes:write.
+func (c *Client) CancelBulkSend(ctx context.Context, id string, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "POST", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/cancel"}, nil, options)
+}
+
 // ChangeBusinessUnit: Change a business unit. What is left out stays as it is. Limits, and whether it
 // is closed, are for administrators who are not confined to units.
 //
@@ -363,6 +371,37 @@ func (c *Client) GetArchiveRecord(ctx context.Context, id string, options ...Opt
 	return call[ArchiveRecord](ctx, c, &request{method: "GET", path: "/v1/archive-records/" + url.PathEscape(id)}, nil, options)
 }
 
+// GetBulkResultsParams narrows GetBulkResults; what is empty does not count.
+type GetBulkResultsParams struct {
+	// The form of the answer.
+	As string
+	// Only these rows.
+	State BulkRowState
+}
+
+func (p *GetBulkResultsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "as", p.As)
+	setQuery(q, "state", p.State)
+	return q
+}
+
+// GetBulkResults: Download what became of the rows. All rows with their cells: as CSV for a
+// spreadsheet, in which no cell can act as a formula, or as JSON lines.
+//
+// GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
+func (c *Client) GetBulkResults(ctx context.Context, id string, p GetBulkResultsParams, w io.Writer, options ...Option) (*Download, error) {
+	return c.download(ctx, &request{method: "GET", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/results", query: p.values()}, w, options)
+}
+
+// GetBulkSend: Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the
+// answer is held back until it does not run any more, or for so many seconds.
+//
+// GET /v1/bulk-sends/{id}; scopes: envelopes:read.
+func (c *Client) GetBulkSend(ctx context.Context, id string, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "GET", path: "/v1/bulk-sends/" + url.PathEscape(id)}, nil, options)
+}
+
 // GetBusState: Get the state of the event bus. How far events have been published, and why not further.
 //
 // GET /v1/bus; scopes: admin.
@@ -638,6 +677,67 @@ func (c *Client) ListArchiveRecords(ctx context.Context, p ListArchiveRecordsPar
 // AllArchiveRecords gives every item that ListArchiveRecords lists, and asks for pages as they are needed.
 func (c *Client) AllArchiveRecords(ctx context.Context, p ListArchiveRecordsParams, options ...Option) iter.Seq2[ArchiveRecord, error] {
 	return all(&p.After, func() (*Page[ArchiveRecord], error) { return c.ListArchiveRecords(ctx, p, options...) })
+}
+
+// ListBulkRowsParams narrows ListBulkRows; what is empty does not count.
+type ListBulkRowsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before: the number of its last row.
+	After string
+	State BulkRowState
+}
+
+func (p *ListBulkRowsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	setQuery(q, "state", p.State)
+	return q
+}
+
+// ListBulkRows: List the rows of a bulk send. By number, with what became of each.
+//
+// GET /v1/bulk-sends/{id}/rows; scopes: envelopes:read.
+func (c *Client) ListBulkRows(ctx context.Context, id string, p ListBulkRowsParams, options ...Option) (*Page[BulkRow], error) {
+	return call[Page[BulkRow]](ctx, c, &request{method: "GET", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/rows", query: p.values()}, nil, options)
+}
+
+// AllBulkRows gives every item that ListBulkRows lists, and asks for pages as they are needed.
+func (c *Client) AllBulkRows(ctx context.Context, id string, p ListBulkRowsParams, options ...Option) iter.Seq2[BulkRow, error] {
+	return all(&p.After, func() (*Page[BulkRow], error) { return c.ListBulkRows(ctx, id, p, options...) })
+}
+
+// ListBulkSendsParams narrows ListBulkSends; what is empty does not count.
+type ListBulkSendsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After string
+	State BulkSendState
+	// The source.
+	DocumentID string
+}
+
+func (p *ListBulkSendsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	setQuery(q, "state", p.State)
+	setQuery(q, "document_id", p.DocumentID)
+	return q
+}
+
+// ListBulkSends: List bulk sends. Newest first.
+//
+// GET /v1/bulk-sends; scopes: envelopes:read.
+func (c *Client) ListBulkSends(ctx context.Context, p ListBulkSendsParams, options ...Option) (*Page[BulkSend], error) {
+	return call[Page[BulkSend]](ctx, c, &request{method: "GET", path: "/v1/bulk-sends", query: p.values()}, nil, options)
+}
+
+// AllBulkSends gives every item that ListBulkSends lists, and asks for pages as they are needed.
+func (c *Client) AllBulkSends(ctx context.Context, p ListBulkSendsParams, options ...Option) iter.Seq2[BulkSend, error] {
+	return all(&p.After, func() (*Page[BulkSend], error) { return c.ListBulkSends(ctx, p, options...) })
 }
 
 // ListBusinessUnits: List business units. By name.
@@ -1187,6 +1287,14 @@ func (c *Client) MakeDirectoryToken(ctx context.Context, body DirectoryTokenRequ
 	return call[DirectoryToken](ctx, c, &request{method: "POST", path: "/v1/directory-tokens"}, body, options)
 }
 
+// PauseBulkSend: Pause a bulk send. Between two rows. It stands still until it is resumed. An atomic
+// batch takes it.
+//
+// POST /v1/bulk-sends/{id}/pause; scopes: envelopes:write.
+func (c *Client) PauseBulkSend(ctx context.Context, id string, body Reason, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "POST", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/pause"}, body, options)
+}
+
 // ProtectDocument: Raise or renew the protection of signatures. Of a signed or archived document,
 // whoever signed it. Without a level, the one that is configured is tried again now; with renew, a
 // further time stamp is added although the level is reached. What is added is a new version; the bytes
@@ -1449,6 +1557,22 @@ func (c *Client) ResetUser(ctx context.Context, id string, options ...Option) (*
 	return call[UserDetail](ctx, c, &request{method: "POST", path: "/v1/users/" + url.PathEscape(id) + "/reset"}, nil, options)
 }
 
+// ResumeBulkSend: Let a paused bulk send go on. From the first row that waits, as whoever resumes it.
+// An atomic batch takes it.
+//
+// POST /v1/bulk-sends/{id}/resume; scopes: envelopes:write.
+func (c *Client) ResumeBulkSend(ctx context.Context, id string, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "POST", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/resume"}, nil, options)
+}
+
+// RetryBulkSend: Try the refused rows again. Of a bulk send that is finished or paused, as whoever asks
+// for it. An atomic batch takes it.
+//
+// POST /v1/bulk-sends/{id}/retry; scopes: envelopes:write.
+func (c *Client) RetryBulkSend(ctx context.Context, id string, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "POST", path: "/v1/bulk-sends/" + url.PathEscape(id) + "/retry"}, nil, options)
+}
+
 // RetryOperation: Start a failed operation again. For one that failed for a reason that may have
 // passed. Where the file itself is the reason, upload a corrected one.
 //
@@ -1619,6 +1743,17 @@ func (c *Client) ShareDocument(ctx context.Context, id string, body GrantRequest
 // POST /v1/webhook-endpoints/{id}/deliveries/{event}/skip; scopes: webhooks:write or admin.
 func (c *Client) SkipWebhookDelivery(ctx context.Context, id string, event string, options ...Option) (*Delivery, error) {
 	return call[Delivery](ctx, c, &request{method: "POST", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/deliveries/" + url.PathEscape(event) + "/skip"}, nil, options)
+}
+
+// StartBulkSend: Send a document to many. Each row of a table in CSV or JSON lines gets a document of
+// its own with the source's file, approved at once, and an envelope, made of a template whose texts
+// hold placeholders: `{{column}}`. All rows are checked first, and nothing is sent unless all are
+// sound; at most 10,000 rows, 100 columns and 8 MB. Then they are sent one after the other: each is
+// sent once, whatever dies meanwhile, and one that is refused keeps its reason while the others go on.
+//
+// POST /v1/bulk-sends; scopes: envelopes:write.
+func (c *Client) StartBulkSend(ctx context.Context, body BulkSendRequest, options ...Option) (*BulkSend, error) {
+	return call[BulkSend](ctx, c, &request{method: "POST", path: "/v1/bulk-sends"}, body, options)
 }
 
 // StartWebhookReplay: Send past events. Those that are dead (a redrive), those that were never sent, or

@@ -45,6 +45,42 @@ const (
 	BatchOperationMethodDelete BatchOperationMethod = "DELETE"
 )
 
+// BulkRowState is a string of which these values are known; more may come.
+type BulkRowState string
+
+const (
+	BulkRowStateWaiting BulkRowState = "waiting"
+	BulkRowStateSent    BulkRowState = "sent"
+	BulkRowStateRefused BulkRowState = "refused"
+)
+
+// BulkSendRequestDelimiter is a string of which these values are known; more may come.
+type BulkSendRequestDelimiter string
+
+const (
+	BulkSendRequestDelimiterComma     BulkSendRequestDelimiter = "comma"
+	BulkSendRequestDelimiterSemicolon BulkSendRequestDelimiter = "semicolon"
+	BulkSendRequestDelimiterTab       BulkSendRequestDelimiter = "tab"
+)
+
+// BulkSendRequestFormat is a string of which these values are known; more may come.
+type BulkSendRequestFormat string
+
+const (
+	BulkSendRequestFormatCSV   BulkSendRequestFormat = "csv"
+	BulkSendRequestFormatJsonl BulkSendRequestFormat = "jsonl"
+)
+
+// BulkSendState is a string of which these values are known; more may come.
+type BulkSendState string
+
+const (
+	BulkSendStateRunning   BulkSendState = "running"
+	BulkSendStatePaused    BulkSendState = "paused"
+	BulkSendStateFinished  BulkSendState = "finished"
+	BulkSendStateCancelled BulkSendState = "cancelled"
+)
+
 // BusStateKind is a string of which these values are known; more may come.
 type BusStateKind string
 
@@ -222,6 +258,7 @@ const (
 	OperationKindArchive   OperationKind = "archive"
 	OperationKindDispose   OperationKind = "dispose"
 	OperationKindRotateKey OperationKind = "rotate_key"
+	OperationKindBulkSend  OperationKind = "bulk_send"
 )
 
 // OperationState is a string of which these values are known; more may come.
@@ -286,6 +323,7 @@ const (
 	QueueKindArchive   QueueKind = "archive"
 	QueueKindDispose   QueueKind = "dispose"
 	QueueKindRotateKey QueueKind = "rotate_key"
+	QueueKindBulkSend  QueueKind = "bulk_send"
 	QueueKindInbound   QueueKind = "inbound"
 )
 
@@ -594,6 +632,118 @@ type BatchResults struct {
 	Results []BatchResult `json:"results"`
 	// Operations that answered below 400.
 	Succeeded int `json:"succeeded"`
+}
+
+// BulkCounts is part of the contract.
+type BulkCounts struct {
+	Refused int `json:"refused"`
+	Sent    int `json:"sent"`
+	Total   int `json:"total"`
+	Waiting int `json:"waiting"`
+}
+
+// BulkDocument is part of requests.
+type BulkDocument struct {
+	// Default: the client's only unit, else general.
+	BusinessUnit string `json:"business_unit,omitzero"`
+	// Default: document.
+	DocumentType string `json:"document_type,omitzero"`
+	// With placeholders; unique in the organisation.
+	ExternalID string `json:"external_id,omitzero"`
+	// With placeholders in the values.
+	Labels map[string]string `json:"labels,omitzero"`
+	// A JSON object with placeholders in its texts. A text that is one placeholder and nothing else becomes
+	// the cell itself: a number stays a number.
+	Metadata json.RawMessage `json:"metadata,omitzero"`
+	// With placeholders. Default: the source's.
+	Title string `json:"title,omitzero"`
+}
+
+// BulkRow is part of the contract.
+type BulkRow struct {
+	// Why it was refused.
+	Code       string `json:"code,omitzero"`
+	DocumentID string `json:"document_id,omitzero"`
+	EnvelopeID string `json:"envelope_id,omitzero"`
+	// Everything that stands against it.
+	Errors []RefusalDetail `json:"errors,omitzero"`
+	// From 1, without the header.
+	Number int `json:"number"`
+	// The same for people.
+	Reason    string       `json:"reason,omitzero"`
+	SettledAt *time.Time   `json:"settled_at,omitzero"`
+	State     BulkRowState `json:"state"`
+	// Its cells by column; empty once its document was disposed of.
+	Values json.RawMessage `json:"values"`
+}
+
+// BulkSend is part of the contract.
+type BulkSend struct {
+	BusinessUnit string `json:"business_unit"`
+	// Why it is paused: paused where somebody did it, else the code of what keeps it from going on.
+	Code      string    `json:"code,omitzero"`
+	Columns   []string  `json:"columns"`
+	CreatedAt time.Time `json:"created_at"`
+	// The source: each row gets a document of its own with this one's file.
+	DocumentID string     `json:"document_id"`
+	EndedAt    *time.Time `json:"ended_at,omitzero"`
+	ID         string     `json:"id"`
+	// What sends the rows, or did last.
+	OperationID string `json:"operation_id"`
+	// The same for people.
+	Reason string     `json:"reason,omitzero"`
+	Rows   BulkCounts `json:"rows"`
+	// As whom they are sent: whoever began it, or resumed it last.
+	SentBy string        `json:"sent_by"`
+	State  BulkSendState `json:"state"`
+}
+
+// BulkSendEventData of the contract. Data of the events bulk_send.cancelled, bulk_send.finished,
+// bulk_send.paused, bulk_send.resumed, bulk_send.started.
+type BulkSendEventData struct {
+	BulkSendID string `json:"bulk_send_id"`
+	// Why it stands still, for programs.
+	Code string `json:"code,omitzero"`
+	// What sends the rows.
+	OperationID string `json:"operation_id"`
+	// The same for people.
+	Reason  string `json:"reason,omitzero"`
+	Refused int    `json:"refused"`
+	Rows    int    `json:"rows"`
+	Sent    int    `json:"sent"`
+	// The document that each row gets a copy of.
+	SourceDocumentID string `json:"source_document_id"`
+	State            string `json:"state"`
+}
+
+// BulkSendRequest is part of requests.
+type BulkSendRequest struct {
+	// Let a row be as one before it. Otherwise such a row is a fault: the same person would be asked twice.
+	AllowDuplicates bool `json:"allow_duplicates,omitzero"`
+	// Columns of CSV that hold a number or a boolean, so that they stand in the metadata as such: text,
+	// number or boolean.
+	ColumnTypes map[string]string `json:"column_types,omitzero"`
+	// What divides the fields of CSV.
+	Delimiter BulkSendRequestDelimiter `json:"delimiter,omitzero"`
+	// Details of each row's document.
+	Document *BulkDocument `json:"document,omitzero"`
+	// The source. Any document with a file that was read; its state does not matter, and it stays as it is.
+	DocumentID string `json:"document_id"`
+	// Of each envelope. Default: 30 days from its sending.
+	ExpiresAt *time.Time `json:"expires_at,omitzero"`
+	// csv: RFC 4180, with a header line that names the columns. jsonl: one JSON object a line, whose values
+	// are texts, numbers, booleans or null.
+	Format BulkSendRequestFormat `json:"format,omitzero"`
+	// Who hands the documents in. Default: the caller, whose principal has to be an e-mail address then.
+	Initiator *Initiator `json:"initiator,omitzero"`
+	// To the recipients, with placeholders.
+	Message string `json:"message,omitzero"`
+	// As of an envelope; name and email with placeholders.
+	Recipients []RecipientRequest `json:"recipients"`
+	// The table's text, in UTF-8.
+	Rows string `json:"rows"`
+	// Of each envelope, with placeholders. Default: the document's title.
+	Subject string `json:"subject,omitzero"`
 }
 
 // BusState is part of the contract.
@@ -2785,6 +2935,11 @@ type Word struct {
 
 // Types of events.
 const (
+	EventBulkSendCancelled         = "bulk_send.cancelled"
+	EventBulkSendFinished          = "bulk_send.finished"
+	EventBulkSendPaused            = "bulk_send.paused"
+	EventBulkSendResumed           = "bulk_send.resumed"
+	EventBulkSendStarted           = "bulk_send.started"
 	EventClientChanged             = "client.changed"
 	EventClientCreated             = "client.created"
 	EventClientRevoked             = "client.revoked"

@@ -25,6 +25,14 @@ export class Operations {
   }
 
   /**
+   * End a bulk send. What was sent stays sent; to withdraw that, void its envelopes. The rows that wait
+   * are never sent. An atomic batch takes it. POST /v1/bulk-sends/{id}/cancel; scopes: envelopes:write.
+   */
+  cancelBulkSend(id: string, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "POST", path: `/v1/bulk-sends/${segment(id)}/cancel` }, undefined, options);
+  }
+
+  /**
    * Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
    * administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
    */
@@ -332,6 +340,23 @@ export class Operations {
   }
 
   /**
+   * Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
+   * cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
+   */
+  getBulkResults(id: string, params: T.GetBulkResultsParams = {}, options?: CallOptions): Promise<Download> {
+    return this.transport.download({ method: "GET", path: `/v1/bulk-sends/${segment(id)}/results`, query: params }, options);
+  }
+
+  /**
+   * Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
+   * held back until it does not run any more, or for so many seconds. GET /v1/bulk-sends/{id}; scopes:
+   * envelopes:read.
+   */
+  getBulkSend(id: string, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "GET", path: `/v1/bulk-sends/${segment(id)}` }, undefined, options);
+  }
+
+  /**
    * Get the state of the event bus. How far events have been published, and why not further. GET /v1/bus;
    * scopes: admin.
    */
@@ -577,6 +602,29 @@ export class Operations {
   /** Every item that listArchiveRecords lists; pages are asked for as they are needed. */
   allArchiveRecords(params: T.ListArchiveRecordsParams = {}, options?: CallOptions): AsyncIterableIterator<T.ArchiveRecord> {
     return all(params, (p) => this.listArchiveRecords(p, options));
+  }
+
+  /**
+   * List the rows of a bulk send. By number, with what became of each. GET /v1/bulk-sends/{id}/rows;
+   * scopes: envelopes:read.
+   */
+  listBulkRows(id: string, params: T.ListBulkRowsParams = {}, options?: CallOptions): Promise<Page<T.BulkRow>> {
+    return this.transport.json({ method: "GET", path: `/v1/bulk-sends/${segment(id)}/rows`, query: params }, undefined, options);
+  }
+
+  /** Every item that listBulkRows lists; pages are asked for as they are needed. */
+  allBulkRows(id: string, params: T.ListBulkRowsParams = {}, options?: CallOptions): AsyncIterableIterator<T.BulkRow> {
+    return all(params, (p) => this.listBulkRows(id, p, options));
+  }
+
+  /** List bulk sends. Newest first. GET /v1/bulk-sends; scopes: envelopes:read. */
+  listBulkSends(params: T.ListBulkSendsParams = {}, options?: CallOptions): Promise<Page<T.BulkSend>> {
+    return this.transport.json({ method: "GET", path: `/v1/bulk-sends`, query: params }, undefined, options);
+  }
+
+  /** Every item that listBulkSends lists; pages are asked for as they are needed. */
+  allBulkSends(params: T.ListBulkSendsParams = {}, options?: CallOptions): AsyncIterableIterator<T.BulkSend> {
+    return all(params, (p) => this.listBulkSends(p, options));
   }
 
   /**
@@ -853,6 +901,14 @@ export class Operations {
   }
 
   /**
+   * Pause a bulk send. Between two rows. It stands still until it is resumed. An atomic batch takes it.
+   * POST /v1/bulk-sends/{id}/pause; scopes: envelopes:write.
+   */
+  pauseBulkSend(id: string, body: T.Reason, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "POST", path: `/v1/bulk-sends/${segment(id)}/pause` }, body, options);
+  }
+
+  /**
    * Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
    * Without a level, the one that is configured is tried again now; with renew, a further time stamp is
    * added although the level is reached. What is added is a new version; the bytes before stay as they
@@ -986,6 +1042,22 @@ export class Operations {
    */
   resetUser(id: string, options?: CallOptions): Promise<T.UserDetail> {
     return this.transport.json({ method: "POST", path: `/v1/users/${segment(id)}/reset` }, undefined, options);
+  }
+
+  /**
+   * Let a paused bulk send go on. From the first row that waits, as whoever resumes it. An atomic batch
+   * takes it. POST /v1/bulk-sends/{id}/resume; scopes: envelopes:write.
+   */
+  resumeBulkSend(id: string, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "POST", path: `/v1/bulk-sends/${segment(id)}/resume` }, undefined, options);
+  }
+
+  /**
+   * Try the refused rows again. Of a bulk send that is finished or paused, as whoever asks for it. An
+   * atomic batch takes it. POST /v1/bulk-sends/{id}/retry; scopes: envelopes:write.
+   */
+  retryBulkSend(id: string, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "POST", path: `/v1/bulk-sends/${segment(id)}/retry` }, undefined, options);
   }
 
   /**
@@ -1147,6 +1219,18 @@ export class Operations {
    */
   skipWebhookDelivery(id: string, event: string, options?: CallOptions): Promise<T.Delivery> {
     return this.transport.json({ method: "POST", path: `/v1/webhook-endpoints/${segment(id)}/deliveries/${segment(event)}/skip` }, undefined, options);
+  }
+
+  /**
+   * Send a document to many. Each row of a table in CSV or JSON lines gets a document of its own with the
+   * source's file, approved at once, and an envelope, made of a template whose texts hold placeholders:
+   * `{{column}}`. All rows are checked first, and nothing is sent unless all are sound; at most 10,000
+   * rows, 100 columns and 8 MB. Then they are sent one after the other: each is sent once, whatever dies
+   * meanwhile, and one that is refused keeps its reason while the others go on. POST /v1/bulk-sends;
+   * scopes: envelopes:write.
+   */
+  startBulkSend(body: T.BulkSendRequest, options?: CallOptions): Promise<T.BulkSend> {
+    return this.transport.json({ method: "POST", path: `/v1/bulk-sends` }, body, options);
   }
 
   /**

@@ -17,6 +17,18 @@ export type BatchMode = "independent" | "atomic" | (string & {});
 export type BatchOperationMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | (string & {});
 
 /** Of these values; more may come. */
+export type BulkRowState = "waiting" | "sent" | "refused" | (string & {});
+
+/** Of these values; more may come. */
+export type BulkSendRequestDelimiter = "comma" | "semicolon" | "tab" | (string & {});
+
+/** Of these values; more may come. */
+export type BulkSendRequestFormat = "csv" | "jsonl" | (string & {});
+
+/** Of these values; more may come. */
+export type BulkSendState = "running" | "paused" | "finished" | "cancelled" | (string & {});
+
+/** Of these values; more may come. */
 export type BusStateKind = "nats" | "kafka" | (string & {});
 
 /** Of these values; more may come. */
@@ -68,7 +80,7 @@ export type NewWebhookEndpointSigning = "hmac-sha256" | "ed25519" | (string & {}
 export type OAuthClientTokenEndpointAuthMethod = "client_secret" | "private_key_jwt" | "tls_client_auth" | "self_signed_tls_client_auth" | "none" | (string & {});
 
 /** Of these values; more may come. */
-export type OperationKind = "capture" | "seal" | "protect" | "archive" | "dispose" | "rotate_key" | (string & {});
+export type OperationKind = "capture" | "seal" | "protect" | "archive" | "dispose" | "rotate_key" | "bulk_send" | (string & {});
 
 /** Of these values; more may come. */
 export type OperationState = "pending" | "running" | "succeeded" | "failed" | (string & {});
@@ -86,7 +98,7 @@ export type ProtectionWantedLevel = "b" | "t" | "lt" | "lta" | (string & {});
 export type QueueCode = "no_worker" | "retry" | "suspected" | "type_limit" | "turn" | (string & {});
 
 /** Of these values; more may come. */
-export type QueueKind = "capture" | "pages" | "seal" | "archive" | "dispose" | "rotate_key" | "inbound" | (string & {});
+export type QueueKind = "capture" | "pages" | "seal" | "archive" | "dispose" | "rotate_key" | "bulk_send" | "inbound" | (string & {});
 
 /** Of these values; more may come. */
 export type RecipientState = "waiting" | "sent" | "delivered" | "viewed" | "signed" | "declined" | "cancelled" | (string & {});
@@ -322,6 +334,121 @@ export interface BatchResults {
   results: BatchResult[];
   /** Operations that answered below 400. */
   succeeded: number;
+}
+
+export interface BulkCounts {
+  refused: number;
+  sent: number;
+  total: number;
+  waiting: number;
+}
+
+export interface BulkDocument {
+  /** Default: the client's only unit, else general. */
+  business_unit?: string;
+  /** Default: document. */
+  document_type?: string;
+  /** With placeholders; unique in the organisation. */
+  external_id?: string;
+  /** With placeholders in the values. */
+  labels?: Record<string, string>;
+  /**
+   * A JSON object with placeholders in its texts. A text that is one placeholder and nothing else becomes
+   * the cell itself: a number stays a number.
+   */
+  metadata?: Json;
+  /** With placeholders. Default: the source's. */
+  title?: string;
+}
+
+export interface BulkRow {
+  /** Why it was refused. */
+  code?: string;
+  document_id?: string;
+  envelope_id?: string;
+  /** Everything that stands against it. */
+  errors?: RefusalDetail[];
+  /** From 1, without the header. */
+  number: number;
+  /** The same for people. */
+  reason?: string;
+  settled_at?: string;
+  state: BulkRowState;
+  /** Its cells by column; empty once its document was disposed of. */
+  values: Json;
+}
+
+export interface BulkSend {
+  business_unit: string;
+  /** Why it is paused: paused where somebody did it, else the code of what keeps it from going on. */
+  code?: string;
+  columns: string[];
+  created_at: string;
+  /** The source: each row gets a document of its own with this one's file. */
+  document_id: string;
+  ended_at?: string;
+  id: string;
+  /** What sends the rows, or did last. */
+  operation_id: string;
+  /** The same for people. */
+  reason?: string;
+  rows: BulkCounts;
+  /** As whom they are sent: whoever began it, or resumed it last. */
+  sent_by: string;
+  state: BulkSendState;
+}
+
+/**
+ * Data of the events bulk_send.cancelled, bulk_send.finished, bulk_send.paused, bulk_send.resumed,
+ * bulk_send.started.
+ */
+export interface BulkSendEventData {
+  bulk_send_id: string;
+  /** Why it stands still, for programs. */
+  code?: string;
+  /** What sends the rows. */
+  operation_id: string;
+  /** The same for people. */
+  reason?: string;
+  refused: number;
+  rows: number;
+  sent: number;
+  /** The document that each row gets a copy of. */
+  source_document_id: string;
+  state: string;
+}
+
+export interface BulkSendRequest {
+  /** Let a row be as one before it. Otherwise such a row is a fault: the same person would be asked twice. */
+  allow_duplicates?: boolean;
+  /**
+   * Columns of CSV that hold a number or a boolean, so that they stand in the metadata as such: text,
+   * number or boolean.
+   */
+  column_types?: Record<string, string>;
+  /** What divides the fields of CSV. */
+  delimiter?: BulkSendRequestDelimiter;
+  /** Details of each row's document. */
+  document?: BulkDocument;
+  /** The source. Any document with a file that was read; its state does not matter, and it stays as it is. */
+  document_id: string;
+  /** Of each envelope. Default: 30 days from its sending. */
+  expires_at?: string;
+  /**
+   * csv: RFC 4180, with a header line that names the columns. jsonl: one JSON object a line, whose values
+   * are texts, numbers, booleans or null.
+   */
+  format?: BulkSendRequestFormat;
+  /** Who hands the documents in. Default: the caller, whose principal has to be an e-mail address then. */
+  initiator?: Initiator;
+  /** To the recipients, with placeholders. */
+  message?: string;
+  /** As of an envelope; name and email with placeholders. */
+  recipients: RecipientRequest[];
+  /** The table's text, in UTF-8. */
+  rows: string;
+  /** Of each envelope, with placeholders. Default: the document's title. */
+  subject?: string;
 }
 
 export interface BusState {
@@ -2461,6 +2588,14 @@ export interface ExplainAccessParams {
   client_id?: string;
 }
 
+/** Narrows getBulkResults; what is left out does not count. */
+export interface GetBulkResultsParams {
+  /** The form of the answer. */
+  as?: string;
+  /** Only these rows. */
+  state?: BulkRowState;
+}
+
 /** Narrows listAnchors; what is left out does not count. */
 export interface ListAnchorsParams {
   /** Items of a page. */
@@ -2475,6 +2610,26 @@ export interface ListArchiveRecordsParams {
   limit?: number;
   /** The next of the page before. */
   after?: string;
+  document_id?: string;
+}
+
+/** Narrows listBulkRows; what is left out does not count. */
+export interface ListBulkRowsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before: the number of its last row. */
+  after?: string;
+  state?: BulkRowState;
+}
+
+/** Narrows listBulkSends; what is left out does not count. */
+export interface ListBulkSendsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
+  state?: BulkSendState;
+  /** The source. */
   document_id?: string;
 }
 
@@ -2754,6 +2909,11 @@ export interface SearchDocumentsParams {
 
 /** What each type of event carries. */
 export interface EventData {
+  "bulk_send.cancelled": BulkSendEventData;
+  "bulk_send.finished": BulkSendEventData;
+  "bulk_send.paused": BulkSendEventData;
+  "bulk_send.resumed": BulkSendEventData;
+  "bulk_send.started": BulkSendEventData;
   "client.changed": ClientEventData;
   "client.created": ClientEventData;
   "client.revoked": ClientEventData;

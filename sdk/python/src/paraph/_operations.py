@@ -25,6 +25,12 @@ class Operations(Runner):
         """
         return self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
 
+    def cancel_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """End a bulk send. What was sent stays sent; to withdraw that, void its envelopes. The rows that wait
+        are never sent. An atomic batch takes it. POST /v1/bulk-sends/{id}/cancel; scopes: envelopes:write.
+        """
+        return self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/cancel"), None, t.BulkSend, options)
+
     def change_business_unit(self, name: str, body: t.BusinessUnitChange, *, options: Options | None = None) -> t.BusinessUnit:
         """Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
         administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
@@ -262,6 +268,19 @@ class Operations(Runner):
         """
         return self._json(Call("GET", f"/v1/archive-records/{segment(id)}"), None, t.ArchiveRecord, options)
 
+    def get_bulk_results(self, id: str, to: Sink, *, as: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
+        """Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
+        cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
+        """
+        return self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as, "state": state}), to, options)
+
+    def get_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
+        held back until it does not run any more, or for so many seconds. GET /v1/bulk-sends/{id}; scopes:
+        envelopes:read.
+        """
+        return self._json(Call("GET", f"/v1/bulk-sends/{segment(id)}"), None, t.BulkSend, options)
+
     def get_bus_state(self, *, options: Options | None = None) -> t.BusState:
         """Get the state of the event bus. How far events have been published, and why not further. GET /v1/bus;
         scopes: admin.
@@ -451,6 +470,24 @@ class Operations(Runner):
     def all_archive_records(self, *, limit: int | None = None, after: str | None = None, document_id: str | None = None, options: Options | None = None) -> Iterator[t.ArchiveRecord]:
         """Every item that list_archive_records lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/archive-records", query={"limit": limit, "after": after, "document_id": document_id}), t.ArchiveRecord, options)
+
+    def list_bulk_rows(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Page[t.BulkRow]:
+        """List the rows of a bulk send. By number, with what became of each. GET /v1/bulk-sends/{id}/rows;
+        scopes: envelopes:read.
+        """
+        return self._page(Call("GET", f"/v1/bulk-sends/{segment(id)}/rows", query={"limit": limit, "after": after, "state": state}), t.BulkRow, options)
+
+    def all_bulk_rows(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Iterator[t.BulkRow]:
+        """Every item that list_bulk_rows lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/bulk-sends/{segment(id)}/rows", query={"limit": limit, "after": after, "state": state}), t.BulkRow, options)
+
+    def list_bulk_sends(self, *, limit: int | None = None, after: str | None = None, state: t.BulkSendState | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.BulkSend]:
+        """List bulk sends. Newest first. GET /v1/bulk-sends; scopes: envelopes:read."""
+        return self._page(Call("GET", "/v1/bulk-sends", query={"limit": limit, "after": after, "state": state, "document_id": document_id}), t.BulkSend, options)
+
+    def all_bulk_sends(self, *, limit: int | None = None, after: str | None = None, state: t.BulkSendState | None = None, document_id: str | None = None, options: Options | None = None) -> Iterator[t.BulkSend]:
+        """Every item that list_bulk_sends lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/bulk-sends", query={"limit": limit, "after": after, "state": state, "document_id": document_id}), t.BulkSend, options)
 
     def list_business_units(self, *, options: Options | None = None) -> list[t.BusinessUnit]:
         """List business units. By name. GET /v1/business-units; scopes: admin or documents:read or
@@ -662,6 +699,12 @@ class Operations(Runner):
         """
         return self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
 
+    def pause_bulk_send(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.BulkSend:
+        """Pause a bulk send. Between two rows. It stands still until it is resumed. An atomic batch takes it.
+        POST /v1/bulk-sends/{id}/pause; scopes: envelopes:write.
+        """
+        return self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/pause"), body, t.BulkSend, options)
+
     def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -765,6 +808,18 @@ class Operations(Runner):
         user in again. POST /v1/users/{id}/reset; scopes: admin.
         """
         return self._json(Call("POST", f"/v1/users/{segment(id)}/reset"), None, t.UserDetail, options)
+
+    def resume_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Let a paused bulk send go on. From the first row that waits, as whoever resumes it. An atomic batch
+        takes it. POST /v1/bulk-sends/{id}/resume; scopes: envelopes:write.
+        """
+        return self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/resume"), None, t.BulkSend, options)
+
+    def retry_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Try the refused rows again. Of a bulk send that is finished or paused, as whoever asks for it. An
+        atomic batch takes it. POST /v1/bulk-sends/{id}/retry; scopes: envelopes:write.
+        """
+        return self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/retry"), None, t.BulkSend, options)
 
     def retry_operation(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Start a failed operation again. For one that failed for a reason that may have passed. Where the file
@@ -891,6 +946,16 @@ class Operations(Runner):
         """
         return self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/deliveries/{segment(event)}/skip"), None, t.Delivery, options)
 
+    def start_bulk_send(self, body: t.BulkSendRequest, *, options: Options | None = None) -> t.BulkSend:
+        """Send a document to many. Each row of a table in CSV or JSON lines gets a document of its own with the
+        source's file, approved at once, and an envelope, made of a template whose texts hold placeholders:
+        `{{column}}`. All rows are checked first, and nothing is sent unless all are sound; at most 10,000
+        rows, 100 columns and 8 MB. Then they are sent one after the other: each is sent once, whatever dies
+        meanwhile, and one that is refused keeps its reason while the others go on. POST /v1/bulk-sends;
+        scopes: envelopes:write.
+        """
+        return self._json(Call("POST", "/v1/bulk-sends"), body, t.BulkSend, options)
+
     def start_webhook_replay(self, id: str, body: t.ReplayRequest, *, options: Options | None = None) -> t.WebhookReplay:
         """Send past events. Those that are dead (a redrive), those that were never sent, or all, of a span of
         time, of some types, by a condition, or named. It goes on in the background and survives a restart.
@@ -951,6 +1016,12 @@ class AsyncOperations(AsyncRunner):
         themselves. An atomic batch takes it. POST /v1/documents/{id}/archive; scopes: documents:write.
         """
         return await self._json(Call("POST", f"/v1/documents/{segment(id)}/archive"), None, t.Operation, options)
+
+    async def cancel_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """End a bulk send. What was sent stays sent; to withdraw that, void its envelopes. The rows that wait
+        are never sent. An atomic batch takes it. POST /v1/bulk-sends/{id}/cancel; scopes: envelopes:write.
+        """
+        return await self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/cancel"), None, t.BulkSend, options)
 
     async def change_business_unit(self, name: str, body: t.BusinessUnitChange, *, options: Options | None = None) -> t.BusinessUnit:
         """Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
@@ -1189,6 +1260,19 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("GET", f"/v1/archive-records/{segment(id)}"), None, t.ArchiveRecord, options)
 
+    async def get_bulk_results(self, id: str, to: Sink, *, as: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
+        """Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
+        cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
+        """
+        return await self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as, "state": state}), to, options)
+
+    async def get_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
+        held back until it does not run any more, or for so many seconds. GET /v1/bulk-sends/{id}; scopes:
+        envelopes:read.
+        """
+        return await self._json(Call("GET", f"/v1/bulk-sends/{segment(id)}"), None, t.BulkSend, options)
+
     async def get_bus_state(self, *, options: Options | None = None) -> t.BusState:
         """Get the state of the event bus. How far events have been published, and why not further. GET /v1/bus;
         scopes: admin.
@@ -1378,6 +1462,24 @@ class AsyncOperations(AsyncRunner):
     def all_archive_records(self, *, limit: int | None = None, after: str | None = None, document_id: str | None = None, options: Options | None = None) -> AsyncIterator[t.ArchiveRecord]:
         """Every item that list_archive_records lists; pages are asked for as they are needed."""
         return self._all(Call("GET", "/v1/archive-records", query={"limit": limit, "after": after, "document_id": document_id}), t.ArchiveRecord, options)
+
+    async def list_bulk_rows(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Page[t.BulkRow]:
+        """List the rows of a bulk send. By number, with what became of each. GET /v1/bulk-sends/{id}/rows;
+        scopes: envelopes:read.
+        """
+        return await self._page(Call("GET", f"/v1/bulk-sends/{segment(id)}/rows", query={"limit": limit, "after": after, "state": state}), t.BulkRow, options)
+
+    def all_bulk_rows(self, id: str, *, limit: int | None = None, after: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> AsyncIterator[t.BulkRow]:
+        """Every item that list_bulk_rows lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/bulk-sends/{segment(id)}/rows", query={"limit": limit, "after": after, "state": state}), t.BulkRow, options)
+
+    async def list_bulk_sends(self, *, limit: int | None = None, after: str | None = None, state: t.BulkSendState | None = None, document_id: str | None = None, options: Options | None = None) -> Page[t.BulkSend]:
+        """List bulk sends. Newest first. GET /v1/bulk-sends; scopes: envelopes:read."""
+        return await self._page(Call("GET", "/v1/bulk-sends", query={"limit": limit, "after": after, "state": state, "document_id": document_id}), t.BulkSend, options)
+
+    def all_bulk_sends(self, *, limit: int | None = None, after: str | None = None, state: t.BulkSendState | None = None, document_id: str | None = None, options: Options | None = None) -> AsyncIterator[t.BulkSend]:
+        """Every item that list_bulk_sends lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", "/v1/bulk-sends", query={"limit": limit, "after": after, "state": state, "document_id": document_id}), t.BulkSend, options)
 
     async def list_business_units(self, *, options: Options | None = None) -> list[t.BusinessUnit]:
         """List business units. By name. GET /v1/business-units; scopes: admin or documents:read or
@@ -1589,6 +1691,12 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("POST", "/v1/directory-tokens"), body, t.DirectoryToken, options)
 
+    async def pause_bulk_send(self, id: str, body: t.Reason, *, options: Options | None = None) -> t.BulkSend:
+        """Pause a bulk send. Between two rows. It stands still until it is resumed. An atomic batch takes it.
+        POST /v1/bulk-sends/{id}/pause; scopes: envelopes:write.
+        """
+        return await self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/pause"), body, t.BulkSend, options)
+
     async def protect_document(self, id: str, body: t.ProtectRequest, *, options: Options | None = None) -> t.Operation:
         """Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
         Without a level, the one that is configured is tried again now; with renew, a further time stamp is
@@ -1692,6 +1800,18 @@ class AsyncOperations(AsyncRunner):
         user in again. POST /v1/users/{id}/reset; scopes: admin.
         """
         return await self._json(Call("POST", f"/v1/users/{segment(id)}/reset"), None, t.UserDetail, options)
+
+    async def resume_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Let a paused bulk send go on. From the first row that waits, as whoever resumes it. An atomic batch
+        takes it. POST /v1/bulk-sends/{id}/resume; scopes: envelopes:write.
+        """
+        return await self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/resume"), None, t.BulkSend, options)
+
+    async def retry_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
+        """Try the refused rows again. Of a bulk send that is finished or paused, as whoever asks for it. An
+        atomic batch takes it. POST /v1/bulk-sends/{id}/retry; scopes: envelopes:write.
+        """
+        return await self._json(Call("POST", f"/v1/bulk-sends/{segment(id)}/retry"), None, t.BulkSend, options)
 
     async def retry_operation(self, id: str, *, options: Options | None = None) -> t.Operation:
         """Start a failed operation again. For one that failed for a reason that may have passed. Where the file
@@ -1817,6 +1937,16 @@ class AsyncOperations(AsyncRunner):
         /v1/webhook-endpoints/{id}/deliveries/{event}/skip; scopes: webhooks:write or admin.
         """
         return await self._json(Call("POST", f"/v1/webhook-endpoints/{segment(id)}/deliveries/{segment(event)}/skip"), None, t.Delivery, options)
+
+    async def start_bulk_send(self, body: t.BulkSendRequest, *, options: Options | None = None) -> t.BulkSend:
+        """Send a document to many. Each row of a table in CSV or JSON lines gets a document of its own with the
+        source's file, approved at once, and an envelope, made of a template whose texts hold placeholders:
+        `{{column}}`. All rows are checked first, and nothing is sent unless all are sound; at most 10,000
+        rows, 100 columns and 8 MB. Then they are sent one after the other: each is sent once, whatever dies
+        meanwhile, and one that is refused keeps its reason while the others go on. POST /v1/bulk-sends;
+        scopes: envelopes:write.
+        """
+        return await self._json(Call("POST", "/v1/bulk-sends"), body, t.BulkSend, options)
 
     async def start_webhook_replay(self, id: str, body: t.ReplayRequest, *, options: Options | None = None) -> t.WebhookReplay:
         """Send past events. Those that are dead (a redrive), those that were never sent, or all, of a span of

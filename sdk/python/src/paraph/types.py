@@ -10,6 +10,10 @@ ApprovalMode = Union[Literal["sequential", "parallel"], str]
 ApprovalState = Union[Literal["open", "approved", "rejected", "returned", "cancelled"], str]
 BatchMode = Union[Literal["independent", "atomic"], str]
 BatchOperationMethod = Union[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], str]
+BulkRowState = Union[Literal["waiting", "sent", "refused"], str]
+BulkSendRequestDelimiter = Union[Literal["comma", "semicolon", "tab"], str]
+BulkSendRequestFormat = Union[Literal["csv", "jsonl"], str]
+BulkSendState = Union[Literal["running", "paused", "finished", "cancelled"], str]
 BusStateKind = Union[Literal["nats", "kafka"], str]
 DecisionOutcome = Union[Literal["approve", "reject", "return"], str]
 DeliveryState = Union[Literal["pending", "delivered", "dead", "skipped"], str]
@@ -27,13 +31,13 @@ NewWebhookEndpointOnDead = Union[Literal["block", "skip"], str]
 NewWebhookEndpointOrder = Union[Literal["none", "by_document", "strict"], str]
 NewWebhookEndpointSigning = Union[Literal["hmac-sha256", "ed25519"], str]
 OAuthClientTokenEndpointAuthMethod = Union[Literal["client_secret", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "none"], str]
-OperationKind = Union[Literal["capture", "seal", "protect", "archive", "dispose", "rotate_key"], str]
+OperationKind = Union[Literal["capture", "seal", "protect", "archive", "dispose", "rotate_key", "bulk_send"], str]
 OperationState = Union[Literal["pending", "running", "succeeded", "failed"], str]
 ProcessingStatus = Union[Literal["pending", "running", "done", "failed", "quarantined"], str]
 ProtectRequestLevel = Union[Literal["b", "t", "lt", "lta"], str]
 ProtectionWantedLevel = Union[Literal["b", "t", "lt", "lta"], str]
 QueueCode = Union[Literal["no_worker", "retry", "suspected", "type_limit", "turn"], str]
-QueueKind = Union[Literal["capture", "pages", "seal", "archive", "dispose", "rotate_key", "inbound"], str]
+QueueKind = Union[Literal["capture", "pages", "seal", "archive", "dispose", "rotate_key", "bulk_send", "inbound"], str]
 RecipientState = Union[Literal["waiting", "sent", "delivered", "viewed", "signed", "declined", "cancelled"], str]
 ReplayRequestWhich = Union[Literal["dead", "missing", "all"], str]
 TaskState = Union[Literal["waiting", "open", "approved", "rejected", "returned", "cancelled"], str]
@@ -297,6 +301,134 @@ class BatchResults:
     """One for each operation, in their order."""
     succeeded: int
     """Operations that answered below 400."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkCounts:
+    """Part of the contract."""
+
+    refused: int
+    sent: int
+    total: int
+    waiting: int
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkDocument:
+    """Part of the contract."""
+
+    business_unit: str | None = None
+    """Default: the client's only unit, else general."""
+    document_type: str | None = None
+    """Default: document."""
+    external_id: str | None = None
+    """With placeholders; unique in the organisation."""
+    labels: dict[str, str] | None = None
+    """With placeholders in the values."""
+    metadata: Any | None = None
+    """A JSON object with placeholders in its texts. A text that is one placeholder and nothing else becomes
+    the cell itself: a number stays a number.
+    """
+    title: str | None = None
+    """With placeholders. Default: the source's."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkRow:
+    """Part of the contract."""
+
+    code: str | None = None
+    """Why it was refused."""
+    document_id: str | None = None
+    envelope_id: str | None = None
+    errors: list[RefusalDetail] | None = None
+    """Everything that stands against it."""
+    number: int
+    """From 1, without the header."""
+    reason: str | None = None
+    """The same for people."""
+    settled_at: datetime | None = None
+    state: BulkRowState
+    values: Any
+    """Its cells by column; empty once its document was disposed of."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkSend:
+    """Part of the contract."""
+
+    business_unit: str
+    code: str | None = None
+    """Why it is paused: paused where somebody did it, else the code of what keeps it from going on."""
+    columns: list[str]
+    created_at: datetime
+    document_id: str
+    """The source: each row gets a document of its own with this one's file."""
+    ended_at: datetime | None = None
+    id: str
+    operation_id: str
+    """What sends the rows, or did last."""
+    reason: str | None = None
+    """The same for people."""
+    rows: BulkCounts
+    sent_by: str
+    """As whom they are sent: whoever began it, or resumed it last."""
+    state: BulkSendState
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkSendEventData:
+    """Data of the events bulk_send.cancelled, bulk_send.finished, bulk_send.paused, bulk_send.resumed,
+    bulk_send.started.
+    """
+
+    bulk_send_id: str
+    code: str | None = None
+    """Why it stands still, for programs."""
+    operation_id: str
+    """What sends the rows."""
+    reason: str | None = None
+    """The same for people."""
+    refused: int
+    rows: int
+    sent: int
+    source_document_id: str
+    """The document that each row gets a copy of."""
+    state: str
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkSendRequest:
+    """Part of the contract."""
+
+    allow_duplicates: bool | None = None
+    """Let a row be as one before it. Otherwise such a row is a fault: the same person would be asked twice."""
+    column_types: dict[str, str] | None = None
+    """Columns of CSV that hold a number or a boolean, so that they stand in the metadata as such: text,
+    number or boolean.
+    """
+    delimiter: BulkSendRequestDelimiter | None = None
+    """What divides the fields of CSV."""
+    document: BulkDocument | None = None
+    """Details of each row's document."""
+    document_id: str
+    """The source. Any document with a file that was read; its state does not matter, and it stays as it is."""
+    expires_at: datetime | None = None
+    """Of each envelope. Default: 30 days from its sending."""
+    format: BulkSendRequestFormat | None = None
+    """csv: RFC 4180, with a header line that names the columns. jsonl: one JSON object a line, whose values
+    are texts, numbers, booleans or null.
+    """
+    initiator: Initiator | None = None
+    """Who hands the documents in. Default: the caller, whose principal has to be an e-mail address then."""
+    message: str | None = None
+    """To the recipients, with placeholders."""
+    recipients: list[RecipientRequest]
+    """As of an envelope; name and email with placeholders."""
+    rows: str
+    """The table's text, in UTF-8."""
+    subject: str | None = None
+    """Of each envelope, with placeholders. Default: the document's title."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2805,6 +2937,11 @@ class Word:
 
 #: What each type of event carries.
 EVENT_DATA: dict[str, type] = {
+    "bulk_send.cancelled": BulkSendEventData,
+    "bulk_send.finished": BulkSendEventData,
+    "bulk_send.paused": BulkSendEventData,
+    "bulk_send.resumed": BulkSendEventData,
+    "bulk_send.started": BulkSendEventData,
     "client.changed": ClientEventData,
     "client.created": ClientEventData,
     "client.revoked": ClientEventData,

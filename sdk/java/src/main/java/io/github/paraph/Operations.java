@@ -39,6 +39,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * End a bulk send. What was sent stays sent; to withdraw that, void its envelopes. The rows that wait
+   * are never sent. An atomic batch takes it. POST /v1/bulk-sends/{id}/cancel; scopes: envelopes:write.
+   */
+  public BulkSend cancelBulkSend(String id) {
+    return cancelBulkSend(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend cancelBulkSend(String id, CallOptions options) {
+    return json(new Call("POST", "/v1/bulk-sends/" + segment(id) + "/cancel"), null, BulkSend.class, options);
+  }
+
+  /**
    * Change a business unit. What is left out stays as it is. Limits, and whether it is closed, are for
    * administrators who are not confined to units. PATCH /v1/business-units/{name}; scopes: admin.
    */
@@ -529,6 +542,35 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
+   * cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
+   */
+  public Download getBulkResults(String id, GetBulkResultsParams params, OutputStream to) {
+    return getBulkResults(id, params, to, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Download getBulkResults(String id, GetBulkResultsParams params, OutputStream to, CallOptions options) {
+    return download(new Call("GET", "/v1/bulk-sends/" + segment(id) + "/results")
+        .query("as", params.as())
+        .query("state", params.state()), to, options);
+  }
+
+  /**
+   * Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
+   * held back until it does not run any more, or for so many seconds. GET /v1/bulk-sends/{id}; scopes:
+   * envelopes:read.
+   */
+  public BulkSend getBulkSend(String id) {
+    return getBulkSend(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend getBulkSend(String id, CallOptions options) {
+    return json(new Call("GET", "/v1/bulk-sends/" + segment(id)), null, BulkSend.class, options);
+  }
+
+  /**
    * Get the state of the event bus. How far events have been published, and why not further. GET /v1/bus;
    * scopes: admin.
    */
@@ -939,6 +981,53 @@ public abstract class Operations extends Transport {
         .query("limit", params.limit())
         .query("after", params.after())
         .query("document_id", params.documentId()), ArchiveRecord.class);
+  }
+
+  /**
+   * List the rows of a bulk send. By number, with what became of each. GET /v1/bulk-sends/{id}/rows;
+   * scopes: envelopes:read.
+   */
+  public Page<BulkRow> listBulkRows(String id, ListBulkRowsParams params) {
+    return listBulkRows(id, params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<BulkRow> listBulkRows(String id, ListBulkRowsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/bulk-sends/" + segment(id) + "/rows")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("state", params.state()), BulkRow.class, options);
+  }
+
+  /** Every item that listBulkRows lists; pages are asked for as they are needed. */
+  public Iterable<BulkRow> allBulkRows(String id, ListBulkRowsParams params) {
+    return all(() -> new Call("GET", "/v1/bulk-sends/" + segment(id) + "/rows")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("state", params.state()), BulkRow.class);
+  }
+
+  /** List bulk sends. Newest first. GET /v1/bulk-sends; scopes: envelopes:read. */
+  public Page<BulkSend> listBulkSends(ListBulkSendsParams params) {
+    return listBulkSends(params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<BulkSend> listBulkSends(ListBulkSendsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/bulk-sends")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("state", params.state())
+        .query("document_id", params.documentId()), BulkSend.class, options);
+  }
+
+  /** Every item that listBulkSends lists; pages are asked for as they are needed. */
+  public Iterable<BulkSend> allBulkSends(ListBulkSendsParams params) {
+    return all(() -> new Call("GET", "/v1/bulk-sends")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("state", params.state())
+        .query("document_id", params.documentId()), BulkSend.class);
   }
 
   /**
@@ -1484,6 +1573,19 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Pause a bulk send. Between two rows. It stands still until it is resumed. An atomic batch takes it.
+   * POST /v1/bulk-sends/{id}/pause; scopes: envelopes:write.
+   */
+  public BulkSend pauseBulkSend(String id, Reason body) {
+    return pauseBulkSend(id, body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend pauseBulkSend(String id, Reason body, CallOptions options) {
+    return json(new Call("POST", "/v1/bulk-sends/" + segment(id) + "/pause"), body, BulkSend.class, options);
+  }
+
+  /**
    * Raise or renew the protection of signatures. Of a signed or archived document, whoever signed it.
    * Without a level, the one that is configured is tried again now; with renew, a further time stamp is
    * added although the level is reached. What is added is a new version; the bytes before stay as they
@@ -1732,6 +1834,32 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public UserDetail resetUser(String id, CallOptions options) {
     return json(new Call("POST", "/v1/users/" + segment(id) + "/reset"), null, UserDetail.class, options);
+  }
+
+  /**
+   * Let a paused bulk send go on. From the first row that waits, as whoever resumes it. An atomic batch
+   * takes it. POST /v1/bulk-sends/{id}/resume; scopes: envelopes:write.
+   */
+  public BulkSend resumeBulkSend(String id) {
+    return resumeBulkSend(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend resumeBulkSend(String id, CallOptions options) {
+    return json(new Call("POST", "/v1/bulk-sends/" + segment(id) + "/resume"), null, BulkSend.class, options);
+  }
+
+  /**
+   * Try the refused rows again. Of a bulk send that is finished or paused, as whoever asks for it. An
+   * atomic batch takes it. POST /v1/bulk-sends/{id}/retry; scopes: envelopes:write.
+   */
+  public BulkSend retryBulkSend(String id) {
+    return retryBulkSend(id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend retryBulkSend(String id, CallOptions options) {
+    return json(new Call("POST", "/v1/bulk-sends/" + segment(id) + "/retry"), null, BulkSend.class, options);
   }
 
   /**
@@ -1985,6 +2113,23 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public Delivery skipWebhookDelivery(String id, String event, CallOptions options) {
     return json(new Call("POST", "/v1/webhook-endpoints/" + segment(id) + "/deliveries/" + segment(event) + "/skip"), null, Delivery.class, options);
+  }
+
+  /**
+   * Send a document to many. Each row of a table in CSV or JSON lines gets a document of its own with the
+   * source's file, approved at once, and an envelope, made of a template whose texts hold placeholders:
+   * `{{column}}`. All rows are checked first, and nothing is sent unless all are sound; at most 10,000
+   * rows, 100 columns and 8 MB. Then they are sent one after the other: each is sent once, whatever dies
+   * meanwhile, and one that is refused keeps its reason while the others go on. POST /v1/bulk-sends;
+   * scopes: envelopes:write.
+   */
+  public BulkSend startBulkSend(BulkSendRequest body) {
+    return startBulkSend(body, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public BulkSend startBulkSend(BulkSendRequest body, CallOptions options) {
+    return json(new Call("POST", "/v1/bulk-sends"), body, BulkSend.class, options);
   }
 
   /**

@@ -9,6 +9,11 @@ public final class EventData {
 
   /** The record that holds the data of each type of event. */
   public static final Map<String, Class<? extends Record>> TYPES = Map.ofEntries(
+      Map.entry("bulk_send.cancelled", BulkSendEventData.class),
+      Map.entry("bulk_send.finished", BulkSendEventData.class),
+      Map.entry("bulk_send.paused", BulkSendEventData.class),
+      Map.entry("bulk_send.resumed", BulkSendEventData.class),
+      Map.entry("bulk_send.started", BulkSendEventData.class),
       Map.entry("client.changed", ClientEventData.class),
       Map.entry("client.created", ClientEventData.class),
       Map.entry("client.revoked", ClientEventData.class),

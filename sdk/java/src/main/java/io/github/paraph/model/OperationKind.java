@@ -11,4 +11,5 @@ public final class OperationKind {
   public static final String ARCHIVE = "archive";
   public static final String DISPOSE = "dispose";
   public static final String ROTATE_KEY = "rotate_key";
+  public static final String BULK_SEND = "bulk_send";
 }

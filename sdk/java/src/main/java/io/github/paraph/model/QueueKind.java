@@ -11,5 +11,6 @@ public final class QueueKind {
   public static final String ARCHIVE = "archive";
   public static final String DISPOSE = "dispose";
   public static final String ROTATE_KEY = "rotate_key";
+  public static final String BULK_SEND = "bulk_send";
   public static final String INBOUND = "inbound";
 }
