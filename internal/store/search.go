@@ -34,7 +34,8 @@ func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []
 		return err
 	}
 	form, value := t.c.dialect().words(words)
-	_, err := change(ctx, t.c, 1, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words",
+	// Most of what is indexed anew has the words it had, and is left as it is.
+	_, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
 		org, documentID, value)
 	return err
 }

@@ -10,8 +10,13 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// searchBytes is about how much text is cut into words before it is written.
-const searchBytes = 8 << 20
+// searchBytes is about how much text is cut into words before it is written, and
+// searchDocuments of how many documents.
+const (
+	searchBytes     = 1 << 20
+	searchDocuments = 100
+	searchBatch     = 5000 // entries looked through at once: few change words
+)
 
 // searchGather is how long documents wait for others to be indexed with. Commands
 // write beside the index, and each of its transactions takes their turn.
@@ -36,7 +41,21 @@ func NewSearchIndexer(store service.Store, by Holder, log *slog.Logger) *SearchI
 
 // Run indexes, or waits for its turn to, until ctx ends.
 func (x *SearchIndexer) Run(ctx context.Context) error {
-	return x.lead.run(ctx, service.TopicJournal, x.step)
+	return x.lead.run(ctx, service.TopicJournal, x.unhurried)
+}
+
+// unhurried does a step, and where there is more rests as long as that took: who commands
+// writes beside the index, and a long journal may be before it.
+func (x *SearchIndexer) unhurried(ctx context.Context) (more bool, err error) {
+	began := time.Now()
+	if more, err = x.step(ctx); !more || err != nil {
+		return more, err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Since(began)):
+	}
+	return more, nil
 }
 
 // CatchUp indexes what the journal holds by now. It does nothing where another
@@ -122,7 +141,7 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	if p.cursor == 0 {
 		from = 0 // the index was emptied
 	}
-	p.to = max(from, min(from+dispatcherBatch, head.Size))
+	p.to = max(from, min(from+searchBatch, head.Size))
 	if p.to > from {
 		entries, err := tx.EntriesOf(ctx, from, p.to, service.SearchKinds)
 		if err != nil {
@@ -144,7 +163,7 @@ func (p *reading) read(ctx context.Context, tx service.Reader, entries []journal
 		if e.DocumentID == "" || seen[e.DocumentID] {
 			continue
 		}
-		if size > searchBytes {
+		if size > searchBytes || len(p.documents) == searchDocuments {
 			p.to = e.Index
 			return nil
 		}
