@@ -145,7 +145,7 @@ func TestAccount(t *testing.T) {
 		}
 		r.is("a second passkey", b.register("Telephone", ours), 303, AccountPath)
 		page := b.get(AccountPath)
-		for _, part := range []string{"Laptop", "Telephone", "10 are left", "Here."} {
+		for _, part := range []string{"Laptop", "Telephone", "10 are left", "Here.", `action="/logout"`} {
 			if !strings.Contains(page.body, part) {
 				t.Errorf("the account does not show %q: %s", part, page.body)
 			}
