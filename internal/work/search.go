@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/failpoint"
-	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
 
@@ -15,7 +14,7 @@ import (
 const (
 	searchBytes     = 1 << 20
 	searchDocuments = 100
-	searchBatch     = 5000 // entries looked through at once: few change words
+	searchBatch     = 1000 // entries looked through at once
 )
 
 // searchGather is how long documents wait for others to be indexed with. Commands
@@ -143,11 +142,7 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	}
 	p.to = max(from, min(from+searchBatch, head.Size))
 	if p.to > from {
-		entries, err := tx.EntriesOf(ctx, from, p.to, service.SearchKinds)
-		if err != nil {
-			return p, err
-		}
-		if err := p.read(ctx, tx, entries); err != nil {
+		if err := p.read(ctx, tx, from); err != nil {
 			return p, err
 		}
 	}
@@ -155,27 +150,26 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	return p, nil
 }
 
-func (p *reading) read(ctx context.Context, tx service.Reader, entries []journal.Entry) error {
-	seen := map[string]bool{}
+// read reads the words of the documents of the part, which ends sooner where they are many.
+func (p *reading) read(ctx context.Context, tx service.Reader, from int64) error {
+	changed, err := tx.ChangedDocuments(ctx, from, p.to, searchDocuments+1)
+	if err != nil {
+		return err
+	}
 	size := 0
-	for i := range entries {
-		e := &entries[i]
-		if e.DocumentID == "" || seen[e.DocumentID] {
-			continue
-		}
-		if size > searchBytes || len(p.documents) == searchDocuments {
-			p.to = e.Index
+	for i, d := range changed {
+		if size > searchBytes || i == searchDocuments {
+			p.to = d.Index
 			return nil
 		}
-		seen[e.DocumentID] = true
-		words, err := service.SearchText(ctx, tx, e.Org, e.DocumentID)
+		words, err := service.SearchText(ctx, tx, d.Org, d.ID)
 		if err != nil {
 			return err
 		}
 		for _, w := range words {
 			size += len(w) + 1
 		}
-		p.documents = append(p.documents, indexed{e.Org, e.DocumentID, words})
+		p.documents = append(p.documents, indexed{d.Org, d.ID, words})
 	}
 	return nil
 }
