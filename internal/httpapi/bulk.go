@@ -79,7 +79,7 @@ func bulkRowOf(r *bulk.Row) BulkRow {
 }
 
 func (a *api) bulkSends() {
-	const base, tag = "/v1/bulk-sends", "bulk sends"
+	const base, tag = "/v1/bulk-sends", "bulk"
 	handle(a, route{id: "startBulkSend", method: http.MethodPost, path: base, tag: tag, does: access.WriteEnvelope, status: http.StatusAccepted, maxBody: maxBulkBody,
 		summary: "Send a document to many",
 		about: "Each row of a table in CSV or JSON lines gets a document of its own with the source's file, approved at once, and an envelope, made of a template whose texts hold placeholders: `{{column}}`. " +

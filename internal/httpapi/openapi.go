@@ -70,7 +70,7 @@ var tags = []*huma.Tag{
 	{Name: "approvals", Description: "Rounds of review."},
 	{Name: "tasks", Description: "One approver's part in a review."},
 	{Name: "envelopes", Description: "Requests for signatures."},
-	{Name: "bulk sends", Description: "One document sent to many, row by row."},
+	{Name: "bulk", Description: "One document sent to many, row by row."},
 	{Name: "reports", Description: "Documents counted, and how long things took."},
 	{Name: "batch", Description: "Many operations in one request."},
 	{Name: "operations", Description: "Work that takes long."},
