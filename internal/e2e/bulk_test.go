@@ -30,7 +30,7 @@ func TestKilledBetweenRows(t *testing.T) {
 				return &stack{url: p.URL, http: client, caller: login(t, client, p.URL, first.ID, first.Secret)}
 			}
 			s := in(first)
-			source := s.draft("Contract")
+			source := s.draft("Contract").ID
 			first.Kill()
 
 			const rows = 12
