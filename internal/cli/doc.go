@@ -420,6 +420,8 @@ func partsOf(command string) []part {
 		return batchParts()
 	case "docs":
 		return docsParts()
+	case "unit":
+		return unitParts()
 	}
 	return nil
 }

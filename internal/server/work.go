@@ -21,6 +21,10 @@ const protectionsAtOnce = 4
 // database's work, not that of the children.
 const rotationsAtOnce = 1
 
+// handoversAtOnce is how many business units are exported at a time, and how many
+// archives imported: each reads or writes as fast as the disk can.
+const handoversAtOnce = 1
+
 // buildRunner makes what takes operations and events out of the backlog.
 func (s *Server) buildRunner() error {
 	attempt, err := s.attempts()
@@ -31,7 +35,7 @@ func (s *Server) buildRunner() error {
 	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
 		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n,
-			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpInbound: inboundAtOnce},
+			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpExport: handoversAtOnce, service.OpImport: handoversAtOnce, service.OpInbound: inboundAtOnce},
 	})
 	return nil
 }

@@ -67,12 +67,14 @@ const (
 	OpProtect = "protect" // add to a signed PDF what protects its signatures
 	OpDispose = "dispose" // delete what is left of a document that was disposed of
 
-	OpRotateKey = "rotate_key" // wrap what lies under a unit's old key anew; it belongs to no document
+	OpRotateKey = "rotate_key"  // wrap what lies under a unit's old key anew; it belongs to no document
+	OpExport    = "export_unit" // write everything a unit owns into an archive; of no document
+	OpImport    = "import_unit" // make documents of such an archive; of no document
 )
 
 // OperationKinds lists the kinds.
 func OperationKinds() []string {
-	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey}
+	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey, OpExport, OpImport}
 }
 
 // Operation is long work that a caller can poll, await or hear of.

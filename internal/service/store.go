@@ -89,6 +89,7 @@ type Reader interface {
 	webhookReader
 	searchReader
 	uploadReader
+	handoverReader
 	reportReader
 }
 
@@ -116,6 +117,7 @@ type Tx interface {
 	webhookWriter
 	searchWriter
 	uploadWriter
+	handoverWriter
 }
 
 type accessReader interface {
