@@ -634,8 +634,8 @@ func (c *Client) GetWebhookReplay(ctx context.Context, id string, replay string,
 // draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
 //
 // POST /v1/business-units/{name}/imports; scopes: admin.
-func (c *Client) ImportBusinessUnit(ctx context.Context, name string, options ...Option) (*UnitImport, error) {
-	return call[UnitImport](ctx, c, &request{method: "POST", path: "/v1/business-units/" + url.PathEscape(name) + "/imports"}, nil, options)
+func (c *Client) ImportBusinessUnit(ctx context.Context, name string, file File, options ...Option) (*UnitImport, error) {
+	return upload[UnitImport](ctx, c, &request{method: "POST", path: "/v1/business-units/" + url.PathEscape(name) + "/imports"}, file, options)
 }
 
 // Invite: Invite a person. To a user who is there, by user_id, or to one that is made with it. The

@@ -610,8 +610,8 @@ export class Operations {
    * draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
    * POST /v1/business-units/{name}/imports; scopes: admin.
    */
-  importBusinessUnit(name: string, options?: CallOptions): Promise<T.UnitImport> {
-    return this.transport.json({ method: "POST", path: `/v1/business-units/${segment(name)}/imports` }, undefined, options);
+  importBusinessUnit(name: string, file: Source, options?: CallOptions): Promise<T.UnitImport> {
+    return this.transport.upload({ method: "POST", path: `/v1/business-units/${segment(name)}/imports` }, file, options);
   }
 
   /**

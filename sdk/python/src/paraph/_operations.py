@@ -469,7 +469,7 @@ class Operations(Runner):
         """
         return self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
 
-    def import_business_unit(self, name: str, *, options: Options | None = None) -> t.UnitImport:
+    def import_business_unit(self, name: str, file: Source, *, options: Options | None = None) -> t.UnitImport:
         """Import an archive into a business unit. Send the archive of an export as the raw body
         (application/zip), or as multipart/form-data with one part named file; one that is too large for a
         request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
@@ -478,7 +478,7 @@ class Operations(Runner):
         draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
         POST /v1/business-units/{name}/imports; scopes: admin.
         """
-        return self._json(Call("POST", f"/v1/business-units/{segment(name)}/imports"), None, t.UnitImport, options)
+        return self._upload(Call("POST", f"/v1/business-units/{segment(name)}/imports"), file, t.UnitImport, options)
 
     def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
         """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
@@ -1481,7 +1481,7 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
 
-    async def import_business_unit(self, name: str, *, options: Options | None = None) -> t.UnitImport:
+    async def import_business_unit(self, name: str, file: Source, *, options: Options | None = None) -> t.UnitImport:
         """Import an archive into a business unit. Send the archive of an export as the raw body
         (application/zip), or as multipart/form-data with one part named file; one that is too large for a
         request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
@@ -1490,7 +1490,7 @@ class AsyncOperations(AsyncRunner):
         draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
         POST /v1/business-units/{name}/imports; scopes: admin.
         """
-        return await self._json(Call("POST", f"/v1/business-units/{segment(name)}/imports"), None, t.UnitImport, options)
+        return await self._upload(Call("POST", f"/v1/business-units/{segment(name)}/imports"), file, t.UnitImport, options)
 
     async def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
         """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets

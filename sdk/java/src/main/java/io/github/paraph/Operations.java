@@ -977,13 +977,13 @@ public abstract class Operations extends Transport {
    * draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
    * POST /v1/business-units/{name}/imports; scopes: admin.
    */
-  public UnitImport importBusinessUnit(String name) {
-    return importBusinessUnit(name, CallOptions.NONE);
+  public UnitImport importBusinessUnit(String name, Source file) {
+    return importBusinessUnit(name, file, CallOptions.NONE);
   }
 
   /** The same, with options. */
-  public UnitImport importBusinessUnit(String name, CallOptions options) {
-    return json(new Call("POST", "/v1/business-units/" + segment(name) + "/imports"), null, UnitImport.class, options);
+  public UnitImport importBusinessUnit(String name, Source file, CallOptions options) {
+    return upload(new Call("POST", "/v1/business-units/" + segment(name) + "/imports"), file, UnitImport.class, options);
   }
 
   /**
