@@ -32,7 +32,7 @@ var rooms = []room{
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks", "attestation"}, domain...)},
 
 	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
-	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite"}, below...)},
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite", "handover"}, below...)},
 	// The texts, and what makes pages of them: they know nothing of what they tell about.
 	{name: "docs", folders: []string{"docs"}, pure: true},
 	{name: "docsite", folders: []string{"internal/docsite"}, may: []string{"brand"}},
@@ -42,7 +42,7 @@ var rooms = []room{
 	{name: "scim", folders: []string{"internal/scim"}, may: append([]string{"entrance"}, below...)},
 	{name: "webform", folders: []string{"internal/webform"}, may: append([]string{"brand"}, domain...)},
 	{name: "signpage", folders: []string{"internal/signpage"}, may: append([]string{"entrance"}, edge...)},
-	{name: "work", folders: []string{"internal/work"}, may: edge},
+	{name: "work", folders: []string{"internal/work"}, may: append([]string{"handover"}, edge...)},
 	{name: "connector", folders: []string{"internal/connector"}, may: edge},
 
 	{name: "store", folders: []string{"internal/store"}, may: below},
@@ -58,7 +58,10 @@ var rooms = []room{
 	// What a time stamp over the log is: the domain's checkpoint with pades' token.
 	{name: "anchor", folders: []string{"internal/anchor"}, may: append([]string{"pades"}, domain...)},
 	// What Paraph hands out, judged offline: by the command line and in browsers.
-	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor"}, domain...), one: true},
+	{name: "verdict", folders: []string{"internal/verdict"}, may: append([]string{"pades", "anchor", "zipform", "handover"}, domain...), one: true},
+	{name: "zipform", folders: []string{"internal/zipform"}},
+	// The file in which a business unit is handed over: its form, and how strangers' are read.
+	{name: "handover", folders: []string{"internal/handover"}, may: append([]string{"zipform"}, domain...)},
 	{name: "pdf", folders: []string{"internal/pdf"}, may: []string{"pades", "sandbox", "brand"}},
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "jwks", folders: []string{"internal/jwks"}}, // which keys of clients are taken: asked when they are registered, and when they are used

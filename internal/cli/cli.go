@@ -73,6 +73,7 @@ func commands() map[string]command {
 		"batch":      {"Run many operations from a file.", "run [flags] FILE", runBatch},
 		"bulk":       {"Send a document to everybody in a table, row by row.", "start|list|show|rows|results|pause|resume|retry|cancel [flags] …", runBulk},
 		"docs":       {"Write the documentation as files.", "build FOLDER", runDocs},
+		"unit":       {"Write everything that a business unit owns into a file, or take such a file in.", "export|import …", runUnit},
 		"report":     {"Count documents and add up their amounts, or tell how long approvals and signing took.", "[flags]", runReport},
 		"completion": {"Write what a shell needs to complete commands and flags.", "bash|zsh|fish", runCompletion},
 		"version":    {"Say which version this is.", "[--json]", runVersion},

@@ -422,6 +422,8 @@ func partsOf(command string) []part {
 		return bulkParts()
 	case "docs":
 		return docsParts()
+	case "unit":
+		return unitParts()
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const (
 func menu() []*section {
 	return []*section{
 		{Title: "Begin", texts: []string{"guide/index.md", "guide/start.md", "guide/start-go.md", "guide/start-typescript.md", "guide/start-python.md", "guide/start-java.md", "guide/concepts.md"}},
-		{Title: "How to", texts: []string{"guide/webhook.md", "guide/approvals.md", "guide/signing.md", "guide/verifying.md", "guide/batches.md", "guide/bulk.md", "guide/finding.md", "guide/failing.md"}},
+		{Title: "How to", texts: []string{"guide/webhook.md", "guide/approvals.md", "guide/signing.md", "guide/verifying.md", "guide/batches.md", "guide/bulk.md", "guide/finding.md", "guide/moving.md", "guide/failing.md"}},
 		{Title: "Move here", texts: []string{"guide/from-docusign.md", "guide/from-dropbox-sign.md", "guide/from-documenso.md"}},
 		{Title: sectionReference, texts: []string{"api/versions.md", "contract-changes.md"}},
 		{Title: sectionOperator, texts: []string{"operations.md", "security.md", "glossary.md", "architecture.md", "dependencies.md"}},

@@ -136,7 +136,19 @@ const (
 	// Protected is a signed version with one more revision behind it that protects
 	// its signatures: evidence for later, or a time stamp.
 	Protected VersionKind = "protected"
+	// Evidence is what came with an imported document about its past elsewhere, as a
+	// zip file. Nobody signs it, and it is never the current version.
+	Evidence VersionKind = "evidence"
 )
+
+// Known tells whether k is one of these kinds.
+func (k VersionKind) Known() bool {
+	switch k {
+	case Original, Normalised, Searchable, Sealed, Completion, Protected, Evidence:
+		return true
+	}
+	return false
+}
 
 // Version is one immutable content of a document.
 type Version struct {

@@ -82,6 +82,19 @@ func (s State) Final() bool {
 // their signatures are to be protected: signed, or in the archive.
 func (s State) Kept() bool { return s == Signed || s == Archived }
 
+// Arriving gives the state in which a document begins here that was in s elsewhere.
+// What ended there has ended. What is settled by a signature stays settled; everything
+// else is a draft, since nobody here has agreed to it.
+func (s State) Arriving(signed bool) State {
+	switch {
+	case s.Final() && s != Disposed:
+		return s
+	case signed && s.Kept():
+		return Signed
+	}
+	return Draft
+}
+
 // Allows tells whether action leads out of s.
 func (s State) Allows(a Action) bool { _, ok := table[s][a]; return ok }
 

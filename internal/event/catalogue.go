@@ -58,6 +58,10 @@ var catalogue = map[journal.Kind]line{
 	journal.DocumentShared: {"grant", Grant{
 		GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com", Purpose: "Audit of the year 2026", From: &sampleDue, Until: &sampleDue,
 	}},
+	journal.DocumentImported: {"document", Imported{
+		Document: Document{DocumentID: sampleID("doc"), Type: "purchase_order", Unit: "purchasing", State: document.Signed, Title: "Order 4711", ExternalID: "PO-4711"},
+		ImportID: sampleID("imp"), Origin: sampleOrigin, OriginID: sampleID("doc"), OriginState: document.Archived,
+	}},
 	journal.DocumentUnshared: {"grant", Grant{GrantID: sampleID("gra"), DocumentID: sampleID("doc"), Principal: "auditor@example.com"}},
 
 	journal.TaskOpened:    task(Task{State: approval.Open}),
@@ -134,6 +138,8 @@ var catalogue = map[journal.Kind]line{
 	journal.UnitCreated:      {"unit", Unit{Name: "purchasing", Weight: 1}},
 	journal.UnitChanged:      {"unit", Unit{Name: "purchasing", Weight: 3, Bytes: 50 << 30, Documents: 10_000, FileBytes: 100 << 20, Pages: 500, Closed: true}},
 	journal.UnitLimitNeared:  {"unit", UnitLimit{Name: "purchasing", What: "bytes", Used: 40 << 30, Limit: 50 << 30}},
+	journal.UnitExported:     {"unit", UnitExport{Name: "purchasing", ExportID: sampleID("exp"), OperationID: sampleID("op"), Documents: 4711, LogSize: 81516, ManifestSHA256: sampleOrigin.ManifestSHA256}},
+	journal.UnitImported:     {"unit", UnitImport{Name: "purchasing", ImportID: sampleID("imp"), OperationID: sampleID("op"), Origin: sampleOrigin, Documents: 4711, Made: 4700, Known: 1, Disposed: 9, Failed: 1}},
 	journal.UnitLimitReached: {"unit", UnitLimit{Name: "purchasing", What: "documents_per_month", Month: "2026-03", Used: 10_000, Limit: 10_000}},
 
 	journal.OrganisationCreated: {"organisation", Organisation{OrganisationID: sampleID("org"), Name: "Northern Works"}},

@@ -61,6 +61,13 @@ const (
 	RotateEmptied   Point = "rotate.emptied"   // nothing lies under the old one, it is there
 	RotateDestroyed Point = "rotate.destroyed" // it is destroyed, the operation has not ended
 
+	ExportGathered Point = "export.gathered" // what a unit owns is known, nothing of its archive is written
+	ExportFile     Point = "export.file"     // a file is in the archive that is being written
+	ExportStored   Point = "export.stored"   // the archive is stored, no row names it
+
+	ImportStored Point = "import.stored" // the files of a document of an archive are stored, no row names them
+	ImportMade   Point = "import.made"   // the document and what became of its line are committed
+
 	MailBefore Point = "mail.before" // a letter is written, not sent
 	MailAfter  Point = "mail.after"  // the mail server has it, the queue has not heard of it
 
@@ -77,7 +84,7 @@ const (
 
 // Outside lists the points of what goes to other systems and comes from them; a
 // document need not meet them.
-var Outside = []Point{HookProven, HookStored, InboundDone, BusSent, BusMoved, BusReceived}
+var Outside = []Point{HookProven, HookStored, InboundDone, BusSent, BusMoved, BusReceived, ExportGathered, ExportFile, ExportStored, ImportStored, ImportMade}
 
 // The points that a process passes only beside others.
 const (

@@ -30,6 +30,15 @@ func titleOf(f *fault.Fault) string {
 
 // catalogue lists every code a caller of the API can meet; /docs/errors shows it.
 var catalogue = map[string]codeInfo{
+	"export_running":         {kind: fault.Conflict, title: "An export of the business unit is being written"},
+	"export_not_ready":       {kind: fault.Conflict, title: "The archive is not written yet"},
+	"export_gone":            {kind: fault.Gone, title: "The archive is not there any more"},
+	"export_refused":         {kind: fault.Invalid, title: "The archive is not a sound export of a business unit"},
+	"export_outdated":        {kind: fault.Unavailable, title: "A document was destroyed while the archive was written"},
+	"export_too_large":       {kind: fault.TooLarge, title: "The business unit has more files than one archive takes"},
+	"import_running":         {kind: fault.Conflict, title: "An import into the business unit has not come to its end"},
+	"import_without_archive": {kind: fault.Invalid, title: "The archive did not come back with a backup"},
+	"signature_missing":      {kind: fault.Invalid, title: "A file that came in as signed carries no signature"},
 	"invalid_request":        {kind: fault.Invalid, title: "The request does not fit the contract"},
 	"malformed_body":         {http: http.StatusBadRequest, title: "The body cannot be read"},
 	"body_incomplete":        {http: http.StatusBadRequest, title: "The body did not arrive whole"},

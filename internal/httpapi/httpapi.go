@@ -175,6 +175,7 @@ func build(c Config) *api {
 	a.bus()
 	a.batch()
 	a.reports()
+	a.handover()
 	finishSpec(a.huma.OpenAPI())
 	describeDeprecations(a.huma.OpenAPI(), a.deprecations)
 	return a

@@ -77,6 +77,7 @@ var tags = []*huma.Tag{
 	{Name: "events", Description: "What happened, and the proof of it."},
 	{Name: "webhooks", Description: "Endpoints that events are sent to, and what became of each."},
 	{Name: "archive", Description: "The compliance archive."},
+	{Name: "handover", Description: "Everything that a business unit owns as one file, out and in."},
 	{Name: "access", Description: "Who is let into which document, and by which rule."},
 	{Name: "hooks", Description: "Webhooks that come in, and what became of them."},
 	{Name: "people", Description: "The people of the organisation, and their groups."},
@@ -185,6 +186,11 @@ func describeUploads(o *huma.OpenAPI) {
 	full["document"], full["file"] = details, file
 	o.Paths["/v1/documents"].Post.RequestBody = uploadBody(full)
 	o.Paths["/v1/documents/{id}/versions"].Post.RequestBody = uploadBody(map[string]*huma.Schema{"file": file})
+	archive := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	o.Paths["/v1/business-units/{name}/imports"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		multipartForm:     {Schema: &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"file": file}, Required: []string{"file"}, AdditionalProperties: false}},
+		"application/zip": archive, "application/octet-stream": archive,
+	}}
 }
 
 func uploadBody(fields map[string]*huma.Schema) *huma.RequestBody {
@@ -212,6 +218,7 @@ func describeStreams(o *huma.OpenAPI) {
 		"/v1/documents/{id}/versions/{number}/content":        rawTypes,
 		"/v1/archive-records/{id}/package":                    {"application/zip"},
 		"/v1/archive-records/{id}/additions/{number}/package": {"application/zip"},
+		"/v1/business-units/{name}/exports/{id}/archive":      {"application/zip"},
 	} {
 		op := o.Paths[path].Get
 		op.Responses["200"] = binary("All bytes.", media...)

@@ -13,7 +13,7 @@ import (
 // Operation is long work that can be polled, awaited or heard of.
 type Operation struct {
 	ID         string     `json:"id" example:"op_01kb0q7m4b1s9v3d8r5x2c6e7f"`
-	Kind       string     `json:"kind" enum:"capture,seal,protect,archive,dispose,rotate_key,bulk_send"`
+	Kind       string     `json:"kind" enum:"capture,seal,protect,archive,dispose,rotate_key,bulk_send,export_unit,import_unit"`
 	State      string     `json:"state" enum:"pending,running,succeeded,failed"`
 	DocumentID string     `json:"document_id,omitempty" doc:"Absent where it belongs to no document."`
 	EnvelopeID string     `json:"envelope_id,omitempty" doc:"Of a seal."`
@@ -102,7 +102,7 @@ func (a *api) operations() {
 type listOperationsInput struct {
 	Paged
 	State      string `query:"state" enum:"pending,running,succeeded,failed"`
-	Kind       string `query:"kind" enum:"capture,seal,protect,archive,dispose,rotate_key,bulk_send"`
+	Kind       string `query:"kind" enum:"capture,seal,protect,archive,dispose,rotate_key,bulk_send,export_unit,import_unit"`
 	DocumentID string `query:"document_id"`
 }
 

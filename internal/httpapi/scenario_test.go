@@ -19,6 +19,8 @@ import (
 var elsewhere = map[journal.Kind]string{
 	journal.WebhookDeliveryDead: "TestRetry", journal.WebhookFailing: "TestBreaker", journal.WebhookRecovered: "TestBreaker", journal.WebhookReplayEnded: "TestReplayEvents",
 
+	journal.UnitExported: "TestHandover", journal.UnitImported: "TestHandover", journal.DocumentImported: "TestHandover",
+
 	journal.InboundReceived: "TestAWebhookBecomesADocument", journal.InboundProcessed: "TestAWebhookBecomesADocument",
 	journal.InboundQuarantined: "TestEventsInQuarantine", journal.InboundRedriven: "TestEventsInQuarantine", journal.InboundDiscarded: "TestEventsInQuarantine",
 

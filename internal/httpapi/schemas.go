@@ -10,6 +10,7 @@ import (
 
 	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/fault"
+	"github.com/paraph/paraph/internal/handover"
 )
 
 // schemaRoot is where the forms that programs exchange with Paraph are published as
@@ -40,6 +41,7 @@ func publishedSchemas(c *eventContract) ([]publishedSchema, error) {
 	}{
 		{"approval", "The canonical payload by which a document is handed in for approval.", reflect.TypeFor[ApprovalRequest](), true},
 		{"event", "An event: a CloudEvent 1.0 in structured mode, without what its type says of its data.", reflect.TypeFor[EventAttributes](), false},
+		{"unit-export", "What stands in the archive of a business unit: each member is the form of one of its files, or of a line of it.", reflect.TypeFor[handover.Forms](), false},
 	} {
 		text, err := standingAlone(schemaID(whole.name), whole.about, whole.of, whole.closed)
 		if err != nil {

@@ -39,6 +39,7 @@ type Upload struct {
 	Offset      int64     `json:"offset" doc:"Bytes that are kept."`
 	Length      int64     `json:"length" doc:"Bytes of the whole file."`
 	DocumentID  string    `json:"document_id,omitempty" doc:"Made of the file, once it is whole."`
+	ImportID    string    `json:"import_id,omitempty" doc:"Instead of a document, where the file is the archive of a business unit."`
 	OperationID string    `json:"operation_id,omitempty" doc:"Reads the file."`
 	Code        string    `json:"code,omitempty" example:"external_id_taken" doc:"Why no document could be made of the file."`
 	Reason      string    `json:"reason,omitempty" doc:"The same for people."`
@@ -162,6 +163,8 @@ func (a *api) tusWanted(r *http.Request) (length int64, d service.UploadDetails,
 			d.MediaType = value
 		case "document_id":
 			d.Replace = value
+		case "import_into":
+			d.Import = value
 		default:
 			form.set(name, "header/Upload-Metadata/"+escapePointer(name), []byte(value))
 		}
@@ -200,9 +203,17 @@ func tusState(w http.ResponseWriter, u *service.ResumableUpload) {
 	h.Set("Upload-Length", strconv.FormatInt(u.Length, 10))
 	h.Set("Upload-Expires", u.ExpiresAt.UTC().Format(http.TimeFormat))
 	if u.DocumentID != "" {
-		h.Set("Paraph-Document-Id", u.DocumentID)
+		h.Set(madeOf(u, "Paraph-Document-Id", "Paraph-Import-Id"), u.DocumentID)
 		h.Set("Paraph-Operation-Id", u.OperationID)
 	}
+}
+
+// madeOf chooses the name for what was made of a file: a document, or an import.
+func madeOf(u *service.ResumableUpload, document, imported string) string {
+	if u.Details.Import != "" {
+		return imported
+	}
+	return document
 }
 
 // tusFound gives an upload. One whose last bytes came, but whose sender did not
@@ -236,8 +247,11 @@ func (a *api) tusGet(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	tusState(w, &u)
-	writeJSON(w, http.StatusOK, Upload{ID: u.ID, Offset: u.Position, Length: u.Length, DocumentID: u.DocumentID, OperationID: u.OperationID,
-		Code: u.Code, Reason: u.Reason, CreatedAt: u.CreatedAt, ExpiresAt: u.ExpiresAt})
+	view := Upload{ID: u.ID, Offset: u.Position, Length: u.Length, OperationID: u.OperationID, Code: u.Code, Reason: u.Reason, CreatedAt: u.CreatedAt, ExpiresAt: u.ExpiresAt}
+	if view.DocumentID = u.DocumentID; u.Details.Import != "" {
+		view.DocumentID, view.ImportID = "", u.DocumentID
+	}
+	writeJSON(w, http.StatusOK, view)
 	return nil
 }
 

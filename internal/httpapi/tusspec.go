@@ -36,7 +36,7 @@ func describeTus(o *huma.OpenAPI) {
 		"The tus protocol, version 1.0.0, with creation-with-upload, termination, checksum and expiration: for files of many gigabytes and lines that break. Any tus client can send to this address. An upload runs out 24 hours after its last piece.",
 		"201", "The upload was begun; Location is its address.", []*huma.Param{version,
 			{Name: "Upload-Length", In: "header", Required: true, Description: "Bytes of the whole file.", Schema: number(), Example: 7340032},
-			{Name: "Upload-Metadata", In: "header", Description: "Names and values in base 64, with commas: filename, filetype, document_type, business_unit, title, external_id, labels and metadata (JSON), as for a new document; or document_id, for a corrected file of a draft.", Schema: text(), Example: "filename b3JkZXIucGRm"},
+			{Name: "Upload-Metadata", In: "header", Description: "Names and values in base 64, with commas: filename, filetype, document_type, business_unit, title, external_id, labels and metadata (JSON), as for a new document; or document_id, for a corrected file of a draft; or import_into, the business unit that an archive of another is for.", Schema: text(), Example: "filename b3JkZXIucGRm"},
 			{Name: "Idempotency-Key", In: "header", Description: "Not needed. With it, a repeated request begins no second upload.", Schema: text()}, checksum},
 		"tus_version", "invalid_upload", "invalid_document", "file_too_large", "too_many_uploads", "not_found", "document_not_draft", "unsupported_media_type", "offset_differs", "checksum_mismatch", "storage_full", "unit_key_rotated", "external_id_taken", "idempotency_key_reused")
 	create.Responses["201"].Headers = map[string]*huma.Param{"Location": {Description: "The address of the upload.", Schema: text()}}

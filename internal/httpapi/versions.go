@@ -22,7 +22,7 @@ import (
 // Version is one immutable content of a document.
 type Version struct {
 	Number      int        `json:"number" example:"1"`
-	Kind        string     `json:"kind" enum:"original,normalised,searchable,sealed,completion,protected"`
+	Kind        string     `json:"kind" enum:"original,normalised,searchable,sealed,completion,protected,evidence"`
 	DerivedFrom int        `json:"derived_from,omitempty" doc:"The version it was made of."`
 	MediaType   string     `json:"media_type" example:"application/pdf"`
 	FileName    string     `json:"file_name,omitempty"`

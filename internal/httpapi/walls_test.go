@@ -87,6 +87,12 @@ func furnish(s *stack) *house {
 	s.admin.json("PUT", "/v1/roles/scribe", `{"scopes":["tasks:read"]}`).want(200)
 	h.ids["business-units"], h.ids["document-types"], h.ids["roles"] = secretWord, secretWord, "scribe"
 
+	var out UnitExport
+	s.admin.post("/v1/business-units/"+secretWord+"/exports", nil).want(202).into(&out)
+	var in UnitImport
+	s.admin.send("POST", "/v1/business-units/"+secretWord+"/imports", strings.NewReader("an archive"), "Content-Type", "application/zip").want(202).into(&in)
+	h.ids["exports"], h.ids["imports"] = out.ID, in.ID
+
 	sealed := s.admin.draft(fields)
 	s.admin.post("/v1/approvals", canonical(sealed.ID)).want(201)
 	ben := map[string]any{"name": secretWord, "email": "ben@" + secretWord + ".example"}

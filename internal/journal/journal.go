@@ -73,7 +73,10 @@ type Entry struct {
 
 // LeafHash is the hash of the entry's leaf in the tree (RFC 6962, section 2.1)
 // and the PrevLeaf of the document's next entry.
-func (e *Entry) LeafHash() Hash { return tlog.RecordHash(e.Leaf) }
+func (e *Entry) LeafHash() Hash { return LeafHashOf(e.Leaf) }
+
+// LeafHashOf is LeafHash of an entry of which only the leaf is known.
+func LeafHashOf(leaf []byte) Hash { return tlog.RecordHash(leaf) }
 
 // Erased tells whether the entry's content was erased: its leaf stands, and with
 // it every proof, but nobody can say any more what it commits to.

@@ -28,6 +28,7 @@ const (
 	DocumentVersionAdded      Kind = "document.version_added"
 	DocumentShared            Kind = "document.shared"
 	DocumentUnshared          Kind = "document.unshared"
+	DocumentImported          Kind = "document.imported"
 
 	TaskOpened    Kind = "task.opened"
 	TaskDecided   Kind = "task.decided"
@@ -76,6 +77,8 @@ const (
 	UnitChanged       Kind = "unit.changed"
 	UnitLimitNeared   Kind = "unit.limit_neared"
 	UnitLimitReached  Kind = "unit.limit_reached"
+	UnitExported      Kind = "unit.exported"
+	UnitImported      Kind = "unit.imported"
 
 	OrganisationCreated Kind = "organisation.created"
 	OrganisationChanged Kind = "organisation.changed"
@@ -179,6 +182,7 @@ var Kinds = []KindInfo{
 	{DocumentMetadataChanged, true, "Its title, labels or metadata changed."},
 	{DocumentShared, true, "A person was let into it for a time."},
 	{DocumentUnshared, true, "A person was let out of it before that time ended."},
+	{DocumentImported, true, "It was taken in from the archive of another unit, with the evidence of its past as a file."},
 
 	{TaskOpened, true, "Somebody was asked to decide."},
 	{TaskDecided, true, "An approver decided."},
@@ -225,6 +229,8 @@ var Kinds = []KindInfo{
 	{UnitChanged, true, "A business unit was changed, closed or opened again."},
 	{UnitLimitNeared, true, "A business unit has used four fifths of what it may take up."},
 	{UnitLimitReached, true, "A business unit has used up what it may take up."},
+	{UnitExported, true, "Everything that a business unit owns was written into an archive."},
+	{UnitImported, true, "The archive of a business unit was gone through to its end."},
 
 	{OrganisationCreated, true, "An organisation was made."},
 	{OrganisationChanged, true, "An organisation was renamed, closed or opened again."},

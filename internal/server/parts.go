@@ -71,11 +71,14 @@ func (s *Server) operations() *work.OperationWorker {
 	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
 		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
+	export := &work.Exporter{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Installation: s.URL(), Log: s.log}
+	handIn := &work.Importer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Log: s.log}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
 		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpProtect: protect.Handle,
 			service.OpArchive: archive.Handle, service.OpDispose: s.disposer().Handle, service.OpRotateKey: rotate.Handle,
-			service.OpBulkSend: (&work.BulkSender{Service: s.Service}).Handle},
+			service.OpBulkSend: (&work.BulkSender{Service: s.Service}).Handle,
+			service.OpExport:   export.Handle, service.OpImport: handIn.Handle},
 	}
 }
 

@@ -406,6 +406,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		if _, err := s.Service.CollectUploads(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("removing uploads that have run out failed; it is tried again", "error", err)
 		}
+		if _, err := s.Service.CollectExports(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("removing archives of business units that have run out failed; it is tried again", "error", err)
+		}
 		if err := s.Service.WarnOfDirectoryTokens(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("telling of directories' tokens that are about to end failed; it is tried again", "error", err)
 		}

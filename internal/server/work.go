@@ -25,6 +25,10 @@ const rotationsAtOnce = 1
 // for every row, and others want to write, too.
 const bulkSendsAtOnce = 2
 
+// handoversAtOnce is how many business units are exported at a time, and how many
+// archives imported: each reads or writes as fast as the disk can.
+const handoversAtOnce = 1
+
 // buildRunner makes what takes operations and events out of the backlog.
 func (s *Server) buildRunner() error {
 	attempt, err := s.attempts()
@@ -35,7 +39,8 @@ func (s *Server) buildRunner() error {
 	s.runner = work.NewRunner(s.Service, attempt, work.RunnerConfig{
 		Holder: s.worker, Retries: s.opts.Retries, Log: s.log,
 		Slots: map[string]int{service.OpCapture: capturesPerChild * n, service.KindPages: n, service.OpSeal: n, service.OpProtect: protectionsAtOnce, service.OpArchive: n,
-			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpBulkSend: bulkSendsAtOnce, service.OpInbound: inboundAtOnce},
+			service.OpDispose: disposalsAtOnce, service.OpRotateKey: rotationsAtOnce, service.OpBulkSend: bulkSendsAtOnce, service.OpExport: handoversAtOnce, service.OpImport: handoversAtOnce,
+			service.OpInbound: inboundAtOnce},
 	})
 	return nil
 }

@@ -26,15 +26,20 @@ type Captured struct {
 	Blobs      []Blob    // of the pages' words
 }
 
-// CaptureInput gives what is read: the document's newest original and its bytes.
+// CaptureInput gives what is read: the document's newest original and its bytes; of an
+// imported document the version that was current elsewhere.
 func (s *Service) CaptureInput(ctx context.Context, org, docID string) (v document.Version, b Blob, err error) {
 	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
+		d, err := tx.Document(ctx, org, docID)
+		if err != nil {
+			return err
+		}
 		versions, err := tx.Versions(ctx, org, docID)
 		if err != nil {
 			return err
 		}
 		for _, candidate := range versions {
-			if candidate.Kind == document.Original {
+			if d.Current == 0 && candidate.Kind == document.Original || d.Current > 0 && candidate.No == d.Current {
 				v = candidate
 			}
 		}
@@ -64,6 +69,9 @@ func (s *Service) FinishCapture(ctx context.Context, call Call, opID string, no 
 		}
 		if err := c.checkPages(ctx, &d, len(in.Pages)); err != nil {
 			return op, err
+		}
+		if d.State.Kept() && in.Signatures == 0 {
+			return op, fault.New(fault.Invalid, "signature_missing", "The document came in as a signed one, and its file carries no signature.")
 		}
 		for _, b := range in.Blobs {
 			if err := c.storeBlob(ctx, d.Unit, b); err != nil {

@@ -109,6 +109,9 @@ func (s *Service) dispose(ctx context.Context, c *change, d *document.Document, 
 	if err := c.Erase(ctx, d.Org, d.ID); err != nil {
 		return Operation{}, err
 	}
+	if err := c.OutdateExports(ctx, d.Org, d.Unit); err != nil { // in them it would live on
+		return Operation{}, err
+	}
 	objects, err := c.BlobsUnder(ctx, d.Org, d.ID)
 	if err != nil {
 		return Operation{}, err

@@ -68,13 +68,15 @@ const (
 	OpDispose = "dispose" // delete what is left of a document that was disposed of
 
 	// These belong to no document.
-	OpRotateKey = "rotate_key" // wrap what lies under a unit's old key anew
-	OpBulkSend  = "bulk_send"  // send the rows of a bulk send
+	OpRotateKey = "rotate_key"  // wrap what lies under a unit's old key anew
+	OpBulkSend  = "bulk_send"   // send the rows of a bulk send
+	OpExport    = "export_unit" // write everything a unit owns into an archive
+	OpImport    = "import_unit" // make documents of such an archive
 )
 
 // OperationKinds lists the kinds.
 func OperationKinds() []string {
-	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey, OpBulkSend}
+	return []string{OpCapture, OpSeal, OpProtect, OpArchive, OpDispose, OpRotateKey, OpBulkSend, OpExport, OpImport}
 }
 
 // Operation is long work that a caller can poll, await or hear of.

@@ -41,7 +41,7 @@ type searchWriter interface {
 }
 
 // SearchKinds are the entries after which a document is indexed anew.
-var SearchKinds = []journal.Kind{journal.DocumentCreated, journal.DocumentMetadataChanged, journal.DocumentVersionAdded, journal.DocumentCaptured, journal.DocumentDisposed}
+var SearchKinds = []journal.Kind{journal.DocumentCreated, journal.DocumentImported, journal.DocumentMetadataChanged, journal.DocumentVersionAdded, journal.DocumentCaptured, journal.DocumentDisposed}
 
 // SearchText gives the words by which a document is found: of its title, its
 // external id, its labels and metadata, and its pages. None for one that is disposed of.

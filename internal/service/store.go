@@ -89,6 +89,7 @@ type Reader interface {
 	webhookReader
 	searchReader
 	uploadReader
+	handoverReader
 	reportReader
 	bulkReader
 }
@@ -118,6 +119,7 @@ type Tx interface {
 	searchWriter
 	uploadWriter
 	bulkWriter
+	handoverWriter
 }
 
 type accessReader interface {

@@ -109,6 +109,9 @@ func (c *change) moves(ctx context.Context, d *document.Document, to string) err
 		err = unitClosed(to)
 	}
 	c.spend(to, useBytes, bytes)
+	if err == nil {
+		err = c.OutdateExports(ctx, d.Org, d.Unit) // where it is destroyed later, they are not looked for
+	}
 	return err
 }
 

@@ -33,7 +33,7 @@ type ResumableUpload struct {
 	Parts    int
 	Details  UploadDetails
 
-	// Once the file is whole: the document made of it, and the operation that reads
+	// Once the file is whole: the document (or import) made of it, and the operation that reads
 	// it; or why none could be made.
 	DocumentID, OperationID string
 	Code, Reason            string
@@ -48,6 +48,7 @@ func (u *ResumableUpload) Whole() bool { return u.Position == u.Length }
 // UploadDetails is what is to be made of the file.
 type UploadDetails struct {
 	Document  NewDocument `json:"document"`
+	Import    string      `json:"import,omitempty"`  // business unit that the file is an archive for; "": a document is made
 	Replace   string      `json:"replace,omitempty"` // id of the draft it is a corrected file of; "": a new document
 	FileName  string      `json:"file_name,omitempty"`
 	MediaType string      `json:"media_type,omitempty"`
@@ -84,7 +85,12 @@ func uploadGone() error {
 // a file to be replaced; Conflict "too_many_uploads".
 func (s *Service) BeginUpload(ctx context.Context, call Call, length int64, d UploadDetails) (Result[ResumableUpload], error) {
 	u := ResumableUpload{Org: call.Actor.Org, Owner: call.idemClient(), Length: length, Details: d}
-	if d.Replace == "" {
+	if d.Import != "" {
+		if err := s.importable(ctx, call.Actor, d.Import); err != nil {
+			return Result[ResumableUpload]{}, err
+		}
+		u.Unit = d.Import
+	} else if d.Replace == "" {
 		doc, _, err := s.draft(ctx, call.Actor, d.Document, d.FileName)
 		if err != nil {
 			return Result[ResumableUpload]{}, err
@@ -268,7 +274,11 @@ func (s *Service) FinishUpload(ctx context.Context, call Call, u ResumableUpload
 	file := File{Name: u.Details.FileName, MediaType: u.Details.MediaType, Body: whole}
 	call.Idem = &Idempotency{Route: "resumable upload", Key: u.ID, Digest: []byte(u.ID)}
 	var out Result[Uploaded]
-	if u.Details.Replace != "" {
+	if u.Details.Import != "" {
+		var made Result[UnitImport]
+		made, err = s.StartImport(ctx, call, u.Details.Import, whole)
+		out.Value.Document.ID, out.Value.Operation = made.Value.ID, made.Value.Progress
+	} else if u.Details.Replace != "" {
 		out, err = s.Replace(ctx, call, u.Details.Replace, file)
 	} else {
 		doc := u.Details.Document

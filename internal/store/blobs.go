@@ -26,7 +26,7 @@ func (r *Reader) Blob(ctx context.Context, org, id string) (service.Blob, error)
 
 // KnownBlob implements service.Reader.
 func (r *Reader) KnownBlob(ctx context.Context, id string) (bool, error) {
-	return exists(ctx, r.c, "SELECT 1 FROM blob WHERE id = ? UNION ALL SELECT 1 FROM upload_part WHERE blob = ?", id, id)
+	return exists(ctx, r.c, "SELECT 1 FROM blob WHERE id = ? UNION ALL SELECT 1 FROM upload_part WHERE blob = ? UNION ALL SELECT 1 FROM handover_file WHERE blob = ?", id, id, id)
 }
 
 // InsertBlob implements service.Tx.

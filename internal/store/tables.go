@@ -189,6 +189,11 @@ var Tables = []Table{
 	table("bulk_send", "org id", `org id unit document_id template columns caller operation_id state code reason total# sent# refused# created_at# ended_at#
 		revision#`, "", ""),
 	table("bulk_row", "org bulk_id number", "org bulk_id number# state document_id envelope_id code settled_at#", "cells=NULL reason faults=NULL", "t.document_id"),
+	table("unit_export", "org id", `org id unit operation_id state code made_by manifest_sha256 counts log_size# size# sha256 created_at# ended_at# expires_at#
+		revision#`, "", ""),
+	table("unit_import", "org id", `org id unit operation_id state code made_by size# sha256 manifest_sha256 origin documents# made# known# disposed# failed#
+		created_at# ended_at# revision#`, "", ""),
+	table("import_row", "org import_id number", "org import_id number# unit manifest_sha256 origin_id document_id outcome code", "reason", "t.document_id"),
 	table("idempotency", "client route name", "client route name digest% secret? created_at# expires_at# document_id entry", "result%=NULL", "t.document_id"),
 }
 
@@ -197,10 +202,11 @@ var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 
 // left are tables that no backup holds. What people and clients were given for a
 // while is among them: a refresh token that was replaced since must not come back
-// into force, nor a code that was used; a file that had not come whole is sent again.
+// into force, nor a code that was used; a file that had not come whole is sent again,
+// and an archive of a business unit is written again.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "search_squeeze", "upload", "upload_part",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link",
-	"login_session", "invitation"}
+	"login_session", "invitation", "handover_file"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/paraph/paraph/internal/anchor"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/zipform"
 	"github.com/paraph/paraph/pades"
 )
 
@@ -56,7 +57,7 @@ func (j *Judge) pack(ctx context.Context, in io.ReaderAt, size int64) (*Verdict,
 		p.refuse("the package cannot be opened: %v", err)
 		return p.Verdict, nil
 	}
-	if err := checkZipForm(in, p.zip); err != nil {
+	if err := zipform.Check(in, p.zip); err != nil {
 		p.refuse("the package reads in more than one way: %v", err)
 	}
 	for _, f := range p.zip.File {

@@ -7,6 +7,7 @@
 package verdict
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/paraph/paraph/internal/handover"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/pades"
 	"github.com/paraph/paraph/pades/tsp"
@@ -25,6 +27,7 @@ const (
 	KindPDF     = "pdf"
 	KindProof   = "proof"
 	KindPackage = "package"
+	KindUnit    = "unit" // everything of a business unit, or what it tells of one document
 	KindUnknown = "unknown"
 )
 
@@ -103,12 +106,15 @@ func (j *Judge) File(ctx context.Context, in io.ReaderAt, size int64) (*Verdict,
 	case bytes.HasPrefix(head, []byte("c2sp.org/tlog-proof@v1\n")):
 		return j.proof(in, size)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")): // before PDF: a package holds one, near its beginning
+		if z, err := zip.NewReader(in, size); err == nil && handover.Is(z) {
+			return j.unit(ctx, in, size)
+		}
 		return j.pack(ctx, in, size)
 	case bytes.Contains(head, []byte("%PDF-")):
 		return j.pdf(ctx, in, size)
 	}
 	v := &Verdict{Kind: KindUnknown}
-	v.refuse("this is neither a PDF, nor a .tlog-proof file, nor an archive package")
+	v.refuse("this is neither a PDF, nor a .tlog-proof file, nor an archive package or export")
 	return v, nil
 }
 

@@ -149,7 +149,9 @@ func (w *OperationWorker) attempt(ctx context.Context, job Job) (err error) {
 	if !ok {
 		return fmt.Errorf("no handler for operations of kind %s", job.Row.Kind)
 	}
-	if job.Operation.Kind != service.OpCapture { // whose steps have times of their own
+	switch job.Operation.Kind {
+	case service.OpCapture, service.OpExport, service.OpImport: // whose steps have times of their own, or which take as long as there is something left
+	default:
 		var cancel context.CancelFunc
 		ctx, cancel = within(ctx, job.Document.Pages)
 		defer cancel()

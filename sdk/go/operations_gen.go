@@ -295,6 +295,22 @@ func (c *Client) EndHookSecret(ctx context.Context, id string, secretId string, 
 	return call[HookSecret](ctx, c, &request{method: "DELETE", path: "/v1/hook-sources/" + url.PathEscape(id) + "/secrets/" + url.PathEscape(secretId)}, nil, options)
 }
 
+// EndUnitExport: End an export of a business unit. One that is being written stops; the archive of one
+// that was is deleted. The caller needs the scopes admin, documents:read and events:read.
+//
+// DELETE /v1/business-units/{name}/exports/{id}; scopes: admin.
+func (c *Client) EndUnitExport(ctx context.Context, name string, id string, options ...Option) (*UnitExport, error) {
+	return call[UnitExport](ctx, c, &request{method: "DELETE", path: "/v1/business-units/" + url.PathEscape(name) + "/exports/" + url.PathEscape(id)}, nil, options)
+}
+
+// EndUnitImport: End an import into a business unit. The documents that it has made stay. The caller
+// needs the scopes admin and documents:write.
+//
+// DELETE /v1/business-units/{name}/imports/{id}; scopes: admin.
+func (c *Client) EndUnitImport(ctx context.Context, name string, id string, options ...Option) (*UnitImport, error) {
+	return call[UnitImport](ctx, c, &request{method: "DELETE", path: "/v1/business-units/" + url.PathEscape(name) + "/imports/" + url.PathEscape(id)}, nil, options)
+}
+
 // ExplainAccessParams narrows ExplainAccess; what is empty does not count.
 type ExplainAccessParams struct {
 	// Id of the client.
@@ -313,6 +329,17 @@ func (p *ExplainAccessParams) values() url.Values {
 // GET /v1/documents/{id}/access; scopes: admin.
 func (c *Client) ExplainAccess(ctx context.Context, id string, p ExplainAccessParams, options ...Option) ([]AccessDecision, error) {
 	return items[AccessDecision](ctx, c, &request{method: "GET", path: "/v1/documents/" + url.PathEscape(id) + "/access", query: p.values()}, options)
+}
+
+// ExportBusinessUnit: Export a business unit. Writes everything that the unit owns into one zip file:
+// documents with all files, approvals, envelopes with their evidence, what the log tells with proofs,
+// and a manifest with the digest of each file. `paraph verify` checks it offline. Secrets are not in
+// it. The archive shows one moment, and is kept for seven days. The caller needs the scopes admin,
+// documents:read and events:read.
+//
+// POST /v1/business-units/{name}/exports; scopes: admin.
+func (c *Client) ExportBusinessUnit(ctx context.Context, name string, options ...Option) (*UnitExport, error) {
+	return call[UnitExport](ctx, c, &request{method: "POST", path: "/v1/business-units/" + url.PathEscape(name) + "/exports"}, nil, options)
 }
 
 // GetAnchor: Get a time stamp over a checkpoint. As in the list.
@@ -568,6 +595,31 @@ func (c *Client) GetTask(ctx context.Context, id string, options ...Option) (*Ta
 	return call[Task](ctx, c, &request{method: "GET", path: "/v1/tasks/" + url.PathEscape(id)}, nil, options)
 }
 
+// GetUnitExport: Get an export of a business unit. With its operation, which says how far it is. The
+// caller needs the scopes admin, documents:read and events:read.
+//
+// GET /v1/business-units/{name}/exports/{id}; scopes: admin.
+func (c *Client) GetUnitExport(ctx context.Context, name string, id string, options ...Option) (*UnitExport, error) {
+	return call[UnitExport](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/exports/" + url.PathEscape(id)}, nil, options)
+}
+
+// GetUnitExportArchive: Download the archive of a business unit. A zip file, in parts if that is asked
+// for. Its format is described at `/schemas/unit-export/v1.json`. The caller needs the scopes admin,
+// documents:read and events:read.
+//
+// GET /v1/business-units/{name}/exports/{id}/archive; scopes: admin.
+func (c *Client) GetUnitExportArchive(ctx context.Context, name string, id string, w io.Writer, options ...Option) (*Download, error) {
+	return c.download(ctx, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/exports/" + url.PathEscape(id) + "/archive"}, w, options)
+}
+
+// GetUnitImport: Get an import into a business unit. With its operation, and how many documents came to
+// which outcome. The caller needs the scopes admin and documents:write.
+//
+// GET /v1/business-units/{name}/imports/{id}; scopes: admin.
+func (c *Client) GetUnitImport(ctx context.Context, name string, id string, options ...Option) (*UnitImport, error) {
+	return call[UnitImport](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/imports/" + url.PathEscape(id)}, nil, options)
+}
+
 // GetUpload: Get an upload. How far it has come, and what became of it.
 //
 // GET /v1/uploads/{id}; scopes: documents:write.
@@ -611,6 +663,18 @@ func (c *Client) GetWebhookEndpoint(ctx context.Context, id string, options ...O
 // GET /v1/webhook-endpoints/{id}/replays/{replay}; scopes: webhooks:read or webhooks:write or admin.
 func (c *Client) GetWebhookReplay(ctx context.Context, id string, replay string, options ...Option) (*WebhookReplay, error) {
 	return call[WebhookReplay](ctx, c, &request{method: "GET", path: "/v1/webhook-endpoints/" + url.PathEscape(id) + "/replays/" + url.PathEscape(replay)}, nil, options)
+}
+
+// ImportBusinessUnit: Import an archive into a business unit. Send the archive of an export as the raw
+// body (application/zip), or as multipart/form-data with one part named file; one that is too large for
+// a request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
+// and then makes its documents: each with all files, a new id, and what the archive tells of its past
+// as a file of its own. What was signed is signed; what had ended has ended; everything else is a
+// draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
+//
+// POST /v1/business-units/{name}/imports; scopes: admin.
+func (c *Client) ImportBusinessUnit(ctx context.Context, name string, file File, options ...Option) (*UnitImport, error) {
+	return upload[UnitImport](ctx, c, &request{method: "POST", path: "/v1/business-units/" + url.PathEscape(name) + "/imports"}, file, options)
 }
 
 // Invite: Invite a person. To a user who is there, by user_id, or to one that is made with it. The
@@ -1001,6 +1065,37 @@ func (c *Client) ListHookSources(ctx context.Context, options ...Option) ([]Hook
 	return items[HookSource](ctx, c, &request{method: "GET", path: "/v1/hook-sources"}, options)
 }
 
+// ListImportedDocumentsParams narrows ListImportedDocuments; what is empty does not count.
+type ListImportedDocumentsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After   string
+	Outcome ImportedDocumentOutcome
+}
+
+func (p *ListImportedDocumentsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	setQuery(q, "outcome", p.Outcome)
+	return q
+}
+
+// ListImportedDocuments: List what became of the documents of an archive. In the order of the archive:
+// the id there and the id here, or why none was made. The caller needs the scopes admin and
+// documents:write.
+//
+// GET /v1/business-units/{name}/imports/{id}/documents; scopes: admin.
+func (c *Client) ListImportedDocuments(ctx context.Context, name string, id string, p ListImportedDocumentsParams, options ...Option) (*Page[ImportedDocument], error) {
+	return call[Page[ImportedDocument]](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/imports/" + url.PathEscape(id) + "/documents", query: p.values()}, nil, options)
+}
+
+// AllImportedDocuments gives every item that ListImportedDocuments lists, and asks for pages as they are needed.
+func (c *Client) AllImportedDocuments(ctx context.Context, name string, id string, p ListImportedDocumentsParams, options ...Option) iter.Seq2[ImportedDocument, error] {
+	return all(&p.After, func() (*Page[ImportedDocument], error) { return c.ListImportedDocuments(ctx, name, id, p, options...) })
+}
+
 // ListInboundEventsParams narrows ListInboundEvents; what is empty does not count.
 type ListInboundEventsParams struct {
 	// Items of a page.
@@ -1153,6 +1248,62 @@ func (c *Client) AllTasks(ctx context.Context, p ListTasksParams, options ...Opt
 // GET /v1/token-keys; scopes: installation.
 func (c *Client) ListTokenKeys(ctx context.Context, options ...Option) ([]TokenKey, error) {
 	return items[TokenKey](ctx, c, &request{method: "GET", path: "/v1/token-keys"}, options)
+}
+
+// ListUnitExportsParams narrows ListUnitExports; what is empty does not count.
+type ListUnitExportsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After string
+}
+
+func (p *ListUnitExportsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	return q
+}
+
+// ListUnitExports: List the exports of a business unit. Newest first. The caller needs the scopes
+// admin, documents:read and events:read.
+//
+// GET /v1/business-units/{name}/exports; scopes: admin.
+func (c *Client) ListUnitExports(ctx context.Context, name string, p ListUnitExportsParams, options ...Option) (*Page[UnitExport], error) {
+	return call[Page[UnitExport]](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/exports", query: p.values()}, nil, options)
+}
+
+// AllUnitExports gives every item that ListUnitExports lists, and asks for pages as they are needed.
+func (c *Client) AllUnitExports(ctx context.Context, name string, p ListUnitExportsParams, options ...Option) iter.Seq2[UnitExport, error] {
+	return all(&p.After, func() (*Page[UnitExport], error) { return c.ListUnitExports(ctx, name, p, options...) })
+}
+
+// ListUnitImportsParams narrows ListUnitImports; what is empty does not count.
+type ListUnitImportsParams struct {
+	// Items of a page.
+	Limit int
+	// The next of the page before.
+	After string
+}
+
+func (p *ListUnitImportsParams) values() url.Values {
+	q := url.Values{}
+	setQuery(q, "limit", p.Limit)
+	setQuery(q, "after", p.After)
+	return q
+}
+
+// ListUnitImports: List the imports into a business unit. Newest first. The caller needs the scopes
+// admin and documents:write.
+//
+// GET /v1/business-units/{name}/imports; scopes: admin.
+func (c *Client) ListUnitImports(ctx context.Context, name string, p ListUnitImportsParams, options ...Option) (*Page[UnitImport], error) {
+	return call[Page[UnitImport]](ctx, c, &request{method: "GET", path: "/v1/business-units/" + url.PathEscape(name) + "/imports", query: p.values()}, nil, options)
+}
+
+// AllUnitImports gives every item that ListUnitImports lists, and asks for pages as they are needed.
+func (c *Client) AllUnitImports(ctx context.Context, name string, p ListUnitImportsParams, options ...Option) iter.Seq2[UnitImport, error] {
+	return all(&p.After, func() (*Page[UnitImport], error) { return c.ListUnitImports(ctx, name, p, options...) })
 }
 
 // ListUsersParams narrows ListUsers; what is empty does not count.

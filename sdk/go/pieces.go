@@ -18,6 +18,7 @@ import (
 // Made is what became of an upload in pieces, once the file was whole.
 type Made struct {
 	DocumentID  string
+	ImportID    string // instead of a document, where the file is the archive of a business unit
 	OperationID string // reads the file
 }
 
@@ -28,13 +29,6 @@ var errNoSeek = errors.New("paraph: a file that is sent in pieces has to be one 
 // lines that break, and gives its id. Keep that to go on after a restart: an upload
 // runs out 24 hours after its last piece.
 func (c *Client) BeginUpload(ctx context.Context, p CreateDocumentParams, file File, options ...Option) (id string, err error) {
-	r := &request{}
-	if err := r.stream(file.Content); err != nil {
-		return "", err
-	}
-	if r.once {
-		return "", errNoSeek
-	}
 	about := map[string]string{
 		"filename": file.Name, "filetype": file.MediaType, "document_type": p.DocumentType, "business_unit": p.BusinessUnit,
 		"title": p.Title, "external_id": p.ExternalID, "metadata": p.Metadata,
@@ -45,6 +39,23 @@ func (c *Client) BeginUpload(ctx context.Context, p CreateDocumentParams, file F
 			return "", err
 		}
 		about["labels"] = string(raw)
+	}
+	return c.begin(ctx, about, file, options)
+}
+
+// BeginImport is BeginUpload for the archive of a business unit, whose documents are
+// then made in the unit.
+func (c *Client) BeginImport(ctx context.Context, unit string, file File, options ...Option) (id string, err error) {
+	return c.begin(ctx, map[string]string{"filename": file.Name, "import_into": unit}, file, options)
+}
+
+func (c *Client) begin(ctx context.Context, about map[string]string, file File, options []Option) (id string, err error) {
+	r := &request{}
+	if err := r.stream(file.Content); err != nil {
+		return "", err
+	}
+	if r.once {
+		return "", errNoSeek
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(about)) {
@@ -102,7 +113,7 @@ func (c *Client) ContinueUpload(ctx context.Context, id string, file File, optio
 	}
 	for differing := 0; ; differing++ {
 		err := c.do(ctx, r, options, func(res *http.Response) error {
-			made.DocumentID, made.OperationID = res.Header.Get("Paraph-Document-Id"), res.Header.Get("Paraph-Operation-Id")
+			made.DocumentID, made.ImportID, made.OperationID = res.Header.Get("Paraph-Document-Id"), res.Header.Get("Paraph-Import-Id"), res.Header.Get("Paraph-Operation-Id")
 			return nil
 		})
 		if !IsCode(err, "offset_differs") || differing == mostDiffering {

@@ -194,6 +194,16 @@ const (
 	HookSecretPurposeFetch  HookSecretPurpose = "fetch"
 )
 
+// ImportedDocumentOutcome is a string of which these values are known; more may come.
+type ImportedDocumentOutcome string
+
+const (
+	ImportedDocumentOutcomeMade     ImportedDocumentOutcome = "made"
+	ImportedDocumentOutcomeKnown    ImportedDocumentOutcome = "known"
+	ImportedDocumentOutcomeDisposed ImportedDocumentOutcome = "disposed"
+	ImportedDocumentOutcomeFailed   ImportedDocumentOutcome = "failed"
+)
+
 // InboundEventState is a string of which these values are known; more may come.
 type InboundEventState string
 
@@ -252,13 +262,15 @@ const (
 type OperationKind string
 
 const (
-	OperationKindCapture   OperationKind = "capture"
-	OperationKindSeal      OperationKind = "seal"
-	OperationKindProtect   OperationKind = "protect"
-	OperationKindArchive   OperationKind = "archive"
-	OperationKindDispose   OperationKind = "dispose"
-	OperationKindRotateKey OperationKind = "rotate_key"
-	OperationKindBulkSend  OperationKind = "bulk_send"
+	OperationKindCapture    OperationKind = "capture"
+	OperationKindSeal       OperationKind = "seal"
+	OperationKindProtect    OperationKind = "protect"
+	OperationKindArchive    OperationKind = "archive"
+	OperationKindDispose    OperationKind = "dispose"
+	OperationKindRotateKey  OperationKind = "rotate_key"
+	OperationKindBulkSend   OperationKind = "bulk_send"
+	OperationKindExportUnit OperationKind = "export_unit"
+	OperationKindImportUnit OperationKind = "import_unit"
 )
 
 // OperationState is a string of which these values are known; more may come.
@@ -371,6 +383,26 @@ const (
 	TokenKeyStateWithdrawn TokenKeyState = "withdrawn"
 )
 
+// UnitExportState is a string of which these values are known; more may come.
+type UnitExportState string
+
+const (
+	UnitExportStateRunning UnitExportState = "running"
+	UnitExportStateReady   UnitExportState = "ready"
+	UnitExportStateFailed  UnitExportState = "failed"
+	UnitExportStateEnded   UnitExportState = "ended"
+)
+
+// UnitImportState is a string of which these values are known; more may come.
+type UnitImportState string
+
+const (
+	UnitImportStateRunning UnitImportState = "running"
+	UnitImportStateDone    UnitImportState = "done"
+	UnitImportStateFailed  UnitImportState = "failed"
+	UnitImportStateEnded   UnitImportState = "ended"
+)
+
 // VersionKind is a string of which these values are known; more may come.
 type VersionKind string
 
@@ -381,6 +413,7 @@ const (
 	VersionKindSealed     VersionKind = "sealed"
 	VersionKindCompletion VersionKind = "completion"
 	VersionKindProtected  VersionKind = "protected"
+	VersionKindEvidence   VersionKind = "evidence"
 )
 
 // WaitingCode is a string of which these values are known; more may come.
@@ -1149,10 +1182,10 @@ type DocumentCount struct {
 
 // DocumentEventData of the contract. Data of the events document.approved, document.archive_extended,
 // document.archived, document.captured, document.created, document.declined, document.disposed,
-// document.expired, document.in_review, document.metadata_changed, document.processing_failed,
-// document.protected, document.protection_delayed, document.quarantined, document.rejected,
-// document.returned, document.shared, document.signed, document.submitted, document.unshared,
-// document.version_added, document.voided.
+// document.expired, document.imported, document.in_review, document.metadata_changed,
+// document.processing_failed, document.protected, document.protection_delayed, document.quarantined,
+// document.rejected, document.returned, document.shared, document.signed, document.submitted,
+// document.unshared, document.version_added, document.voided.
 type DocumentEventData struct {
 	ApproverList []string `json:"approver_list,omitzero"`
 	// On whose authority.
@@ -1170,6 +1203,7 @@ type DocumentEventData struct {
 	ExternalID    string     `json:"external_id,omitzero"`
 	From          *time.Time `json:"from,omitzero"`
 	GrantID       string     `json:"grant_id,omitzero"`
+	ImportID      string     `json:"import_id,omitzero"`
 	KeysDestroyed []string   `json:"keys_destroyed,omitzero"`
 	// How far they are protected now.
 	Level string `json:"level,omitzero"`
@@ -1182,8 +1216,11 @@ type DocumentEventData struct {
 	ObjectsSHA256 string `json:"objects_sha256,omitzero"`
 	ObjectsTotal  int    `json:"objects_total,omitzero"`
 	// What deletes the files.
-	OperationID string `json:"operation_id,omitzero"`
-	Pages       int    `json:"pages,omitzero"`
+	OperationID      string          `json:"operation_id,omitzero"`
+	Origin           json.RawMessage `json:"origin,omitzero"`
+	OriginDocumentID string          `json:"origin_document_id,omitzero"`
+	OriginState      string          `json:"origin_state,omitzero"`
+	Pages            int             `json:"pages,omitzero"`
 	// Who was let in.
 	Principal string `json:"principal,omitzero"`
 	// When that runs out.
@@ -1683,6 +1720,30 @@ type HookSourceSecret struct {
 	Secret   string     `json:"secret,omitzero"`
 	SecretID string     `json:"secret_id"`
 	Source   HookSource `json:"source"`
+}
+
+// ImportOrigin is part of the contract.
+type ImportOrigin struct {
+	BusinessUnit   string `json:"business_unit"`
+	ExportID       string `json:"export_id"`
+	Installation   string `json:"installation"`
+	ManifestSHA256 string `json:"manifest_sha256"`
+	Organisation   string `json:"organisation"`
+	OrganisationID string `json:"organisation_id"`
+}
+
+// ImportedDocument is part of the contract.
+type ImportedDocument struct {
+	Code string `json:"code,omitzero"`
+	// Its id here.
+	DocumentID string `json:"document_id,omitzero"`
+	// Its line in the archive.
+	Number int `json:"number"`
+	// Its id there.
+	OriginDocumentID string                  `json:"origin_document_id"`
+	Outcome          ImportedDocumentOutcome `json:"outcome"`
+	// The same for people.
+	Reason string `json:"reason,omitzero"`
 }
 
 // InboundContent is part of the contract.
@@ -2540,25 +2601,93 @@ type TokenKeyEventData struct {
 	WithdrawnAt string `json:"withdrawn_at,omitzero"`
 }
 
-// UnitEventData of the contract. Data of the events unit.changed, unit.created, unit.limit_neared,
-// unit.limit_reached.
+// UnitEventData of the contract. Data of the events unit.changed, unit.created, unit.exported,
+// unit.imported, unit.limit_neared, unit.limit_reached.
 type UnitEventData struct {
-	BusinessUnit string `json:"business_unit"`
+	BusinessUnit string `json:"business_unit,omitzero"`
 	// It takes no new documents.
-	Closed bool `json:"closed,omitzero"`
-	Limit  int  `json:"limit,omitzero"`
+	Closed    bool   `json:"closed,omitzero"`
+	Disposed  int    `json:"disposed,omitzero"`
+	Documents int    `json:"documents,omitzero"`
+	ExportID  string `json:"export_id,omitzero"`
+	Failed    int    `json:"failed,omitzero"`
+	ImportID  string `json:"import_id,omitzero"`
+	Known     int    `json:"known,omitzero"`
+	Limit     int    `json:"limit,omitzero"`
 	// What it may store.
-	LimitBytes             int `json:"limit_bytes,omitzero"`
-	LimitBytesPerFile      int `json:"limit_bytes_per_file,omitzero"`
-	LimitDocumentsPerMonth int `json:"limit_documents_per_month,omitzero"`
-	LimitPagesPerDocument  int `json:"limit_pages_per_document,omitzero"`
+	LimitBytes             int    `json:"limit_bytes,omitzero"`
+	LimitBytesPerFile      int    `json:"limit_bytes_per_file,omitzero"`
+	LimitDocumentsPerMonth int    `json:"limit_documents_per_month,omitzero"`
+	LimitPagesPerDocument  int    `json:"limit_pages_per_document,omitzero"`
+	LogSize                int64  `json:"log_size,omitzero"`
+	Made                   int    `json:"made,omitzero"`
+	ManifestSHA256         string `json:"manifest_sha256,omitzero"`
 	// The month that is counted, YYYY-MM.
-	Month string `json:"month,omitzero"`
-	Used  int    `json:"used,omitzero"`
+	Month       string          `json:"month,omitzero"`
+	Name        string          `json:"name,omitzero"`
+	OperationID string          `json:"operation_id,omitzero"`
+	Origin      json.RawMessage `json:"origin,omitzero"`
+	Used        int             `json:"used,omitzero"`
 	// Its share of the work beside other units.
 	Weight int `json:"weight,omitzero"`
 	// bytes, or documents_per_month.
 	What string `json:"what,omitzero"`
+}
+
+// UnitExport is part of the contract.
+type UnitExport struct {
+	BusinessUnit string `json:"business_unit"`
+	// cancelled, deleted, expired or document_disposed; of a failed one, its operation's.
+	Code string `json:"code,omitzero"`
+	// What the archive holds, as its manifest counts it.
+	Counts    json.RawMessage `json:"counts,omitzero"`
+	CreatedAt time.Time       `json:"created_at"`
+	CreatedBy string          `json:"created_by"`
+	EndedAt   *time.Time      `json:"ended_at,omitzero"`
+	// Then the archive is deleted.
+	ExpiresAt *time.Time `json:"expires_at,omitzero"`
+	ID        string     `json:"id"`
+	// Entries of the log when the unit was looked at: nothing later is in the archive.
+	LogSize int64 `json:"log_size,omitzero"`
+	// Of the manifest in it, which names the digest of everything else.
+	ManifestSHA256 string `json:"manifest_sha256,omitzero"`
+	// Writes the archive; its progress counts documents.
+	Operation Operation `json:"operation"`
+	// Of the archive.
+	SHA256 string `json:"sha256,omitzero"`
+	// Bytes of the archive.
+	Size int64 `json:"size,omitzero"`
+	// failed: its operation can be retried. ended: the archive is not there; the code says why.
+	State UnitExportState `json:"state"`
+}
+
+// UnitImport is part of the contract.
+type UnitImport struct {
+	BusinessUnit string    `json:"business_unit"`
+	Code         string    `json:"code,omitzero"`
+	CreatedAt    time.Time `json:"created_at"`
+	CreatedBy    string    `json:"created_by"`
+	// They were destroyed before the archive was written: a tombstone is all there is of them.
+	Disposed int `json:"disposed"`
+	// In the archive.
+	Documents int        `json:"documents"`
+	EndedAt   *time.Time `json:"ended_at,omitzero"`
+	// The list of documents says why. The same archive, sent again, makes those alone.
+	Failed int    `json:"failed"`
+	ID     string `json:"id"`
+	// An earlier import of the same archive made them.
+	Known int `json:"known"`
+	Made  int `json:"made"`
+	// First checks the whole archive, then makes its documents.
+	Operation Operation `json:"operation"`
+	// What the archive says of itself, once it was checked.
+	Origin *ImportOrigin `json:"origin,omitzero"`
+	// Of the archive.
+	SHA256 string `json:"sha256"`
+	// Bytes of the archive.
+	Size int64 `json:"size"`
+	// failed: its operation can be retried, and goes on. done: every document has its outcome.
+	State UnitImportState `json:"state"`
 }
 
 // UnitKey is part of the contract.
@@ -2606,6 +2735,8 @@ type Upload struct {
 	// Moves on with each piece.
 	ExpiresAt time.Time `json:"expires_at"`
 	ID        string    `json:"id"`
+	// Instead of a document, where the file is the archive of a business unit.
+	ImportID string `json:"import_id,omitzero"`
 	// Bytes of the whole file.
 	Length int `json:"length"`
 	// Bytes that are kept.
@@ -2960,6 +3091,7 @@ const (
 	EventDocumentDeclined          = "document.declined"
 	EventDocumentDisposed          = "document.disposed"
 	EventDocumentExpired           = "document.expired"
+	EventDocumentImported          = "document.imported"
 	EventDocumentInReview          = "document.in_review"
 	EventDocumentMetadataChanged   = "document.metadata_changed"
 	EventDocumentProcessingFailed  = "document.processing_failed"
@@ -3016,6 +3148,8 @@ const (
 	EventTokenKeyChanged           = "token_key.changed"
 	EventUnitChanged               = "unit.changed"
 	EventUnitCreated               = "unit.created"
+	EventUnitExported              = "unit.exported"
+	EventUnitImported              = "unit.imported"
 	EventUnitLimitNeared           = "unit.limit_neared"
 	EventUnitLimitReached          = "unit.limit_reached"
 	EventUserCreated               = "user.created"

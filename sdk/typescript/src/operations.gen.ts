@@ -273,12 +273,40 @@ export class Operations {
   }
 
   /**
+   * End an export of a business unit. One that is being written stops; the archive of one that was is
+   * deleted. The caller needs the scopes admin, documents:read and events:read. DELETE
+   * /v1/business-units/{name}/exports/{id}; scopes: admin.
+   */
+  endUnitExport(name: string, id: string, options?: CallOptions): Promise<T.UnitExport> {
+    return this.transport.json({ method: "DELETE", path: `/v1/business-units/${segment(name)}/exports/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * End an import into a business unit. The documents that it has made stay. The caller needs the scopes
+   * admin and documents:write. DELETE /v1/business-units/{name}/imports/{id}; scopes: admin.
+   */
+  endUnitImport(name: string, id: string, options?: CallOptions): Promise<T.UnitImport> {
+    return this.transport.json({ method: "DELETE", path: `/v1/business-units/${segment(name)}/imports/${segment(id)}` }, undefined, options);
+  }
+
+  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
    */
   explainAccess(id: string, params: T.ExplainAccessParams = {}, options?: CallOptions): Promise<T.AccessDecision[]> {
     return this.transport.items({ method: "GET", path: `/v1/documents/${segment(id)}/access`, query: params }, options);
+  }
+
+  /**
+   * Export a business unit. Writes everything that the unit owns into one zip file: documents with all
+   * files, approvals, envelopes with their evidence, what the log tells with proofs, and a manifest with
+   * the digest of each file. `paraph verify` checks it offline. Secrets are not in it. The archive shows
+   * one moment, and is kept for seven days. The caller needs the scopes admin, documents:read and
+   * events:read. POST /v1/business-units/{name}/exports; scopes: admin.
+   */
+  exportBusinessUnit(name: string, options?: CallOptions): Promise<T.UnitExport> {
+    return this.transport.json({ method: "POST", path: `/v1/business-units/${segment(name)}/exports` }, undefined, options);
   }
 
   /**
@@ -522,6 +550,33 @@ export class Operations {
   }
 
   /**
+   * Get an export of a business unit. With its operation, which says how far it is. The caller needs the
+   * scopes admin, documents:read and events:read. GET /v1/business-units/{name}/exports/{id}; scopes:
+   * admin.
+   */
+  getUnitExport(name: string, id: string, options?: CallOptions): Promise<T.UnitExport> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}/exports/${segment(id)}` }, undefined, options);
+  }
+
+  /**
+   * Download the archive of a business unit. A zip file, in parts if that is asked for. Its format is
+   * described at `/schemas/unit-export/v1.json`. The caller needs the scopes admin, documents:read and
+   * events:read. GET /v1/business-units/{name}/exports/{id}/archive; scopes: admin.
+   */
+  getUnitExportArchive(name: string, id: string, options?: CallOptions): Promise<Download> {
+    return this.transport.download({ method: "GET", path: `/v1/business-units/${segment(name)}/exports/${segment(id)}/archive` }, options);
+  }
+
+  /**
+   * Get an import into a business unit. With its operation, and how many documents came to which outcome.
+   * The caller needs the scopes admin and documents:write. GET /v1/business-units/{name}/imports/{id};
+   * scopes: admin.
+   */
+  getUnitImport(name: string, id: string, options?: CallOptions): Promise<T.UnitImport> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}/imports/${segment(id)}` }, undefined, options);
+  }
+
+  /**
    * Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
    * documents:write.
    */
@@ -569,6 +624,19 @@ export class Operations {
    */
   getWebhookReplay(id: string, replay: string, options?: CallOptions): Promise<T.WebhookReplay> {
     return this.transport.json({ method: "GET", path: `/v1/webhook-endpoints/${segment(id)}/replays/${segment(replay)}` }, undefined, options);
+  }
+
+  /**
+   * Import an archive into a business unit. Send the archive of an export as the raw body
+   * (application/zip), or as multipart/form-data with one part named file; one that is too large for a
+   * request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
+   * and then makes its documents: each with all files, a new id, and what the archive tells of its past
+   * as a file of its own. What was signed is signed; what had ended has ended; everything else is a
+   * draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
+   * POST /v1/business-units/{name}/imports; scopes: admin.
+   */
+  importBusinessUnit(name: string, file: Source, options?: CallOptions): Promise<T.UnitImport> {
+    return this.transport.upload({ method: "POST", path: `/v1/business-units/${segment(name)}/imports` }, file, options);
   }
 
   /**
@@ -758,6 +826,20 @@ export class Operations {
   }
 
   /**
+   * List what became of the documents of an archive. In the order of the archive: the id there and the id
+   * here, or why none was made. The caller needs the scopes admin and documents:write. GET
+   * /v1/business-units/{name}/imports/{id}/documents; scopes: admin.
+   */
+  listImportedDocuments(name: string, id: string, params: T.ListImportedDocumentsParams = {}, options?: CallOptions): Promise<Page<T.ImportedDocument>> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}/imports/${segment(id)}/documents`, query: params }, undefined, options);
+  }
+
+  /** Every item that listImportedDocuments lists; pages are asked for as they are needed. */
+  allImportedDocuments(name: string, id: string, params: T.ListImportedDocumentsParams = {}, options?: CallOptions): AsyncIterableIterator<T.ImportedDocument> {
+    return all(params, (p) => this.listImportedDocuments(name, id, p, options));
+  }
+
+  /**
    * List events that came in. Newest first: by webhook or by the event bus. Those in quarantine say why.
    * GET /v1/inbound-events; scopes: admin.
    */
@@ -839,6 +921,32 @@ export class Operations {
    */
   listTokenKeys(options?: CallOptions): Promise<T.TokenKey[]> {
     return this.transport.items({ method: "GET", path: `/v1/token-keys` }, options);
+  }
+
+  /**
+   * List the exports of a business unit. Newest first. The caller needs the scopes admin, documents:read
+   * and events:read. GET /v1/business-units/{name}/exports; scopes: admin.
+   */
+  listUnitExports(name: string, params: T.ListUnitExportsParams = {}, options?: CallOptions): Promise<Page<T.UnitExport>> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}/exports`, query: params }, undefined, options);
+  }
+
+  /** Every item that listUnitExports lists; pages are asked for as they are needed. */
+  allUnitExports(name: string, params: T.ListUnitExportsParams = {}, options?: CallOptions): AsyncIterableIterator<T.UnitExport> {
+    return all(params, (p) => this.listUnitExports(name, p, options));
+  }
+
+  /**
+   * List the imports into a business unit. Newest first. The caller needs the scopes admin and
+   * documents:write. GET /v1/business-units/{name}/imports; scopes: admin.
+   */
+  listUnitImports(name: string, params: T.ListUnitImportsParams = {}, options?: CallOptions): Promise<Page<T.UnitImport>> {
+    return this.transport.json({ method: "GET", path: `/v1/business-units/${segment(name)}/imports`, query: params }, undefined, options);
+  }
+
+  /** Every item that listUnitImports lists; pages are asked for as they are needed. */
+  allUnitImports(name: string, params: T.ListUnitImportsParams = {}, options?: CallOptions): AsyncIterableIterator<T.UnitImport> {
+    return all(params, (p) => this.listUnitImports(name, p, options));
   }
 
   /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */

@@ -62,6 +62,9 @@ export type HookPresetTrust = "payload" | "hint" | (string & {});
 export type HookSecretPurpose = "verify" | "fetch" | (string & {});
 
 /** Of these values; more may come. */
+export type ImportedDocumentOutcome = "made" | "known" | "disposed" | "failed" | (string & {});
+
+/** Of these values; more may come. */
 export type InboundEventState = "received" | "processed" | "quarantined" | "discarded" | (string & {});
 
 /** Of these values; more may come. */
@@ -80,7 +83,7 @@ export type NewWebhookEndpointSigning = "hmac-sha256" | "ed25519" | (string & {}
 export type OAuthClientTokenEndpointAuthMethod = "client_secret" | "private_key_jwt" | "tls_client_auth" | "self_signed_tls_client_auth" | "none" | (string & {});
 
 /** Of these values; more may come. */
-export type OperationKind = "capture" | "seal" | "protect" | "archive" | "dispose" | "rotate_key" | "bulk_send" | (string & {});
+export type OperationKind = "capture" | "seal" | "protect" | "archive" | "dispose" | "rotate_key" | "bulk_send" | "export_unit" | "import_unit" | (string & {});
 
 /** Of these values; more may come. */
 export type OperationState = "pending" | "running" | "succeeded" | "failed" | (string & {});
@@ -113,7 +116,13 @@ export type TaskState = "waiting" | "open" | "approved" | "rejected" | "returned
 export type TokenKeyState = "next" | "signs" | "before" | "withdrawn" | (string & {});
 
 /** Of these values; more may come. */
-export type VersionKind = "original" | "normalised" | "searchable" | "sealed" | "completion" | "protected" | (string & {});
+export type UnitExportState = "running" | "ready" | "failed" | "ended" | (string & {});
+
+/** Of these values; more may come. */
+export type UnitImportState = "running" | "done" | "failed" | "ended" | (string & {});
+
+/** Of these values; more may come. */
+export type VersionKind = "original" | "normalised" | "searchable" | "sealed" | "completion" | "protected" | "evidence" | (string & {});
 
 /** Of these values; more may come. */
 export type WaitingCode = "log" | "no_worker" | "retry" | "suspected" | "type_limit" | "turn" | "pages" | (string & {});
@@ -843,10 +852,10 @@ export interface DocumentCount {
 /**
  * Data of the events document.approved, document.archive_extended, document.archived,
  * document.captured, document.created, document.declined, document.disposed, document.expired,
- * document.in_review, document.metadata_changed, document.processing_failed, document.protected,
- * document.protection_delayed, document.quarantined, document.rejected, document.returned,
- * document.shared, document.signed, document.submitted, document.unshared, document.version_added,
- * document.voided.
+ * document.imported, document.in_review, document.metadata_changed, document.processing_failed,
+ * document.protected, document.protection_delayed, document.quarantined, document.rejected,
+ * document.returned, document.shared, document.signed, document.submitted, document.unshared,
+ * document.version_added, document.voided.
  */
 export interface DocumentEventData {
   approver_list?: string[];
@@ -865,6 +874,7 @@ export interface DocumentEventData {
   external_id?: string;
   from?: string;
   grant_id?: string;
+  import_id?: string;
   keys_destroyed?: string[];
   /** How far they are protected now. */
   level?: string;
@@ -878,6 +888,9 @@ export interface DocumentEventData {
   objects_total?: number;
   /** What deletes the files. */
   operation_id?: string;
+  origin?: Json;
+  origin_document_id?: string;
+  origin_state?: string;
   pages?: number;
   /** Who was let in. */
   principal?: string;
@@ -1363,6 +1376,28 @@ export interface HookSourceSecret {
   secret?: string;
   secret_id: string;
   source: HookSource;
+}
+
+export interface ImportOrigin {
+  business_unit: string;
+  export_id: string;
+  installation: string;
+  manifest_sha256: string;
+  organisation: string;
+  organisation_id: string;
+}
+
+export interface ImportedDocument {
+  code?: string;
+  /** Its id here. */
+  document_id?: string;
+  /** Its line in the archive. */
+  number: number;
+  /** Its id there. */
+  origin_document_id: string;
+  outcome: ImportedDocumentOutcome;
+  /** The same for people. */
+  reason?: string;
 }
 
 export interface InboundContent {
@@ -2181,24 +2216,93 @@ export interface TokenKeyEventData {
   withdrawn_at?: string;
 }
 
-/** Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached. */
+/**
+ * Data of the events unit.changed, unit.created, unit.exported, unit.imported, unit.limit_neared,
+ * unit.limit_reached.
+ */
 export interface UnitEventData {
-  business_unit: string;
+  business_unit?: string;
   /** It takes no new documents. */
   closed?: boolean;
+  disposed?: number;
+  documents?: number;
+  export_id?: string;
+  failed?: number;
+  import_id?: string;
+  known?: number;
   limit?: number;
   /** What it may store. */
   limit_bytes?: number;
   limit_bytes_per_file?: number;
   limit_documents_per_month?: number;
   limit_pages_per_document?: number;
+  log_size?: number;
+  made?: number;
+  manifest_sha256?: string;
   /** The month that is counted, YYYY-MM. */
   month?: string;
+  name?: string;
+  operation_id?: string;
+  origin?: Json;
   used?: number;
   /** Its share of the work beside other units. */
   weight?: number;
   /** bytes, or documents_per_month. */
   what?: string;
+}
+
+export interface UnitExport {
+  business_unit: string;
+  /** cancelled, deleted, expired or document_disposed; of a failed one, its operation's. */
+  code?: string;
+  /** What the archive holds, as its manifest counts it. */
+  counts?: Json;
+  created_at: string;
+  created_by: string;
+  ended_at?: string;
+  /** Then the archive is deleted. */
+  expires_at?: string;
+  id: string;
+  /** Entries of the log when the unit was looked at: nothing later is in the archive. */
+  log_size?: number;
+  /** Of the manifest in it, which names the digest of everything else. */
+  manifest_sha256?: string;
+  /** Writes the archive; its progress counts documents. */
+  operation: Operation;
+  /** Of the archive. */
+  sha256?: string;
+  /** Bytes of the archive. */
+  size?: number;
+  /** failed: its operation can be retried. ended: the archive is not there; the code says why. */
+  state: UnitExportState;
+}
+
+export interface UnitImport {
+  business_unit: string;
+  code?: string;
+  created_at: string;
+  created_by: string;
+  /** They were destroyed before the archive was written: a tombstone is all there is of them. */
+  disposed: number;
+  /** In the archive. */
+  documents: number;
+  ended_at?: string;
+  /** The list of documents says why. The same archive, sent again, makes those alone. */
+  failed: number;
+  id: string;
+  /** An earlier import of the same archive made them. */
+  known: number;
+  made: number;
+  /** First checks the whole archive, then makes its documents. */
+  operation: Operation;
+  /** What the archive says of itself, once it was checked. */
+  origin?: ImportOrigin;
+  /** Of the archive. */
+  sha256: string;
+  /** Bytes of the archive. */
+  size: number;
+  /** failed: its operation can be retried, and goes on. done: every document has its outcome. */
+  state: UnitImportState;
 }
 
 export interface UnitKey {
@@ -2241,6 +2345,8 @@ export interface Upload {
   /** Moves on with each piece. */
   expires_at: string;
   id: string;
+  /** Instead of a document, where the file is the archive of a business unit. */
+  import_id?: string;
   /** Bytes of the whole file. */
   length: number;
   /** Bytes that are kept. */
@@ -2716,6 +2822,15 @@ export interface ListGroupsParams {
   name?: string;
 }
 
+/** Narrows listImportedDocuments; what is left out does not count. */
+export interface ListImportedDocumentsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
+  outcome?: ImportedDocumentOutcome;
+}
+
 /** Narrows listInboundEvents; what is left out does not count. */
 export interface ListInboundEventsParams {
   /** Items of a page. */
@@ -2752,6 +2867,22 @@ export interface ListTasksParams {
   assignee?: string;
   state?: TaskState;
   document_id?: string;
+}
+
+/** Narrows listUnitExports; what is left out does not count. */
+export interface ListUnitExportsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
+}
+
+/** Narrows listUnitImports; what is left out does not count. */
+export interface ListUnitImportsParams {
+  /** Items of a page. */
+  limit?: number;
+  /** The next of the page before. */
+  after?: string;
 }
 
 /** Narrows listUsers; what is left out does not count. */
@@ -2934,6 +3065,7 @@ export interface EventData {
   "document.declined": DocumentEventData;
   "document.disposed": DocumentEventData;
   "document.expired": DocumentEventData;
+  "document.imported": DocumentEventData;
   "document.in_review": DocumentEventData;
   "document.metadata_changed": DocumentEventData;
   "document.processing_failed": DocumentEventData;
@@ -2990,6 +3122,8 @@ export interface EventData {
   "token_key.changed": TokenKeyEventData;
   "unit.changed": UnitEventData;
   "unit.created": UnitEventData;
+  "unit.exported": UnitEventData;
+  "unit.imported": UnitEventData;
   "unit.limit_neared": UnitEventData;
   "unit.limit_reached": UnitEventData;
   "user.created": UserEventData;

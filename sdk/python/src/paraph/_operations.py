@@ -217,12 +217,34 @@ class Operations(Runner):
         """
         return self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
+    def end_unit_export(self, name: str, id: str, *, options: Options | None = None) -> t.UnitExport:
+        """End an export of a business unit. One that is being written stops; the archive of one that was is
+        deleted. The caller needs the scopes admin, documents:read and events:read. DELETE
+        /v1/business-units/{name}/exports/{id}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/business-units/{segment(name)}/exports/{segment(id)}"), None, t.UnitExport, options)
+
+    def end_unit_import(self, name: str, id: str, *, options: Options | None = None) -> t.UnitImport:
+        """End an import into a business unit. The documents that it has made stay. The caller needs the scopes
+        admin and documents:write. DELETE /v1/business-units/{name}/imports/{id}; scopes: admin.
+        """
+        return self._json(Call("DELETE", f"/v1/business-units/{segment(name)}/imports/{segment(id)}"), None, t.UnitImport, options)
+
     def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
         /v1/documents/{id}/access; scopes: admin.
         """
         return self._items(Call("GET", f"/v1/documents/{segment(id)}/access", query={"client_id": client_id}), t.AccessDecision, options)
+
+    def export_business_unit(self, name: str, *, options: Options | None = None) -> t.UnitExport:
+        """Export a business unit. Writes everything that the unit owns into one zip file: documents with all
+        files, approvals, envelopes with their evidence, what the log tells with proofs, and a manifest with
+        the digest of each file. `paraph verify` checks it offline. Secrets are not in it. The archive shows
+        one moment, and is kept for seven days. The caller needs the scopes admin, documents:read and
+        events:read. POST /v1/business-units/{name}/exports; scopes: admin.
+        """
+        return self._json(Call("POST", f"/v1/business-units/{segment(name)}/exports"), None, t.UnitExport, options)
 
     def get_anchor(self, id: str, *, options: Options | None = None) -> t.Anchor:
         """Get a time stamp over a checkpoint. As in the list. GET /v1/log/anchors/{id}; scopes: admin or
@@ -407,6 +429,27 @@ class Operations(Runner):
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
 
+    def get_unit_export(self, name: str, id: str, *, options: Options | None = None) -> t.UnitExport:
+        """Get an export of a business unit. With its operation, which says how far it is. The caller needs the
+        scopes admin, documents:read and events:read. GET /v1/business-units/{name}/exports/{id}; scopes:
+        admin.
+        """
+        return self._json(Call("GET", f"/v1/business-units/{segment(name)}/exports/{segment(id)}"), None, t.UnitExport, options)
+
+    def get_unit_export_archive(self, name: str, id: str, to: Sink, *, options: Options | None = None) -> Download:
+        """Download the archive of a business unit. A zip file, in parts if that is asked for. Its format is
+        described at `/schemas/unit-export/v1.json`. The caller needs the scopes admin, documents:read and
+        events:read. GET /v1/business-units/{name}/exports/{id}/archive; scopes: admin.
+        """
+        return self._download(Call("GET", f"/v1/business-units/{segment(name)}/exports/{segment(id)}/archive"), to, options)
+
+    def get_unit_import(self, name: str, id: str, *, options: Options | None = None) -> t.UnitImport:
+        """Get an import into a business unit. With its operation, and how many documents came to which outcome.
+        The caller needs the scopes admin and documents:write. GET /v1/business-units/{name}/imports/{id};
+        scopes: admin.
+        """
+        return self._json(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}"), None, t.UnitImport, options)
+
     def get_upload(self, id: str, *, options: Options | None = None) -> t.Upload:
         """Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
         documents:write.
@@ -444,6 +487,17 @@ class Operations(Runner):
         webhooks:write or admin.
         """
         return self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
+
+    def import_business_unit(self, name: str, file: Source, *, options: Options | None = None) -> t.UnitImport:
+        """Import an archive into a business unit. Send the archive of an export as the raw body
+        (application/zip), or as multipart/form-data with one part named file; one that is too large for a
+        request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
+        and then makes its documents: each with all files, a new id, and what the archive tells of its past
+        as a file of its own. What was signed is signed; what had ended has ended; everything else is a
+        draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
+        POST /v1/business-units/{name}/imports; scopes: admin.
+        """
+        return self._upload(Call("POST", f"/v1/business-units/{segment(name)}/imports"), file, t.UnitImport, options)
 
     def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
         """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
@@ -589,6 +643,17 @@ class Operations(Runner):
         """List sources of webhooks. Oldest first. GET /v1/hook-sources; scopes: admin."""
         return self._items(Call("GET", "/v1/hook-sources"), t.HookSource, options)
 
+    def list_imported_documents(self, name: str, id: str, *, limit: int | None = None, after: str | None = None, outcome: t.ImportedDocumentOutcome | None = None, options: Options | None = None) -> Page[t.ImportedDocument]:
+        """List what became of the documents of an archive. In the order of the archive: the id there and the id
+        here, or why none was made. The caller needs the scopes admin and documents:write. GET
+        /v1/business-units/{name}/imports/{id}/documents; scopes: admin.
+        """
+        return self._page(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}/documents", query={"limit": limit, "after": after, "outcome": outcome}), t.ImportedDocument, options)
+
+    def all_imported_documents(self, name: str, id: str, *, limit: int | None = None, after: str | None = None, outcome: t.ImportedDocumentOutcome | None = None, options: Options | None = None) -> Iterator[t.ImportedDocument]:
+        """Every item that list_imported_documents lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}/documents", query={"limit": limit, "after": after, "outcome": outcome}), t.ImportedDocument, options)
+
     def list_inbound_events(self, *, limit: int | None = None, after: str | None = None, state: t.InboundEventState | None = None, source_id: str | None = None, code: str | None = None, received_after: datetime | str | None = None, received_before: datetime | str | None = None, options: Options | None = None) -> Page[t.InboundEvent]:
         """List events that came in. Newest first: by webhook or by the event bus. Those in quarantine say why.
         GET /v1/inbound-events; scopes: admin.
@@ -652,6 +717,26 @@ class Operations(Runner):
         every 30 days. GET /v1/token-keys; scopes: installation.
         """
         return self._items(Call("GET", "/v1/token-keys"), t.TokenKey, options)
+
+    def list_unit_exports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.UnitExport]:
+        """List the exports of a business unit. Newest first. The caller needs the scopes admin, documents:read
+        and events:read. GET /v1/business-units/{name}/exports; scopes: admin.
+        """
+        return self._page(Call("GET", f"/v1/business-units/{segment(name)}/exports", query={"limit": limit, "after": after}), t.UnitExport, options)
+
+    def all_unit_exports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Iterator[t.UnitExport]:
+        """Every item that list_unit_exports lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/exports", query={"limit": limit, "after": after}), t.UnitExport, options)
+
+    def list_unit_imports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.UnitImport]:
+        """List the imports into a business unit. Newest first. The caller needs the scopes admin and
+        documents:write. GET /v1/business-units/{name}/imports; scopes: admin.
+        """
+        return self._page(Call("GET", f"/v1/business-units/{segment(name)}/imports", query={"limit": limit, "after": after}), t.UnitImport, options)
+
+    def all_unit_imports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Iterator[t.UnitImport]:
+        """Every item that list_unit_imports lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/imports", query={"limit": limit, "after": after}), t.UnitImport, options)
 
     def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
         """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""
@@ -1209,12 +1294,34 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("DELETE", f"/v1/hook-sources/{segment(id)}/secrets/{segment(secret_id)}"), None, t.HookSecret, options)
 
+    async def end_unit_export(self, name: str, id: str, *, options: Options | None = None) -> t.UnitExport:
+        """End an export of a business unit. One that is being written stops; the archive of one that was is
+        deleted. The caller needs the scopes admin, documents:read and events:read. DELETE
+        /v1/business-units/{name}/exports/{id}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/business-units/{segment(name)}/exports/{segment(id)}"), None, t.UnitExport, options)
+
+    async def end_unit_import(self, name: str, id: str, *, options: Options | None = None) -> t.UnitImport:
+        """End an import into a business unit. The documents that it has made stay. The caller needs the scopes
+        admin and documents:write. DELETE /v1/business-units/{name}/imports/{id}; scopes: admin.
+        """
+        return await self._json(Call("DELETE", f"/v1/business-units/{segment(name)}/imports/{segment(id)}"), None, t.UnitImport, options)
+
     async def explain_access(self, id: str, *, client_id: str | None = None, options: Options | None = None) -> list[t.AccessDecision]:
         """Explain what a client may do with a document. For each action, what the rules decide and which of
         them does. Nothing is done, and the same function answers that decides in earnest. GET
         /v1/documents/{id}/access; scopes: admin.
         """
         return await self._items(Call("GET", f"/v1/documents/{segment(id)}/access", query={"client_id": client_id}), t.AccessDecision, options)
+
+    async def export_business_unit(self, name: str, *, options: Options | None = None) -> t.UnitExport:
+        """Export a business unit. Writes everything that the unit owns into one zip file: documents with all
+        files, approvals, envelopes with their evidence, what the log tells with proofs, and a manifest with
+        the digest of each file. `paraph verify` checks it offline. Secrets are not in it. The archive shows
+        one moment, and is kept for seven days. The caller needs the scopes admin, documents:read and
+        events:read. POST /v1/business-units/{name}/exports; scopes: admin.
+        """
+        return await self._json(Call("POST", f"/v1/business-units/{segment(name)}/exports"), None, t.UnitExport, options)
 
     async def get_anchor(self, id: str, *, options: Options | None = None) -> t.Anchor:
         """Get a time stamp over a checkpoint. As in the list. GET /v1/log/anchors/{id}; scopes: admin or
@@ -1399,6 +1506,27 @@ class AsyncOperations(AsyncRunner):
         """Get a task. One approver's part in an approval. GET /v1/tasks/{id}; scopes: tasks:read."""
         return await self._json(Call("GET", f"/v1/tasks/{segment(id)}"), None, t.Task, options)
 
+    async def get_unit_export(self, name: str, id: str, *, options: Options | None = None) -> t.UnitExport:
+        """Get an export of a business unit. With its operation, which says how far it is. The caller needs the
+        scopes admin, documents:read and events:read. GET /v1/business-units/{name}/exports/{id}; scopes:
+        admin.
+        """
+        return await self._json(Call("GET", f"/v1/business-units/{segment(name)}/exports/{segment(id)}"), None, t.UnitExport, options)
+
+    async def get_unit_export_archive(self, name: str, id: str, to: Sink, *, options: Options | None = None) -> Download:
+        """Download the archive of a business unit. A zip file, in parts if that is asked for. Its format is
+        described at `/schemas/unit-export/v1.json`. The caller needs the scopes admin, documents:read and
+        events:read. GET /v1/business-units/{name}/exports/{id}/archive; scopes: admin.
+        """
+        return await self._download(Call("GET", f"/v1/business-units/{segment(name)}/exports/{segment(id)}/archive"), to, options)
+
+    async def get_unit_import(self, name: str, id: str, *, options: Options | None = None) -> t.UnitImport:
+        """Get an import into a business unit. With its operation, and how many documents came to which outcome.
+        The caller needs the scopes admin and documents:write. GET /v1/business-units/{name}/imports/{id};
+        scopes: admin.
+        """
+        return await self._json(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}"), None, t.UnitImport, options)
+
     async def get_upload(self, id: str, *, options: Options | None = None) -> t.Upload:
         """Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
         documents:write.
@@ -1436,6 +1564,17 @@ class AsyncOperations(AsyncRunner):
         webhooks:write or admin.
         """
         return await self._json(Call("GET", f"/v1/webhook-endpoints/{segment(id)}/replays/{segment(replay)}"), None, t.WebhookReplay, options)
+
+    async def import_business_unit(self, name: str, file: Source, *, options: Options | None = None) -> t.UnitImport:
+        """Import an archive into a business unit. Send the archive of an export as the raw body
+        (application/zip), or as multipart/form-data with one part named file; one that is too large for a
+        request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
+        and then makes its documents: each with all files, a new id, and what the archive tells of its past
+        as a file of its own. What was signed is signed; what had ended has ended; everything else is a
+        draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
+        POST /v1/business-units/{name}/imports; scopes: admin.
+        """
+        return await self._upload(Call("POST", f"/v1/business-units/{segment(name)}/imports"), file, t.UnitImport, options)
 
     async def invite(self, body: t.InvitationRequest, *, options: Options | None = None) -> t.Invitation:
         """Invite a person. To a user who is there, by user_id, or to one that is made with it. The person gets
@@ -1581,6 +1720,17 @@ class AsyncOperations(AsyncRunner):
         """List sources of webhooks. Oldest first. GET /v1/hook-sources; scopes: admin."""
         return await self._items(Call("GET", "/v1/hook-sources"), t.HookSource, options)
 
+    async def list_imported_documents(self, name: str, id: str, *, limit: int | None = None, after: str | None = None, outcome: t.ImportedDocumentOutcome | None = None, options: Options | None = None) -> Page[t.ImportedDocument]:
+        """List what became of the documents of an archive. In the order of the archive: the id there and the id
+        here, or why none was made. The caller needs the scopes admin and documents:write. GET
+        /v1/business-units/{name}/imports/{id}/documents; scopes: admin.
+        """
+        return await self._page(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}/documents", query={"limit": limit, "after": after, "outcome": outcome}), t.ImportedDocument, options)
+
+    def all_imported_documents(self, name: str, id: str, *, limit: int | None = None, after: str | None = None, outcome: t.ImportedDocumentOutcome | None = None, options: Options | None = None) -> AsyncIterator[t.ImportedDocument]:
+        """Every item that list_imported_documents lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/imports/{segment(id)}/documents", query={"limit": limit, "after": after, "outcome": outcome}), t.ImportedDocument, options)
+
     async def list_inbound_events(self, *, limit: int | None = None, after: str | None = None, state: t.InboundEventState | None = None, source_id: str | None = None, code: str | None = None, received_after: datetime | str | None = None, received_before: datetime | str | None = None, options: Options | None = None) -> Page[t.InboundEvent]:
         """List events that came in. Newest first: by webhook or by the event bus. Those in quarantine say why.
         GET /v1/inbound-events; scopes: admin.
@@ -1644,6 +1794,26 @@ class AsyncOperations(AsyncRunner):
         every 30 days. GET /v1/token-keys; scopes: installation.
         """
         return await self._items(Call("GET", "/v1/token-keys"), t.TokenKey, options)
+
+    async def list_unit_exports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.UnitExport]:
+        """List the exports of a business unit. Newest first. The caller needs the scopes admin, documents:read
+        and events:read. GET /v1/business-units/{name}/exports; scopes: admin.
+        """
+        return await self._page(Call("GET", f"/v1/business-units/{segment(name)}/exports", query={"limit": limit, "after": after}), t.UnitExport, options)
+
+    def all_unit_exports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> AsyncIterator[t.UnitExport]:
+        """Every item that list_unit_exports lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/exports", query={"limit": limit, "after": after}), t.UnitExport, options)
+
+    async def list_unit_imports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> Page[t.UnitImport]:
+        """List the imports into a business unit. Newest first. The caller needs the scopes admin and
+        documents:write. GET /v1/business-units/{name}/imports; scopes: admin.
+        """
+        return await self._page(Call("GET", f"/v1/business-units/{segment(name)}/imports", query={"limit": limit, "after": after}), t.UnitImport, options)
+
+    def all_unit_imports(self, name: str, *, limit: int | None = None, after: str | None = None, options: Options | None = None) -> AsyncIterator[t.UnitImport]:
+        """Every item that list_unit_imports lists; pages are asked for as they are needed."""
+        return self._all(Call("GET", f"/v1/business-units/{segment(name)}/imports", query={"limit": limit, "after": after}), t.UnitImport, options)
 
     async def list_users(self, *, limit: int | None = None, after: str | None = None, user_name: str | None = None, external_id: str | None = None, group: str | None = None, active: str | None = None, options: Options | None = None) -> Page[t.User]:
         """List users. Newest first, those who are not active too. GET /v1/users; scopes: admin."""

@@ -25,13 +25,14 @@ EventActorKind = Union[Literal["client", "user", "recipient", "system"], str]
 HookActionCommand = Union[Literal["document.create", "document.update", "task.decide", "envelope.send"], str]
 HookPresetTrust = Union[Literal["payload", "hint"], str]
 HookSecretPurpose = Union[Literal["verify", "fetch"], str]
+ImportedDocumentOutcome = Union[Literal["made", "known", "disposed", "failed"], str]
 InboundEventState = Union[Literal["received", "processed", "quarantined", "discarded"], str]
 InboundEventVia = Union[Literal["hook", "bus"], str]
 NewWebhookEndpointOnDead = Union[Literal["block", "skip"], str]
 NewWebhookEndpointOrder = Union[Literal["none", "by_document", "strict"], str]
 NewWebhookEndpointSigning = Union[Literal["hmac-sha256", "ed25519"], str]
 OAuthClientTokenEndpointAuthMethod = Union[Literal["client_secret", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "none"], str]
-OperationKind = Union[Literal["capture", "seal", "protect", "archive", "dispose", "rotate_key", "bulk_send"], str]
+OperationKind = Union[Literal["capture", "seal", "protect", "archive", "dispose", "rotate_key", "bulk_send", "export_unit", "import_unit"], str]
 OperationState = Union[Literal["pending", "running", "succeeded", "failed"], str]
 ProcessingStatus = Union[Literal["pending", "running", "done", "failed", "quarantined"], str]
 ProtectRequestLevel = Union[Literal["b", "t", "lt", "lta"], str]
@@ -42,7 +43,9 @@ RecipientState = Union[Literal["waiting", "sent", "delivered", "viewed", "signed
 ReplayRequestWhich = Union[Literal["dead", "missing", "all"], str]
 TaskState = Union[Literal["waiting", "open", "approved", "rejected", "returned", "cancelled"], str]
 TokenKeyState = Union[Literal["next", "signs", "before", "withdrawn"], str]
-VersionKind = Union[Literal["original", "normalised", "searchable", "sealed", "completion", "protected"], str]
+UnitExportState = Union[Literal["running", "ready", "failed", "ended"], str]
+UnitImportState = Union[Literal["running", "done", "failed", "ended"], str]
+VersionKind = Union[Literal["original", "normalised", "searchable", "sealed", "completion", "protected", "evidence"], str]
 WaitingCode = Union[Literal["log", "no_worker", "retry", "suspected", "type_limit", "turn", "pages"], str]
 WebhookHealthState = Union[Literal["well", "slowed", "resting", "blocked", "disabled"], str]
 WebhookReplayState = Union[Literal["running", "succeeded", "failed"], str]
@@ -889,10 +892,10 @@ class DocumentCount:
 class DocumentEventData:
     """Data of the events document.approved, document.archive_extended, document.archived,
     document.captured, document.created, document.declined, document.disposed, document.expired,
-    document.in_review, document.metadata_changed, document.processing_failed, document.protected,
-    document.protection_delayed, document.quarantined, document.rejected, document.returned,
-    document.shared, document.signed, document.submitted, document.unshared, document.version_added,
-    document.voided.
+    document.imported, document.in_review, document.metadata_changed, document.processing_failed,
+    document.protected, document.protection_delayed, document.quarantined, document.rejected,
+    document.returned, document.shared, document.signed, document.submitted, document.unshared,
+    document.version_added, document.voided.
     """
 
     approver_list: list[str] | None = None
@@ -911,6 +914,7 @@ class DocumentEventData:
     """The caller's own reference."""
     from_: datetime | None = None
     grant_id: str | None = None
+    import_id: str | None = None
     keys_destroyed: list[str] | None = None
     level: str | None = None
     """How far they are protected now."""
@@ -924,6 +928,9 @@ class DocumentEventData:
     objects_total: int | None = None
     operation_id: str | None = None
     """What deletes the files."""
+    origin: Any | None = None
+    origin_document_id: str | None = None
+    origin_state: str | None = None
     pages: int | None = None
     principal: str | None = None
     """Who was let in."""
@@ -1500,6 +1507,34 @@ class HookSourceSecret:
     """Shown once; absent where you sent it."""
     secret_id: str
     source: HookSource
+
+
+@dataclass(kw_only=True, slots=True)
+class ImportOrigin:
+    """Part of the contract."""
+
+    business_unit: str
+    export_id: str
+    installation: str
+    manifest_sha256: str
+    organisation: str
+    organisation_id: str
+
+
+@dataclass(kw_only=True, slots=True)
+class ImportedDocument:
+    """Part of the contract."""
+
+    code: str | None = None
+    document_id: str | None = None
+    """Its id here."""
+    number: int
+    """Its line in the archive."""
+    origin_document_id: str
+    """Its id there."""
+    outcome: ImportedDocumentOutcome
+    reason: str | None = None
+    """The same for people."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2496,24 +2531,98 @@ class TokenKeyEventData:
 
 @dataclass(kw_only=True, slots=True)
 class UnitEventData:
-    """Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached."""
+    """Data of the events unit.changed, unit.created, unit.exported, unit.imported, unit.limit_neared,
+    unit.limit_reached.
+    """
 
-    business_unit: str
+    business_unit: str | None = None
     closed: bool | None = None
     """It takes no new documents."""
+    disposed: int | None = None
+    documents: int | None = None
+    export_id: str | None = None
+    failed: int | None = None
+    import_id: str | None = None
+    known: int | None = None
     limit: int | None = None
     limit_bytes: int | None = None
     """What it may store."""
     limit_bytes_per_file: int | None = None
     limit_documents_per_month: int | None = None
     limit_pages_per_document: int | None = None
+    log_size: int | None = None
+    made: int | None = None
+    manifest_sha256: str | None = None
     month: str | None = None
     """The month that is counted, YYYY-MM."""
+    name: str | None = None
+    operation_id: str | None = None
+    origin: Any | None = None
     used: int | None = None
     weight: int | None = None
     """Its share of the work beside other units."""
     what: str | None = None
     """bytes, or documents_per_month."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitExport:
+    """Part of the contract."""
+
+    business_unit: str
+    code: str | None = None
+    """cancelled, deleted, expired or document_disposed; of a failed one, its operation's."""
+    counts: Any | None = None
+    """What the archive holds, as its manifest counts it."""
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    """Then the archive is deleted."""
+    id: str
+    log_size: int | None = None
+    """Entries of the log when the unit was looked at: nothing later is in the archive."""
+    manifest_sha256: str | None = None
+    """Of the manifest in it, which names the digest of everything else."""
+    operation: Operation
+    """Writes the archive; its progress counts documents."""
+    sha256: str | None = None
+    """Of the archive."""
+    size: int | None = None
+    """Bytes of the archive."""
+    state: UnitExportState
+    """failed: its operation can be retried. ended: the archive is not there; the code says why."""
+
+
+@dataclass(kw_only=True, slots=True)
+class UnitImport:
+    """Part of the contract."""
+
+    business_unit: str
+    code: str | None = None
+    created_at: datetime
+    created_by: str
+    disposed: int
+    """They were destroyed before the archive was written: a tombstone is all there is of them."""
+    documents: int
+    """In the archive."""
+    ended_at: datetime | None = None
+    failed: int
+    """The list of documents says why. The same archive, sent again, makes those alone."""
+    id: str
+    known: int
+    """An earlier import of the same archive made them."""
+    made: int
+    operation: Operation
+    """First checks the whole archive, then makes its documents."""
+    origin: ImportOrigin | None = None
+    """What the archive says of itself, once it was checked."""
+    sha256: str
+    """Of the archive."""
+    size: int
+    """Bytes of the archive."""
+    state: UnitImportState
+    """failed: its operation can be retried, and goes on. done: every document has its outcome."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -2571,6 +2680,8 @@ class Upload:
     expires_at: datetime
     """Moves on with each piece."""
     id: str
+    import_id: str | None = None
+    """Instead of a document, where the file is the archive of a business unit."""
     length: int
     """Bytes of the whole file."""
     offset: int
@@ -2962,6 +3073,7 @@ EVENT_DATA: dict[str, type] = {
     "document.declined": DocumentEventData,
     "document.disposed": DocumentEventData,
     "document.expired": DocumentEventData,
+    "document.imported": DocumentEventData,
     "document.in_review": DocumentEventData,
     "document.metadata_changed": DocumentEventData,
     "document.processing_failed": DocumentEventData,
@@ -3018,6 +3130,8 @@ EVENT_DATA: dict[str, type] = {
     "token_key.changed": TokenKeyEventData,
     "unit.changed": UnitEventData,
     "unit.created": UnitEventData,
+    "unit.exported": UnitEventData,
+    "unit.imported": UnitEventData,
     "unit.limit_neared": UnitEventData,
     "unit.limit_reached": UnitEventData,
     "user.created": UserEventData,

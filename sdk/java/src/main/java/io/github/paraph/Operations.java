@@ -434,6 +434,33 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * End an export of a business unit. One that is being written stops; the archive of one that was is
+   * deleted. The caller needs the scopes admin, documents:read and events:read. DELETE
+   * /v1/business-units/{name}/exports/{id}; scopes: admin.
+   */
+  public UnitExport endUnitExport(String name, String id) {
+    return endUnitExport(name, id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitExport endUnitExport(String name, String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/business-units/" + segment(name) + "/exports/" + segment(id)), null, UnitExport.class, options);
+  }
+
+  /**
+   * End an import into a business unit. The documents that it has made stay. The caller needs the scopes
+   * admin and documents:write. DELETE /v1/business-units/{name}/imports/{id}; scopes: admin.
+   */
+  public UnitImport endUnitImport(String name, String id) {
+    return endUnitImport(name, id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitImport endUnitImport(String name, String id, CallOptions options) {
+    return json(new Call("DELETE", "/v1/business-units/" + segment(name) + "/imports/" + segment(id)), null, UnitImport.class, options);
+  }
+
+  /**
    * Explain what a client may do with a document. For each action, what the rules decide and which of
    * them does. Nothing is done, and the same function answers that decides in earnest. GET
    * /v1/documents/{id}/access; scopes: admin.
@@ -446,6 +473,22 @@ public abstract class Operations extends Transport {
   public List<AccessDecision> explainAccess(String id, ExplainAccessParams params, CallOptions options) {
     return items(new Call("GET", "/v1/documents/" + segment(id) + "/access")
         .query("client_id", params.clientId()), AccessDecision.class, options);
+  }
+
+  /**
+   * Export a business unit. Writes everything that the unit owns into one zip file: documents with all
+   * files, approvals, envelopes with their evidence, what the log tells with proofs, and a manifest with
+   * the digest of each file. `paraph verify` checks it offline. Secrets are not in it. The archive shows
+   * one moment, and is kept for seven days. The caller needs the scopes admin, documents:read and
+   * events:read. POST /v1/business-units/{name}/exports; scopes: admin.
+   */
+  public UnitExport exportBusinessUnit(String name) {
+    return exportBusinessUnit(name, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitExport exportBusinessUnit(String name, CallOptions options) {
+    return json(new Call("POST", "/v1/business-units/" + segment(name) + "/exports"), null, UnitExport.class, options);
   }
 
   /**
@@ -846,6 +889,48 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * Get an export of a business unit. With its operation, which says how far it is. The caller needs the
+   * scopes admin, documents:read and events:read. GET /v1/business-units/{name}/exports/{id}; scopes:
+   * admin.
+   */
+  public UnitExport getUnitExport(String name, String id) {
+    return getUnitExport(name, id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitExport getUnitExport(String name, String id, CallOptions options) {
+    return json(new Call("GET", "/v1/business-units/" + segment(name) + "/exports/" + segment(id)), null, UnitExport.class, options);
+  }
+
+  /**
+   * Download the archive of a business unit. A zip file, in parts if that is asked for. Its format is
+   * described at `/schemas/unit-export/v1.json`. The caller needs the scopes admin, documents:read and
+   * events:read. GET /v1/business-units/{name}/exports/{id}/archive; scopes: admin.
+   */
+  public Download getUnitExportArchive(String name, String id, OutputStream to) {
+    return getUnitExportArchive(name, id, to, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Download getUnitExportArchive(String name, String id, OutputStream to, CallOptions options) {
+    return download(new Call("GET", "/v1/business-units/" + segment(name) + "/exports/" + segment(id) + "/archive"), to, options);
+  }
+
+  /**
+   * Get an import into a business unit. With its operation, and how many documents came to which outcome.
+   * The caller needs the scopes admin and documents:write. GET /v1/business-units/{name}/imports/{id};
+   * scopes: admin.
+   */
+  public UnitImport getUnitImport(String name, String id) {
+    return getUnitImport(name, id, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitImport getUnitImport(String name, String id, CallOptions options) {
+    return json(new Call("GET", "/v1/business-units/" + segment(name) + "/imports/" + segment(id)), null, UnitImport.class, options);
+  }
+
+  /**
    * Get an upload. How far it has come, and what became of it. GET /v1/uploads/{id}; scopes:
    * documents:write.
    */
@@ -923,6 +1008,24 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public WebhookReplay getWebhookReplay(String id, String replay, CallOptions options) {
     return json(new Call("GET", "/v1/webhook-endpoints/" + segment(id) + "/replays/" + segment(replay)), null, WebhookReplay.class, options);
+  }
+
+  /**
+   * Import an archive into a business unit. Send the archive of an export as the raw body
+   * (application/zip), or as multipart/form-data with one part named file; one that is too large for a
+   * request comes in pieces by tus, with `import_into` in its metadata. The operation checks all of it,
+   * and then makes its documents: each with all files, a new id, and what the archive tells of its past
+   * as a file of its own. What was signed is signed; what had ended has ended; everything else is a
+   * draft. The same archive makes nothing twice. The caller needs the scopes admin and documents:write.
+   * POST /v1/business-units/{name}/imports; scopes: admin.
+   */
+  public UnitImport importBusinessUnit(String name, Source file) {
+    return importBusinessUnit(name, file, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public UnitImport importBusinessUnit(String name, Source file, CallOptions options) {
+    return upload(new Call("POST", "/v1/business-units/" + segment(name) + "/imports"), file, UnitImport.class, options);
   }
 
   /**
@@ -1300,6 +1403,31 @@ public abstract class Operations extends Transport {
   }
 
   /**
+   * List what became of the documents of an archive. In the order of the archive: the id there and the id
+   * here, or why none was made. The caller needs the scopes admin and documents:write. GET
+   * /v1/business-units/{name}/imports/{id}/documents; scopes: admin.
+   */
+  public Page<ImportedDocument> listImportedDocuments(String name, String id, ListImportedDocumentsParams params) {
+    return listImportedDocuments(name, id, params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<ImportedDocument> listImportedDocuments(String name, String id, ListImportedDocumentsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/business-units/" + segment(name) + "/imports/" + segment(id) + "/documents")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("outcome", params.outcome()), ImportedDocument.class, options);
+  }
+
+  /** Every item that listImportedDocuments lists; pages are asked for as they are needed. */
+  public Iterable<ImportedDocument> allImportedDocuments(String name, String id, ListImportedDocumentsParams params) {
+    return all(() -> new Call("GET", "/v1/business-units/" + segment(name) + "/imports/" + segment(id) + "/documents")
+        .query("limit", params.limit())
+        .query("after", params.after())
+        .query("outcome", params.outcome()), ImportedDocument.class);
+  }
+
+  /**
    * List events that came in. Newest first: by webhook or by the event bus. Those in quarantine say why.
    * GET /v1/inbound-events; scopes: admin.
    */
@@ -1460,6 +1588,50 @@ public abstract class Operations extends Transport {
   /** The same, with options. */
   public List<TokenKey> listTokenKeys(CallOptions options) {
     return items(new Call("GET", "/v1/token-keys"), TokenKey.class, options);
+  }
+
+  /**
+   * List the exports of a business unit. Newest first. The caller needs the scopes admin, documents:read
+   * and events:read. GET /v1/business-units/{name}/exports; scopes: admin.
+   */
+  public Page<UnitExport> listUnitExports(String name, ListUnitExportsParams params) {
+    return listUnitExports(name, params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<UnitExport> listUnitExports(String name, ListUnitExportsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/business-units/" + segment(name) + "/exports")
+        .query("limit", params.limit())
+        .query("after", params.after()), UnitExport.class, options);
+  }
+
+  /** Every item that listUnitExports lists; pages are asked for as they are needed. */
+  public Iterable<UnitExport> allUnitExports(String name, ListUnitExportsParams params) {
+    return all(() -> new Call("GET", "/v1/business-units/" + segment(name) + "/exports")
+        .query("limit", params.limit())
+        .query("after", params.after()), UnitExport.class);
+  }
+
+  /**
+   * List the imports into a business unit. Newest first. The caller needs the scopes admin and
+   * documents:write. GET /v1/business-units/{name}/imports; scopes: admin.
+   */
+  public Page<UnitImport> listUnitImports(String name, ListUnitImportsParams params) {
+    return listUnitImports(name, params, CallOptions.NONE);
+  }
+
+  /** The same, with options. */
+  public Page<UnitImport> listUnitImports(String name, ListUnitImportsParams params, CallOptions options) {
+    return page(new Call("GET", "/v1/business-units/" + segment(name) + "/imports")
+        .query("limit", params.limit())
+        .query("after", params.after()), UnitImport.class, options);
+  }
+
+  /** Every item that listUnitImports lists; pages are asked for as they are needed. */
+  public Iterable<UnitImport> allUnitImports(String name, ListUnitImportsParams params) {
+    return all(() -> new Call("GET", "/v1/business-units/" + segment(name) + "/imports")
+        .query("limit", params.limit())
+        .query("after", params.after()), UnitImport.class);
   }
 
   /** List users. Newest first, those who are not active too. GET /v1/users; scopes: admin. */

@@ -4,10 +4,10 @@ package io.github.paraph.model;
 /**
  * Data of the events document.approved, document.archive_extended, document.archived,
  * document.captured, document.created, document.declined, document.disposed, document.expired,
- * document.in_review, document.metadata_changed, document.processing_failed, document.protected,
- * document.protection_delayed, document.quarantined, document.rejected, document.returned,
- * document.shared, document.signed, document.submitted, document.unshared, document.version_added,
- * document.voided.
+ * document.imported, document.in_review, document.metadata_changed, document.processing_failed,
+ * document.protected, document.protection_delayed, document.quarantined, document.rejected,
+ * document.returned, document.shared, document.signed, document.submitted, document.unshared,
+ * document.version_added, document.voided.
  *
  * @param approverList May be null.
  * @param authority On whose authority. May be null.
@@ -21,6 +21,7 @@ package io.github.paraph.model;
  * @param externalId The caller's own reference. May be null.
  * @param from May be null.
  * @param grantId May be null.
+ * @param importId May be null.
  * @param keysDestroyed May be null.
  * @param level How far they are protected now. May be null.
  * @param metadata As it was handed in. May be null. JSON: maps, lists, strings, numbers, booleans, null.
@@ -29,6 +30,9 @@ package io.github.paraph.model;
  * @param objectsSha256 Over all ids, each with a newline. May be null.
  * @param objectsTotal May be null.
  * @param operationId What deletes the files. May be null.
+ * @param origin May be null. JSON: maps, lists, strings, numbers, booleans, null.
+ * @param originDocumentId May be null.
+ * @param originState May be null.
  * @param pages May be null.
  * @param principal Who was let in. May be null.
  * @param protectedUntil When that runs out. May be null.
@@ -40,5 +44,5 @@ package io.github.paraph.model;
  * @param version The version that this is about. May be null.
  * @param wantedLevel May be null.
  */
-public record DocumentEventData(java.util.List<String> approverList, String authority, String businessUnit, String code, Long derivedFrom, String documentId, String documentType, java.time.Instant dueAt, String envelopeId, String externalId, java.time.Instant from, String grantId, java.util.List<String> keysDestroyed, String level, Object metadata, String note, java.util.List<String> objects, String objectsSha256, Long objectsTotal, String operationId, Long pages, String principal, java.time.Instant protectedUntil, String purpose, String reason, String state, String title, java.time.Instant until, Long version, String wantedLevel) {
+public record DocumentEventData(java.util.List<String> approverList, String authority, String businessUnit, String code, Long derivedFrom, String documentId, String documentType, java.time.Instant dueAt, String envelopeId, String externalId, java.time.Instant from, String grantId, String importId, java.util.List<String> keysDestroyed, String level, Object metadata, String note, java.util.List<String> objects, String objectsSha256, Long objectsTotal, String operationId, Object origin, String originDocumentId, String originState, Long pages, String principal, java.time.Instant protectedUntil, String purpose, String reason, String state, String title, java.time.Instant until, Long version, String wantedLevel) {
 }

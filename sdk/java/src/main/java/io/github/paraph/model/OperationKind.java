@@ -12,4 +12,6 @@ public final class OperationKind {
   public static final String DISPOSE = "dispose";
   public static final String ROTATE_KEY = "rotate_key";
   public static final String BULK_SEND = "bulk_send";
+  public static final String EXPORT_UNIT = "export_unit";
+  public static final String IMPORT_UNIT = "import_unit";
 }

@@ -2,19 +2,32 @@
 package io.github.paraph.model;
 
 /**
- * Data of the events unit.changed, unit.created, unit.limit_neared, unit.limit_reached.
+ * Data of the events unit.changed, unit.created, unit.exported, unit.imported, unit.limit_neared,
+ * unit.limit_reached.
  *
- * @param businessUnit as it is named
+ * @param businessUnit May be null.
  * @param closed It takes no new documents. May be null.
+ * @param disposed May be null.
+ * @param documents May be null.
+ * @param exportId May be null.
+ * @param failed May be null.
+ * @param importId May be null.
+ * @param known May be null.
  * @param limit May be null.
  * @param limitBytes What it may store. May be null.
  * @param limitBytesPerFile May be null.
  * @param limitDocumentsPerMonth May be null.
  * @param limitPagesPerDocument May be null.
+ * @param logSize May be null.
+ * @param made May be null.
+ * @param manifestSha256 May be null.
  * @param month The month that is counted, YYYY-MM. May be null.
+ * @param name May be null.
+ * @param operationId May be null.
+ * @param origin May be null. JSON: maps, lists, strings, numbers, booleans, null.
  * @param used May be null.
  * @param weight Its share of the work beside other units. May be null.
  * @param what bytes, or documents_per_month. May be null.
  */
-public record UnitEventData(String businessUnit, Boolean closed, Long limit, Long limitBytes, Long limitBytesPerFile, Long limitDocumentsPerMonth, Long limitPagesPerDocument, String month, Long used, Long weight, String what) {
+public record UnitEventData(String businessUnit, Boolean closed, Long disposed, Long documents, String exportId, Long failed, String importId, Long known, Long limit, Long limitBytes, Long limitBytesPerFile, Long limitDocumentsPerMonth, Long limitPagesPerDocument, Long logSize, Long made, String manifestSha256, String month, String name, String operationId, Object origin, Long used, Long weight, String what) {
 }

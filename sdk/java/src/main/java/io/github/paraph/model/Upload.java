@@ -9,10 +9,11 @@ package io.github.paraph.model;
  * @param documentId Made of the file, once it is whole. May be null.
  * @param expiresAt Moves on with each piece.
  * @param id as it is named
+ * @param importId Instead of a document, where the file is the archive of a business unit. May be null.
  * @param length Bytes of the whole file.
  * @param offset Bytes that are kept.
  * @param operationId Reads the file. May be null.
  * @param reason The same for people. May be null.
  */
-public record Upload(String code, java.time.Instant createdAt, String documentId, java.time.Instant expiresAt, String id, long length, long offset, String operationId, String reason) {
+public record Upload(String code, java.time.Instant createdAt, String documentId, java.time.Instant expiresAt, String id, String importId, long length, long offset, String operationId, String reason) {
 }

@@ -11,4 +11,5 @@ public final class VersionKind {
   public static final String SEALED = "sealed";
   public static final String COMPLETION = "completion";
   public static final String PROTECTED = "protected";
+  public static final String EVIDENCE = "evidence";
 }

@@ -1,4 +1,4 @@
-package verdict
+package zipform
 
 import (
 	"archive/zip"
@@ -49,7 +49,7 @@ func whole(raw []byte) (map[string]string, error) {
 		}
 		out[f.Name] = string(data)
 	}
-	return out, checkZipForm(bytes.NewReader(raw), z)
+	return out, Check(bytes.NewReader(raw), z)
 }
 
 // No change before the directory goes unseen, but for bits of compressed data

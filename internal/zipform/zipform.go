@@ -1,4 +1,5 @@
-package verdict
+// Package zipform looks whether a zip file reads in one way only.
+package zipform
 
 import (
 	"archive/zip"
@@ -17,11 +18,11 @@ const (
 	zipCentral    = "PK\x01\x02"
 )
 
-// checkZipForm makes sure that all programs find the same files in a zip file.
+// Check makes sure that all programs find the same files in a zip file.
 // Some read its directory, some the headers before each file; both have to say
 // the same, nothing may lie between the files, and the directory follows the
 // last of them.
-func checkZipForm(f io.ReaderAt, z *zip.Reader) error {
+func Check(f io.ReaderAt, z *zip.Reader) error {
 	files := append([]*zip.File(nil), z.File...)
 	starts := map[*zip.File]int64{}
 	for _, file := range files {
