@@ -58,9 +58,9 @@ func (t *Tx) ClearSearch(ctx context.Context) error {
 }
 
 // found is true of documents that hold what is searched for.
-func (w *where) found(d *dialect, org string, query []service.SearchClause) {
+func (w *where) found(d *dialect, condition, org string, query []service.SearchClause) {
 	if len(query) > 0 {
-		w.add(d.found, org, d.search(query))
+		w.add(condition, org, d.search(query))
 	}
 }
 

@@ -197,7 +197,7 @@ var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 // into force, nor a code that was used; a file that had not come whole is sent again.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "upload", "upload_part",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link",
-	"login_session", "invitation"}
+	"login_session", "invitation", "document_mark"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

@@ -22,6 +22,7 @@ var (
 	examples = flag.Int("examples", 20, "requests that schemathesis makes up for each operation")
 	store    = flag.String("store", "all", "sqlite, postgres or all")
 	only     = flag.String("only", "", "attack only this operation (operation id)")
+	seed     = flag.Int("seed", 1, "what chance begins with; the same finds the same, as far as the clock and ids let it")
 	places   = flag.Int("places", 6, "places that are prepared for each operation")
 )
 
@@ -100,7 +101,7 @@ func TestSchemathesis(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			w := start(t, database())
-			arguments := []string{"--max-examples", strconv.Itoa(*examples)}
+			arguments := []string{"--max-examples", strconv.Itoa(*examples), "--seed", strconv.Itoa(*seed)}
 			if *only != "" {
 				arguments = append(arguments, "--include-operation-id", *only)
 			}
