@@ -37,7 +37,7 @@ func (s *sized) open(ctx context.Context, bin, filler string) error {
 	}
 	var err error
 	s.process, err = rig.Serve(bin, []string{"PARAPH_DATABASE=" + s.database},
-		"--data-dir", s.data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--token-lifetime", "24h", "--log-level", "error", "--audit-interval", "0")
+		"--data-dir", s.data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--token-lifetime", "1h", "--log-level", "error", "--audit-interval", "240h")
 	if err != nil {
 		return err
 	}
@@ -66,10 +66,13 @@ func (s *sized) fill(ctx context.Context, filler string) error {
 	text := "lower(title || ' ' || external_id || ' ' || labels || ' ' || metadata)"
 	c := config.Default()
 	c.DataDir = s.data
-	driver, place, words, last := "sqlite", "file:"+server.DatabaseURL(&c)+"?_pragma=synchronous(OFF)&_pragma=cache_size(-500000)", text, "ANALYZE"
+	spaced := text // letters and digits alone are words, as the product cuts them
+	for _, sign := range `{}":,.-` {
+		spaced = fmt.Sprintf("replace(%s, '%c', ' ')", spaced, sign)
+	}
+	driver, place, words, last := "sqlite", "file:"+server.DatabaseURL(&c)+"?_pragma=synchronous(OFF)&_pragma=cache_size(-500000)", spaced, "ANALYZE"
 	if s.database != "" {
-		// Letters and digits alone are words, as the product cuts them.
-		driver, place, words, last = "pgx", s.database, "to_tsvector('simple', regexp_replace("+text+", '[^a-z0-9]+', ' ', 'g'))", "VACUUM ANALYZE"
+		driver, place, words, last = "pgx", s.database, "to_tsvector('simple', "+spaced+")", "VACUUM ANALYZE"
 	}
 	db, err := sql.Open(driver, place)
 	if err != nil {

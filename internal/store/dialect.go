@@ -24,12 +24,12 @@ type dialect struct {
 	pageContains func(folded string) (condition, argument string, lead bool)
 	// found is a condition on the document d with an organisation and a query as
 	// search writes it; words gives the expression and the value of what is indexed.
+	found string
 	// foundOften is the same, asked of one document after the other, for what very many
-	// hold; "" where the database chooses between the two by itself.
-	found, foundOften string
-
-	search func(query []service.SearchClause) string
-	words  func(words []string) (expression, value string)
+	// hold; nil where the database chooses between the two by itself.
+	foundOften func(org string, query []service.SearchClause) (string, []any)
+	search     func(query []service.SearchClause) string
+	words      func(words []string) (expression, value string)
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
 	// textAt gives a member of the metadata of the document d as text where it is a
@@ -67,7 +67,7 @@ var sqliteDialect = &dialect{
 	joined:     func(texts []string) string { return "concat_ws(char(0), " + strings.Join(texts, ", ") + ")" },
 	noSalt:     "zeroblob(32)",
 	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
-	foundOften: "EXISTS (SELECT 1 FROM search_document s CROSS JOIN search_fts WHERE s.org = ? AND s.document_id = d.id AND search_fts.rowid = s.rid AND search_fts MATCH ?)",
+	foundOften: wordsHold,
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	metadataIs: func(path []string, value string) (string, []any) {

@@ -22,7 +22,7 @@ type lead struct {
 
 const (
 	mostLeads  = 24   // where there would be more, the documents are walked through in their order
-	fewChanges = 1000 // so many are sorted by the program
+	fewChanges = 1000 // so many are picked out beforehand
 	fewFound   = 5000 // so many are looked up; more of them are met on the way
 )
 
@@ -30,18 +30,15 @@ const (
 type listing struct {
 	service.DocumentFilter
 	r     *Reader
-	found string // the condition of what is searched for
+	often bool // very many documents hold what is searched for
 }
 
 // Documents implements service.Reader.
 func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
-	l := listing{f, r, r.c.dialect().found}
-	often, err := l.often(ctx)
-	if err != nil {
+	l := listing{DocumentFilter: f, r: r}
+	var err error
+	if l.often, err = l.common(ctx); err != nil {
 		return nil, err
-	}
-	if often {
-		l.found = r.c.dialect().foundOften
 	}
 	if f.Sort.By != "" {
 		return l.walked(ctx)
@@ -49,13 +46,13 @@ func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]doc
 	if !f.Since.IsZero() || !f.Until.IsZero() { // newest first, by the times that were asked for
 		return l.created(ctx)
 	}
-	if few, err := l.fewChanged(ctx); few || err != nil {
+	if changed, err := l.fewChanged(ctx); changed != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
-		return l.changed(ctx)
+		return l.among(ctx, changed)
 	}
-	leads := l.leads(often)
+	leads := l.leads()
 	if leads == nil {
 		return l.walked(ctx)
 	}
@@ -83,7 +80,7 @@ func newest(all []document.Document, limit int) []document.Document {
 // matching gives the conditions of the filter; mine opens a document whatever its unit.
 func (l *listing) matching(mine string, args ...any) *where {
 	w := l.r.matching(l.DocumentFilter, mine, args...)
-	w.found(l.r.c.dialect(), l.found, l.Org, l.Search)
+	w.found(l.r.c.dialect(), l.Org, l.Search, l.often)
 	return w
 }
 
@@ -109,28 +106,41 @@ func (l *listing) created(ctx context.Context) ([]document.Document, error) {
 	return list(ctx, l.r.c, scanDocument, selectDocument+w.clause("d.created_at DESC, d.id DESC", l.Limit), w.args...)
 }
 
-// fewChanged tells whether few documents have changed since the time that is asked for.
-func (l *listing) fewChanged(ctx context.Context) (bool, error) {
+// fewChanged gives the documents that have changed since the time that is asked for, from
+// new to old; nil where they are many.
+func (l *listing) fewChanged(ctx context.Context) ([]string, error) {
 	if l.UpdatedSince.IsZero() {
-		return false, nil
+		return nil, nil
 	}
-	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM document d WHERE d.org = ? AND d.updated_at >= ? LIMIT ?) x", l.Org, l.UpdatedSince, fewChanges+1)
-	return n <= fewChanges, err
+	ids, err := list(ctx, l.r.c, scanString, "SELECT d.id FROM document d WHERE d.org = ? AND d.updated_at >= ? ORDER BY d.updated_at LIMIT ?", l.Org, l.UpdatedSince, fewChanges+1)
+	if len(ids) > fewChanges {
+		return nil, err
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(b, a) })
+	return slices.DeleteFunc(append([]string{}, ids...), func(id string) bool { return l.Before != "" && id >= l.Before }), err
 }
 
-// changed reads the few documents that have changed, and sorts them.
-func (l *listing) changed(ctx context.Context) ([]document.Document, error) {
-	w := l.visible()
-	w.before("d.id", l.Before)
-	all, err := list(ctx, l.r.c, scanDocument, selectDocument+w.clause("d.updated_at", fewChanges), w.args...)
-	return newest(all, l.Limit), err
+// among reads some of the documents, as many as the page takes.
+func (l *listing) among(ctx context.Context, ids []string) (out []document.Document, err error) {
+	for part := range slices.Chunk(ids, 100) {
+		w := l.visible()
+		w.in("d.id", part)
+		found, err := list(ctx, l.r.c, scanDocument, selectDocument+w.clause("d.id DESC", l.Limit), w.args...)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, found...); l.Limit > 0 && len(out) >= l.Limit {
+			return out[:l.Limit], nil
+		}
+	}
+	return out, nil
 }
 
-// often tells whether very many documents hold what is searched for. PostgreSQL knows
+// common tells whether very many documents hold what is searched for. PostgreSQL knows
 // by its statistics.
-func (l *listing) often(ctx context.Context) (bool, error) {
+func (l *listing) common(ctx context.Context) (bool, error) {
 	d := l.r.c.dialect()
-	if len(l.Search) == 0 || d.foundOften == "" || slices.ContainsFunc(l.Search, func(c service.SearchClause) bool { return c.Prefix }) {
+	if len(l.Search) == 0 || d.foundOften == nil {
 		return false, nil
 	}
 	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM (SELECT 1 FROM search_fts WHERE search_fts MATCH ? LIMIT ?)", d.search(l.Search), fewFound+1)
@@ -140,14 +150,14 @@ func (l *listing) often(ctx context.Context) (bool, error) {
 // leads gives the parts of a list in the default order: the units of an actor who does
 // not see all, with the documents that he has a part in, or else the states or the types
 // that are asked for. nil: one walk is as good.
-func (l *listing) leads(often bool) (out []lead) {
+func (l *listing) leads() (out []lead) {
 	same := func(column string, values []string, seen bool) {
 		for _, v := range values {
 			out = append(out, lead{condition: column + " = ?", args: []any{v}, seen: seen})
 		}
 	}
 	switch {
-	case l.ExternalID != "" || len(l.Search) > 0 && !often: // few are left
+	case l.ExternalID != "" || len(l.Search) > 0 && !l.often: // few are left
 	case len(l.Labels) > 0:
 		name := sortedKeys(l.Labels)[0]
 		return []lead{marked("label", name, l.Labels[name])}
