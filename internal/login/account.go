@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -35,6 +36,13 @@ type accountPage struct {
 	Mails              bool
 	CodesLeft          int
 	Sessions           []sessionRow
+	LetIn              []letInRow
+}
+
+// letInRow is a program that may act in the person's name.
+type letInRow struct {
+	ID, Name, Since, Used string
+	Rights                []string
 }
 
 type passkeyRow struct{ ID, Name, Since, Used string }
@@ -95,6 +103,9 @@ func (l *Login) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, one := range logins {
 		v.Sessions = append(v.Sessions, sessionRow{ID: one.ID, Where: one.Address + " " + one.UserAgent, Since: one.CreatedAt.Format("2 January 2006, 15:04 MST"), Here: one.ID == s.ID})
+	}
+	if v.LetIn, err = l.letIn(r, u); err != nil {
+		return err
 	}
 	if v.Form, err = webform.Seal(l.Sealer, "account", wait); err != nil {
 		return err
@@ -308,6 +319,38 @@ func (l *Login) endLogin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := l.Service.EndSessionNamed(r.Context(), u.ID, r.PostForm.Get("login")); err != nil {
+		return err
+	}
+	webform.Send(w, AccountPath)
+	return nil
+}
+
+// letIn lists the programs that may act in the person's name, and what they may do.
+func (l *Login) letIn(r *http.Request, u access.User) (rows []letInRow, err error) {
+	given, err := l.Service.LetIns(r.Context(), u)
+	known := access.Scopes()
+	for _, g := range given {
+		row := letInRow{ID: g.Delegation.ID, Name: cmp.Or(g.Client, "A program that is gone"), Since: day(g.Delegation.CreatedAt)}
+		if at := g.Delegation.RotatedAt; at.After(g.Delegation.CreatedAt) {
+			row.Used = day(at)
+		}
+		for _, name := range g.Delegation.Scopes {
+			if sentence, ok := known[access.Scope(name)]; ok {
+				row.Rights = append(row.Rights, sentence)
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, err
+}
+
+// shutOut takes back what the person allowed a program.
+func (l *Login) shutOut(w http.ResponseWriter, r *http.Request) error {
+	_, _, u, in, err := l.changing(w, r, false)
+	if err != nil || !in {
+		return err
+	}
+	if err := l.Service.ShutOut(r.Context(), u, l.source(r), r.PostForm.Get("program")); err != nil {
 		return err
 	}
 	webform.Send(w, AccountPath)

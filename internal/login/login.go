@@ -71,6 +71,9 @@ type Service interface {
 	EndSession(ctx context.Context, cookie string) error
 	Sessions(ctx context.Context, userID string) ([]people.Session, error)
 	EndSessionNamed(ctx context.Context, userID, sessionID string) error
+	LetIns(ctx context.Context, u access.User) ([]service.LetIn, error)
+	// ShutOut: NotFound where the delegation is not the person's.
+	ShutOut(ctx context.Context, u access.User, src access.Source, delegationID string) error
 	RenewSession(ctx context.Context, u access.User, methods []string, in service.Browser) (service.Login, error)
 
 	PasskeyHolder(ctx context.Context, userID string) (access.User, []people.Passkey, error)
@@ -157,7 +160,7 @@ func New(c Config) (*Login, error) {
 	l.mount(entrance.Link, entrance.Guesses, map[string]answer{"GET " + service.JoinPath + "{secret}": l.followLink, "POST " + service.JoinPath + "{secret}": l.answerLink})
 	l.mount(entrance.Login, entrance.PerAddress, map[string]answer{
 		"GET " + AccountPath: l.account, "POST " + AccountPath + "/passkeys": l.changePasskeys, "GET " + AccountPath + "/codes": l.codes, "POST " + AccountPath + "/codes": l.changeCodes,
-		"POST " + AccountPath + "/recovery": l.drawRecovery, "POST " + AccountPath + "/logins": l.endLogin,
+		"POST " + AccountPath + "/recovery": l.drawRecovery, "POST " + AccountPath + "/logins": l.endLogin, "POST " + AccountPath + "/programs": l.shutOut,
 	})
 	return l, nil
 }

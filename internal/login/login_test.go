@@ -1,7 +1,9 @@
 package login
 
 import (
+	"context"
 	"encoding/base32"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +13,8 @@ import (
 	"github.com/descope/virtualwebauthn"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/delegation"
+	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/people"
 	"github.com/paraph/paraph/internal/service"
@@ -90,6 +94,46 @@ func TestLoginPage(t *testing.T) {
 	})
 }
 
+// TestPrograms: people see which programs act in their names, and what they may do, and
+// take it back; nobody else's.
+func TestPrograms(t *testing.T) {
+	onBoth(t, func(r *rig) {
+		u, b := r.joined("mara@example.com")
+		other, _ := r.joined("ben@example.com")
+		lets := func(userID string, scopes ...string) string {
+			d := delegation.Delegation{ID: id.New(delegation.Prefix, r.clock.Now()), Org: u.Org, ClientID: r.admin.ID, UserID: userID, Scopes: scopes,
+				CreatedAt: r.clock.Now(), RotatedAt: r.clock.Now(), ExpiresAt: r.clock.Now().Add(time.Hour), IdleUntil: r.clock.Now().Add(time.Hour), Revision: 1}
+			r.must(r.store.Write(r.Context(), func(ctx context.Context, tx service.Tx) error { return tx.InsertDelegation(ctx, d) }))
+			return d.ID
+		}
+		if strings.Contains(b.get(AccountPath).body, "act in your name") {
+			t.Error("programs, before there are any")
+		}
+		first, second, others := lets(u.ID, string(access.DocumentsRead)), lets(u.ID, "openid"), lets(other.ID, "openid")
+		page := b.get(AccountPath)
+		for _, part := range []string{first, second, html.EscapeString(access.Scopes()[access.DocumentsRead]), "It learns who you are"} {
+			if !strings.Contains(page.body, part) {
+				t.Errorf("the account does not show %q: %s", part, page.body)
+			}
+		}
+		if strings.Contains(page.body, others) {
+			t.Error("the account shows another's program")
+		}
+		r.is("another's", b.post(AccountPath+"/programs", "form", page.form, "program", others), 404, "")
+		r.is("without the page's form", b.post(AccountPath+"/programs", "program", first), 409, "")
+		r.clock.Advance(people.FreshProof + time.Second) // taking back needs no fresh login
+		page = b.get(AccountPath)
+		r.is("taking it back", b.post(AccountPath+"/programs", "form", page.form, "program", first), 303, AccountPath)
+		r.is("twice", b.post(AccountPath+"/programs", "form", page.form, "program", first), 303, AccountPath)
+		if page = b.get(AccountPath); strings.Contains(page.body, first) || !strings.Contains(page.body, second) {
+			t.Errorf("after it was taken back: %s", page.body)
+		}
+		if all := r.entries(journal.DelegationRevoked); len(all) != 1 || !strings.Contains(all[0], `"reason":"person"`) || !strings.Contains(all[0], first) {
+			t.Errorf("entries: %v", all)
+		}
+	})
+}
+
 // TestAccount: what one logs in by is changed only by a login of the last ten minutes.
 func TestAccount(t *testing.T) {
 	onBoth(t, func(r *rig) {
@@ -101,7 +145,7 @@ func TestAccount(t *testing.T) {
 		}
 		r.is("a second passkey", b.register("Telephone", ours), 303, AccountPath)
 		page := b.get(AccountPath)
-		for _, part := range []string{"Laptop", "Telephone", "10 are left", "Here."} {
+		for _, part := range []string{"Laptop", "Telephone", "10 are left", "Here.", `action="/logout"`} {
 			if !strings.Contains(page.body, part) {
 				t.Errorf("the account does not show %q: %s", part, page.body)
 			}

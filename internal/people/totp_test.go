@@ -45,7 +45,7 @@ func TestTOTPIsTakenOnce(t *testing.T) {
 	}
 }
 
-// TestRecoveryCodes: however they are typed; nothing else is one.
+// TestRecoveryCodes: drawn in every place, and taken however they are typed; nothing else is one.
 func TestRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	codes := NewRecoveryCodes()
@@ -56,6 +56,17 @@ func TestRecoveryCodes(t *testing.T) {
 	c := codes[0]
 	if h := RecoveryHash(c); len(h) != 32 || string(h) != string(RecoveryHash(strings.ToUpper(strings.ReplaceAll(c, "-", " ")))) || string(h) == string(RecoveryHash(codes[1])) {
 		t.Errorf("%s: %x", c, h)
+	}
+	for at := range len(c) { // every place is drawn
+		seen := map[byte]bool{}
+		for range 20 {
+			for _, one := range NewRecoveryCodes() {
+				seen[one[at]] = true
+			}
+		}
+		if c[at] != '-' && len(seen) < 10 {
+			t.Errorf("place %d is one of %d", at, len(seen))
+		}
 	}
 	for _, typed := range []string{"", "123456", c + "a"} {
 		if RecoveryHash(typed) != nil {

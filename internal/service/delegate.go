@@ -305,13 +305,36 @@ func (s *Service) RevokeDelegation(ctx context.Context, call Call, delegationID 
 	})
 }
 
-// Delegations lists what a person lets clients do, newest first.
-func (s *Service) Delegations(ctx context.Context, org, userID string) (out []delegation.Delegation, err error) {
-	err = s.Store.Read(Within(ctx, org), func(ctx context.Context, tx Reader) error {
-		out, err = tx.Delegations(ctx, DelegationFilter{Org: org, UserID: userID, InForce: s.Clock.Now()})
-		return err
+// LetIn is a client that may act in a person's name.
+type LetIn struct {
+	Delegation delegation.Delegation
+	Client     string // its name; "" where it is gone
+}
+
+// LetIns lists what a person lets clients do, newest first.
+func (s *Service) LetIns(ctx context.Context, u access.User) (out []LetIn, err error) {
+	err = s.Store.Read(Within(ctx, u.Org), func(ctx context.Context, tx Reader) error {
+		given, err := tx.Delegations(ctx, DelegationFilter{Org: u.Org, UserID: u.ID, InForce: s.Clock.Now()})
+		if err != nil {
+			return err
+		}
+		out = make([]LetIn, len(given))
+		for i, d := range given {
+			cl, err := tx.Client(ctx, d.ClientID)
+			if err != nil && fault.KindOf(err) != fault.NotFound {
+				return err
+			}
+			out[i] = LetIn{Delegation: d, Client: cl.Name}
+		}
+		return nil
 	})
 	return out, err
+}
+
+// ShutOut ends a delegation for the person whose it is. NotFound where it is another's.
+func (s *Service) ShutOut(ctx context.Context, u access.User, src access.Source, delegationID string) error {
+	_, err := s.RevokeDelegation(ctx, personOf(u.Org, u.ID, u.Principal, src), delegationID)
+	return err
 }
 
 // Delegated tells whether the person lets the client do all of this already.

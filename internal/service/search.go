@@ -17,6 +17,16 @@ type searchReader interface {
 	PageTexts(ctx context.Context, org, documentID, word string, limit int) ([]document.Page, error)
 	// SearchCursor is the index of the next entry that the search index looks at.
 	SearchCursor(ctx context.Context) (int64, error)
+	// ChangedDocuments gives the documents, of all organisations, that entries of SearchKinds
+	// with from ≤ index < to are about: each once, in the order of its first such entry.
+	ChangedDocuments(ctx context.Context, from, to int64, limit int) ([]ChangedDocument, error)
+}
+
+// ChangedDocument is a document whose words may have changed, with the index of the
+// entry that says so.
+type ChangedDocument struct {
+	Org, ID string
+	Index   int64
 }
 
 type searchWriter interface {

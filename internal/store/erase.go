@@ -115,8 +115,8 @@ func (r *Reader) BlobsUnder(ctx context.Context, org, documentID string) ([]stri
 }
 
 // Scrub takes what was deleted out of the database's files too, as far as it
-// can: on SQLite the log of writes is emptied (pages themselves are zeroed when
-// something is deleted); on PostgreSQL the old rows of the key table are
+// can: on SQLite the full-text indexes are merged without it, and the log of writes is
+// emptied (pages themselves are zeroed when something is deleted); on PostgreSQL the old rows of the key table are
 // vacuumed, where this user may. Fault Unavailable "store_unavailable" while a
 // long read stands in the way.
 func (s *Store) Scrub(ctx context.Context) error { return mapped(s.scrub(ctx)) }

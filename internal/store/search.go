@@ -27,6 +27,17 @@ func (r *Reader) SearchCursor(ctx context.Context) (int64, error) {
 	return one(ctx, r.c, scanInt, "SELECT next FROM search_cursor")
 }
 
+// ChangedDocuments implements service.Reader.
+func (r *Reader) ChangedDocuments(ctx context.Context, from, to int64, limit int) ([]service.ChangedDocument, error) {
+	args := []any{from, to}
+	for _, k := range service.SearchKinds {
+		args = append(args, string(k))
+	}
+	scan := func(s scanner) (d service.ChangedDocument, err error) { err = s.Scan(&d.Org, &d.ID, &d.Index); return }
+	return list(ctx, r.c, scan, "SELECT e.org, e.document_id, MIN(e.idx) FROM entry e WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(service.SearchKinds))+
+		") AND e.document_id <> '' GROUP BY e.org, e.document_id ORDER BY 3 LIMIT ?", append(args, limit)...)
+}
+
 // IndexDocument implements service.Tx.
 func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []string) error {
 	if len(words) == 0 {
@@ -34,7 +45,8 @@ func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []
 		return err
 	}
 	form, value := t.c.dialect().words(words)
-	_, err := change(ctx, t.c, 1, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words",
+	// Most of what is indexed anew has the words it had, and is left as it is.
+	_, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
 		org, documentID, value)
 	return err
 }

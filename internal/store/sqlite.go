@@ -316,6 +316,9 @@ func (s *stmtCache) close() {
 }
 
 func (e *sqliteEngine) scrub(ctx context.Context) error {
+	if err := e.squeeze(ctx); err != nil {
+		return err
+	}
 	var busy, pages, moved int64
 	if err := e.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
 		return err

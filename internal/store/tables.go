@@ -195,7 +195,7 @@ var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 // left are tables that no backup holds. What people and clients were given for a
 // while is among them: a refresh token that was replaced since must not come back
 // into force, nor a code that was used; a file that had not come whole is sent again.
-var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "upload", "upload_part",
+var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "search_squeeze", "upload", "upload_part",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link",
 	"login_session", "invitation", "document_mark"}
 

@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/failpoint"
-	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/service"
 )
 
-// searchBytes is about how much text is cut into words before it is written.
-const searchBytes = 8 << 20
+// searchBytes is about how much text is cut into words before it is written, and
+// searchDocuments of how many documents.
+const (
+	searchBytes     = 1 << 20
+	searchDocuments = 100
+	searchBatch     = 1000 // entries looked through at once
+)
 
 // searchGather is how long documents wait for others to be indexed with. Commands
 // write beside the index, and each of its transactions takes their turn.
@@ -36,7 +40,21 @@ func NewSearchIndexer(store service.Store, by Holder, log *slog.Logger) *SearchI
 
 // Run indexes, or waits for its turn to, until ctx ends.
 func (x *SearchIndexer) Run(ctx context.Context) error {
-	return x.lead.run(ctx, service.TopicJournal, x.step)
+	return x.lead.run(ctx, service.TopicJournal, x.unhurried)
+}
+
+// unhurried does a step, and where there is more rests as long as that took: who commands
+// writes beside the index, and a long journal may be before it.
+func (x *SearchIndexer) unhurried(ctx context.Context) (more bool, err error) {
+	began := time.Now()
+	if more, err = x.step(ctx); !more || err != nil {
+		return more, err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Since(began)):
+	}
+	return more, nil
 }
 
 // CatchUp indexes what the journal holds by now. It does nothing where another
@@ -122,13 +140,9 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	if p.cursor == 0 {
 		from = 0 // the index was emptied
 	}
-	p.to = max(from, min(from+dispatcherBatch, head.Size))
+	p.to = max(from, min(from+searchBatch, head.Size))
 	if p.to > from {
-		entries, err := tx.EntriesOf(ctx, from, p.to, service.SearchKinds)
-		if err != nil {
-			return p, err
-		}
-		if err := p.read(ctx, tx, entries); err != nil {
+		if err := p.read(ctx, tx, from); err != nil {
 			return p, err
 		}
 	}
@@ -136,27 +150,26 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	return p, nil
 }
 
-func (p *reading) read(ctx context.Context, tx service.Reader, entries []journal.Entry) error {
-	seen := map[string]bool{}
+// read reads the words of the documents of the part, which ends sooner where they are many.
+func (p *reading) read(ctx context.Context, tx service.Reader, from int64) error {
+	changed, err := tx.ChangedDocuments(ctx, from, p.to, searchDocuments+1)
+	if err != nil {
+		return err
+	}
 	size := 0
-	for i := range entries {
-		e := &entries[i]
-		if e.DocumentID == "" || seen[e.DocumentID] {
-			continue
-		}
-		if size > searchBytes {
-			p.to = e.Index
+	for i, d := range changed {
+		if size > searchBytes || i == searchDocuments {
+			p.to = d.Index
 			return nil
 		}
-		seen[e.DocumentID] = true
-		words, err := service.SearchText(ctx, tx, e.Org, e.DocumentID)
+		words, err := service.SearchText(ctx, tx, d.Org, d.ID)
 		if err != nil {
 			return err
 		}
 		for _, w := range words {
 			size += len(w) + 1
 		}
-		p.documents = append(p.documents, indexed{e.Org, e.DocumentID, words})
+		p.documents = append(p.documents, indexed{d.Org, d.ID, words})
 	}
 	return nil
 }

@@ -1,0 +1,1 @@
+-- PostgreSQL's own vacuum takes deleted words out of its index: there is nothing to change.

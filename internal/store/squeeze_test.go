@@ -1,0 +1,109 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/paraph/paraph/internal/service"
+)
+
+const gone = "vanishing"
+
+// TestSqueeze: what was taken out of the full-text index is in no file of the database once
+// that was scrubbed, also while others are indexed, and where an earlier scrub was broken off.
+func TestSqueeze(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	path := s.engine.(*sqliteEngine).path
+	index := func(from, to int, some ...string) {
+		t.Helper()
+		for first := from; first < to; first += 10 {
+			if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+				for i := first; i < min(first+10, to); i++ {
+					words := []string{"invoice", fmt.Sprint("number", i)}
+					for w := range 40 {
+						words = append(words, fmt.Sprint("word", (i*w)%997))
+					}
+					if err := tx.IndexDocument(ctx, "org", fmt.Sprint("doc_", i), append(words, some...)); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	there := func() bool {
+		for _, end := range []string{"", "-wal"} {
+			if raw, err := os.ReadFile(path + end); err == nil && bytes.Contains(raw, []byte(gone)) {
+				return true
+			}
+		}
+		return false
+	}
+	remove := func(from, to int) {
+		t.Helper()
+		if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			for i := from; i < to; i++ {
+				if err := tx.IndexDocument(ctx, "org", fmt.Sprint("doc_", i), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	index(0, 1000)
+	index(1000, 1100, gone, gone+"too")
+	index(1100, 2000)
+	remove(1000, 1100)
+	if !there() {
+		t.Fatal("the words went by themselves: this test would prove nothing")
+	}
+	// Broken off after the first of its steps.
+	if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		return tx.(*Tx).squeezeOn(ctx, squeezing{erased: 100})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var others sync.WaitGroup
+	others.Go(func() { index(2000, 2600) })
+	if err := s.Scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	others.Wait()
+	if err := s.Scrub(t.Context()); err != nil { // nothing to squeeze: the log of writes alone
+		t.Fatal(err)
+	}
+	if there() {
+		t.Error("the words are still in the files")
+	}
+	for word, want := range map[string]int64{"invoice": 2500, gone: 0, "number1000": 0, "number1999": 1, "number2599": 1} {
+		var n int64
+		if err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
+			n, err = one(ctx, tx.(*Reader).c, scanInt, "SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ?", word)
+			return err
+		}); err != nil || n != want {
+			t.Errorf("%s: %d documents, want %d (%v)", word, n, want, err)
+		}
+	}
+	// What has the words it had is not written anew.
+	size := func() int64 {
+		i, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Size()
+	}
+	before := size()
+	index(0, 1000)
+	if after := size(); after-before > 64<<10 {
+		t.Errorf("indexing what is indexed wrote %d bytes", after-before)
+	}
+}
