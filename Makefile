@@ -48,7 +48,7 @@ chaos-webhooks: ## kill the server 50 times on each store while 50,000 events ar
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, schemathesis, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -112,9 +112,9 @@ fmt: ## format the Go code
 contract: ## lint the contract, compare it with the last released one (a breaking change needs a record in api/changes), and write docs/contract-changes.md
 	@scripts/contract
 
-schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument")
+schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument -groups 1 -seed 7")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 $(ARGS)
+	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 -groups 12 $(ARGS)
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
 	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted|TestSchemasAreCommitted' -update
