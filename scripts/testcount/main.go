@@ -1,6 +1,6 @@
 // Command testcount reads the stream of `go test -json` and tells it to people:
-// every failure in full, each distinct reason for a skip, the slowest packages,
-// and as the last line the counts, alone: "N passed, N failed, N skipped".
+// every failure in full, each distinct reason for a skip, the slowest packages and
+// tests, the failures once more, and as the last line the counts, alone: "N passed, N failed, N skipped".
 // It exits with 1 if anything failed, or if nothing ran at all.
 //
 //	go test -json ./... | go run ./scripts/testcount
@@ -38,15 +38,17 @@ type tally struct {
 	passed, failed, skipped int
 	output                  map[key][]string
 	build                   map[string][]string
-	skips                   map[string]int // reason → how often
-	times                   map[string]float64
-	testFailed              map[string]bool // packages in which a test failed
+	skips                   map[string]int     // reason → how often
+	times                   map[string]float64 // of packages
+	tests                   map[string]float64 // of tests, without those within them
+	told                    []string           // the failures, a line each, for the end
+	testFailed              map[string]bool    // packages in which a test failed
 }
 
 func newTally() *tally {
 	return &tally{
 		output: map[key][]string{}, build: map[string][]string{},
-		skips: map[string]int{}, times: map[string]float64{}, testFailed: map[string]bool{},
+		skips: map[string]int{}, times: map[string]float64{}, tests: map[string]float64{}, testFailed: map[string]bool{},
 	}
 }
 
@@ -90,6 +92,9 @@ func run(in io.Reader, out io.Writer) (bool, error) {
 // take counts one event; failures are told at once, whole.
 func (t *tally) take(e event, out io.Writer) {
 	k := key{e.Package, e.Test}
+	if e.Elapsed > 0 && e.Test != "" && !strings.Contains(e.Test, "/") {
+		t.tests[e.Package+" "+e.Test] = e.Elapsed
+	}
 	switch e.Action {
 	case "build-output":
 		t.build[e.ImportPath] = append(t.build[e.ImportPath], e.Output)
@@ -129,6 +134,7 @@ func (t *tally) fail(e event, out io.Writer) {
 	}
 	t.failed++
 	t.testFailed[e.Package] = true
+	t.told = append(t.told, name+": "+reason(t.output[key{e.Package, e.Test}]))
 	fmt.Fprintf(out, "\n--- FAILED: %s (%.1f s)\n", name, e.Elapsed)
 	for _, l := range append(t.build[e.FailedBuild], t.output[key{e.Package, e.Test}]...) {
 		fmt.Fprint(out, "    ", l)
@@ -166,15 +172,22 @@ func (t *tally) summary(out io.Writer) {
 			fmt.Fprintf(out, "  %4d  %s\n", t.skips[why], why)
 		}
 	}
-	fmt.Fprintln(out, "\nSlowest packages:")
-	for i, pkg := range sortedBy(t.times) {
-		if i == 8 {
-			break
-		}
-		d := time.Duration(t.times[pkg] * float64(time.Second)).Round(100 * time.Millisecond)
-		fmt.Fprintf(out, "  %8s  %s\n", d, pkg)
+	slowest(out, "packages", 8, t.times)
+	slowest(out, "tests", 16, t.tests)
+	if len(t.told) > 0 { // once more, where whoever reads the end alone sees them
+		fmt.Fprintf(out, "\nFailed:\n  %s\n", strings.Join(t.told, "\n  "))
 	}
 	fmt.Fprintf(out, "\n%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
+}
+
+func slowest(out io.Writer, what string, n int, times map[string]float64) {
+	fmt.Fprintf(out, "\nSlowest %s:\n", what)
+	for i, name := range sortedBy(times) {
+		if i == n {
+			break
+		}
+		fmt.Fprintf(out, "  %8s  %s\n", time.Duration(times[name]*float64(time.Second)).Round(100*time.Millisecond), name)
+	}
 }
 
 // sortedBy gives the keys of m, the largest value first.

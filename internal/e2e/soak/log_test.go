@@ -240,14 +240,17 @@ func (w *world) query(s *store.Store, text string, each func(scan func(...any) e
 	w.t.Helper()
 	var err error
 	if pool := s.Pool(); pool != nil {
-		var rows pgx.Rows
-		if rows, err = pool.Query(context.Background(), text); err == nil {
+		err = pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(context.Background(), "SELECT set_config('paraph.org', '*', true)"); err != nil { // past the second wall
+				return err
+			}
+			rows, err := tx.Query(context.Background(), text)
 			for err == nil && rows.Next() {
 				err = each(rows.Scan)
 			}
 			rows.Close()
-			err = errors.Join(err, rows.Err())
-		}
+			return errors.Join(err, rows.Err())
+		})
 	} else {
 		var rows *sql.Rows
 		if rows, err = s.DB().QueryContext(context.Background(), text); err == nil {
