@@ -80,7 +80,13 @@ func newest(all []document.Document, limit int) []document.Document {
 // matching gives the conditions of the filter; mine opens a document whatever its unit.
 func (l *listing) matching(mine string, args ...any) *where {
 	w := l.r.matching(l.DocumentFilter, mine, args...)
-	w.found(l.r.c.dialect(), l.Org, l.Search, l.often)
+	d := l.r.c.dialect()
+	if !l.often {
+		w.found(d.foundFew, d, l.Org, l.Search)
+		return w
+	}
+	condition, more := d.foundOften(l.Org, l.Search)
+	w.add(condition, more...)
 	return w
 }
 
@@ -136,14 +142,13 @@ func (l *listing) among(ctx context.Context, ids []string) (out []document.Docum
 	return out, nil
 }
 
-// common tells whether very many documents hold what is searched for. PostgreSQL knows
-// by its statistics.
+// common tells whether very many documents hold what is searched for.
 func (l *listing) common(ctx context.Context) (bool, error) {
-	d := l.r.c.dialect()
-	if len(l.Search) == 0 || d.foundOften == nil {
+	if len(l.Search) == 0 {
 		return false, nil
 	}
-	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM (SELECT 1 FROM search_fts WHERE search_fts MATCH ? LIMIT ?)", d.search(l.Search), fewFound+1)
+	d := l.r.c.dialect()
+	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM ("+d.holders+") x", l.Org, d.search(l.Search), fewFound+1)
 	return n > fewFound, err
 }
 

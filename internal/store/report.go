@@ -93,7 +93,7 @@ const onceEach = " LIMIT 9223372036854775807"
 func (r *Reader) reported(ctx context.Context, q *service.ReportQuery, do access.Action) (*where, []time.Time, error) {
 	mine, args := partSet(access.Parts(do), q.Org, q.Principal, r.now)
 	w := r.matching(q.DocumentFilter, mine, args...)
-	w.found(r.c.dialect(), q.Org, q.Search, false)
+	w.found(r.c.dialect().found, r.c.dialect(), q.Org, q.Search)
 	if !q.ByMonth() {
 		return w, nil, nil
 	}

@@ -69,15 +69,10 @@ func (t *Tx) ClearSearch(ctx context.Context) error {
 	return err
 }
 
-// found is true of documents that hold what is searched for; often says that very many do.
-func (w *where) found(d *dialect, org string, query []service.SearchClause, often bool) {
-	switch {
-	case len(query) == 0:
-	case often:
-		condition, args := d.foundOften(org, query)
-		w.add(condition, args...)
-	default:
-		w.add(d.found, org, d.search(query))
+// found is true of documents that hold what is searched for.
+func (w *where) found(condition string, d *dialect, org string, query []service.SearchClause) {
+	if len(query) > 0 {
+		w.add(condition, org, d.search(query))
 	}
 }
 
