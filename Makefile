@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO          ?= go
 ARGS        ?=
 
-.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks bulk lint fmt contract schemathesis openapi mutants
+.PHONY: help demo run build build-pkcs11 test fuzz soak chaos-webhooks growth-webhooks judges sdk verify-page bench bench-api bench-auth bench-changes bench-scale bench-seal bench-verify bench-tsp bench-webhooks bulk lint fmt contract schemathesis openapi mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ chaos-webhooks: ## kill the server 50 times on each store while 50,000 events ar
 	@scripts/setup test
 	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
 
-judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, spectral, axe
+judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, schemathesis, spectral, axe
 	@scripts/setup judges
 	@PARAPH_BROWSER="$$(cat .cache/browser-path)" judges/run
 
@@ -64,6 +64,9 @@ bulk: ## send one document to 1,000 people on both stores, and print the time (A
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench
 	$(GO) run ./bench/ocr $(ARGS)
+
+bench-api: ## measure reading, listing, searching and batches at 1 thousand, 100 thousand and a million documents, on both stores (ARGS="-store sqlite -sizes 1000,100000")
+	$(GO) run ./bench/api $(ARGS)
 
 bench-changes: ## measure state changes a second over HTTP, on both stores, beside a bare group commit of the same rows
 	$(GO) run ./bench/changes $(ARGS)
@@ -113,9 +116,9 @@ fmt: ## format the Go code
 contract: ## lint the contract, compare it with the last released one (a breaking change needs a record in api/changes), and write docs/contract-changes.md
 	@scripts/contract
 
-schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument")
+schemathesis: ## attack every operation of a running server with 200 requests and more that its contract allows or forbids, on both stores (ARGS="-store sqlite -only getDocument -groups 1 -seed 7")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 $(ARGS)
+	@PARAPH_REQUIRE=1 PARAPH_SCHEMATHESIS="$$(judges/schemathesis/install)" $(GO) test ./internal/e2e/contract -tags judges -count 1 -v -timeout 4h -run '^(TestSchemathesis|TestSeededFaults)$$' -args -examples 200 -groups 12 $(ARGS)
 
 openapi: ## write api/openapi.yaml, api/asyncapi.yaml and api/events anew from the code
 	$(GO) test ./internal/httpapi -run 'TestSpecIsCommitted|TestEventContractIsCommitted|TestSchemasAreCommitted' -update

@@ -166,6 +166,7 @@ func (s *stack) isGone(id, other string) {
 	for _, path := range []string{"/content", "/versions/1/content", "/pages", "/pages/1"} {
 		s.get("/v1/documents/"+id+path).problem(http.StatusGone, "document_disposed")
 	}
+	s.send("POST", "/v1/documents/"+id+"/versions?file_name=late.pdf", strings.NewReader("%PDF-1.7 too late"), "Content-Type", "application/pdf", "Idempotency-Key", "late-"+id).problem(http.StatusGone, "document_disposed")
 	var records list[struct{ ID string }]
 	s.get("/v1/archive-records?document_id=" + id).want(200).into(&records)
 	for _, r := range records.Items {

@@ -108,7 +108,7 @@ func (a *api) unshareDocument(ctx context.Context, in *unshareInput) (*oneGrant,
 
 type explainInput struct {
 	DocumentPath
-	ClientID string `query:"client_id" required:"true" maxLength:"64" example:"cli_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"Id of the client."`
+	ClientID string `query:"client_id" required:"true" minLength:"1" maxLength:"64" example:"cli_01kb0q7m4b1s9v3d8r5x2c6e7f" doc:"Id of the client."`
 }
 
 func (a *api) explainAccess(ctx context.Context, in *explainInput) (*struct{ Body Items[AccessDecision] }, error) {

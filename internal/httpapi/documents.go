@@ -144,7 +144,7 @@ type listDocumentsInput struct {
 // Filtered are the filters of a list of documents, and of a report over them.
 type Filtered struct {
 	Search        string            `query:"q" maxLength:"200" example:"\"purchase order\" steel* -draft" doc:"Words, \"phrases in quotes\", beginnings*, and -words that must not be there. Case and accents do not matter."`
-	Metadata      map[string]string `query:"metadata,deepObject" doc:"metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as numbers."`
+	Metadata      map[string]string `query:"metadata,deepObject" doc:"metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as numbers. There is no index of metadata: each document that the other filters leave is opened, so name another beside it where there are many."`
 	UpdatedAfter  time.Time         `query:"updated_after" doc:"Changed at this time or later."`
 	State         []string          `query:"state" enum:"draft,submitted,in_review,approved,signed,archived,rejected,declined,voided,expired,disposed" example:"draft" doc:"One or more, with commas."`
 	DocumentType  []string          `query:"document_type" example:"purchase_order" doc:"One or more, with commas."`

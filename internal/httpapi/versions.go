@@ -45,7 +45,7 @@ func versionOf(v *document.Version) Version {
 
 func (a *api) versions() {
 	handle(a, uploadRoute("replaceDocumentFile", "/v1/documents/{id}/versions", "Upload a corrected file",
-		"A new original version of a draft, sent as for a new document but without details.", "not_found", "document_not_draft"), a.replaceFile)
+		"A new original version of a draft, sent as for a new document but without details.", "not_found", "document_not_draft", "document_disposed"), a.replaceFile)
 	handle(a, route{id: "listDocumentVersions", method: http.MethodGet, path: "/v1/documents/{id}/versions", tag: "documents", does: access.ReadDocument,
 		summary: "List a document's versions", about: "By number. The original stays for ever, untouched.", codes: []string{"not_found"}}, a.listVersions)
 	content := "The bytes, as they were stored. Takes Range and If-None-Match; the ETag is their SHA-256."

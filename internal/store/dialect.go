@@ -24,9 +24,13 @@ type dialect struct {
 	pageContains func(folded string) (condition, argument string, lead bool)
 	// found is a condition on the document d with an organisation and a query as
 	// search writes it; words gives the expression and the value of what is indexed.
-	found  string
-	search func(query []service.SearchClause) string
-	words  func(words []string) (expression, value string)
+	found string
+	// foundFew is the same where few documents hold it: they are gathered first. foundOften
+	// asks one document after the other, for what very many hold. holders gives so many of them.
+	foundFew, holders string
+	foundOften        func(org string, query []service.SearchClause) (string, []any)
+	search            func(query []service.SearchClause) string
+	words             func(words []string) (expression, value string)
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
 	// textAt gives a member of the metadata of the document d as text where it is a
@@ -64,6 +68,9 @@ var sqliteDialect = &dialect{
 	joined:     func(texts []string) string { return "concat_ws(char(0), " + strings.Join(texts, ", ") + ")" },
 	noSalt:     "zeroblob(32)",
 	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
+	foundFew:   "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
+	holders:    "SELECT 1 FROM search_fts WHERE ? <> '' AND search_fts MATCH ? LIMIT ?",
+	foundOften: wordsHold,
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	metadataIs: func(path []string, value string) (string, []any) {
@@ -95,8 +102,13 @@ var postgresDialect = &dialect{
 	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
 	noSalt:     "decode(repeat('00', 32), 'hex')",
 	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
-	search:     tsQuery,
-	words:      func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
+	foundFew:   "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery)))",
+	holders:    "SELECT 1 FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery) LIMIT ?",
+	foundOften: func(org string, query []service.SearchClause) (string, []any) {
+		return "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id AND s.words @@ CAST(? AS tsquery) OFFSET 0)", []any{org, tsQuery(query)}
+	},
+	search: tsQuery,
+	words:  func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
 	metadataIs: func(path []string, value string) (string, []any) {
 		at, separator := strings.Join(path, "\x1f"), "\x1f"
 		member := "json_extract_path(d.metadata::json, VARIADIC string_to_array(?, ?))"

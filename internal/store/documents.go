@@ -3,12 +3,10 @@ package store
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/fault"
-	"github.com/paraph/paraph/internal/service"
 )
 
 var (
@@ -58,82 +56,6 @@ func scanDocument(s scanner) (d document.Document, err error) {
 // Document implements service.Reader.
 func (r *Reader) Document(ctx context.Context, org, id string) (document.Document, error) {
 	return one(ctx, r.c, scanDocument, selectDocument+"WHERE d.org = ? AND d.id = ?", org, id)
-}
-
-// Documents implements service.Reader.
-func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
-	mine, args := part(access.Parts(access.ReadDocument), "d.org", "d.id", f.Principal, r.now)
-	w := r.matching(f, mine, args...)
-	w.before("d.id", f.Before)
-	return list(ctx, r.c, scanDocument, selectDocument+w.clause(w.order(f.Sort), f.Limit), w.args...)
-}
-
-// matching gives the conditions of a filter on the documents d; mine opens a document
-// whatever its unit.
-func (r *Reader) matching(f service.DocumentFilter, mine string, args ...any) *where {
-	w := &where{}
-	w.add("d.org = ?", f.Org)
-	w.within("d.unit", f.Units, mine, args...)
-	w.is("d.unit", f.Unit)
-	w.in("d.state", f.States)
-	w.in("d.doc_type", f.Types)
-	w.is("d.created_by", f.CreatedBy)
-	w.is("d.external_id", f.ExternalID)
-	if f.Approver != "" {
-		w.add(r.c.dialect().approverIs, f.Approver)
-	}
-	for _, name := range sortedKeys(f.Labels) {
-		w.add(r.c.dialect().labelIs, name, f.Labels[name])
-	}
-	if !f.Since.IsZero() {
-		w.add("d.created_at >= ?", f.Since)
-	}
-	if !f.Until.IsZero() {
-		w.add("d.created_at < ?", f.Until)
-	}
-	protected := "EXISTS (SELECT 1 FROM protection p WHERE p.org = d.org AND p.document_id = d.id AND "
-	if !f.ProtectedUntil.IsZero() {
-		w.add(protected+"p.until < ?)", f.ProtectedUntil)
-	}
-	if f.ProtectionDelayed {
-		w.add(protected + "p.code <> '')")
-	}
-	if !f.UpdatedSince.IsZero() {
-		w.add("d.updated_at >= ?", f.UpdatedSince)
-	}
-	for _, path := range sortedKeys(f.Metadata) {
-		if strings.Contains(path, `"`) { // SQLite has no way to write it, and both are to find the same
-			w.add("1 = 0")
-			continue
-		}
-		condition, args := r.c.dialect().metadataIs(strings.Split(path, "."), f.Metadata[path])
-		w.add(condition, args...)
-	}
-	w.found(r.c.dialect(), f.Org, f.Search)
-	return w
-}
-
-// order adds where a page of documents begins, and gives the order that it is in.
-func (w *where) order(s service.DocumentSort) string {
-	column, direction, beyond := "", " DESC", "<"
-	switch s.By {
-	case "created_at", "updated_at", "title":
-		column = "d." + s.By
-	}
-	if s.By != "" && !s.Down {
-		direction, beyond = "", ">"
-	}
-	if column == "" {
-		return "d.id" + direction
-	}
-	if s.After != nil {
-		var value any = s.After.Time
-		if s.By == "title" {
-			value = s.After.Text
-		}
-		w.add("("+column+", d.id) "+beyond+" (?, ?)", value, s.After.ID)
-	}
-	return column + direction + ", d.id" + direction
 }
 
 // InsertDocument implements service.Tx. The revision is written as given.

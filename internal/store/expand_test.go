@@ -13,14 +13,16 @@ import (
 )
 
 var (
-	comment    = regexp.MustCompile(`--[^\n]*`)
-	newTable   = regexp.MustCompile(`^CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)`)
-	newIndex   = regexp.MustCompile(`^CREATE (UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+ ON (\w+)`)
-	newColumn  = regexp.MustCompile(`^ALTER TABLE \w+ ADD (?:COLUMN )?(?:IF NOT EXISTS )?\w+ `)
-	newTrigger = regexp.MustCompile(`(?s)CREATE TRIGGER \w+ AFTER \w+ ON (\w+)[^;]*?BEGIN.*?\nEND;`)
-	counts     = regexp.MustCompile(`BEGIN\s+UPDATE (\w+) SET (\w+) = \w+ \+ 1;\s+END;$`)
-	bindsOther = regexp.MustCompile(`\b(REFERENCES|UNIQUE|PRIMARY KEY|CHECK)\b`)
-	expandedBy = regexp.MustCompile(`(?m)^-- expanded by step \d{4}, released in \S+$`)
+	comment     = regexp.MustCompile(`--[^\n]*`)
+	newTable    = regexp.MustCompile(`^CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)`)
+	newIndex    = regexp.MustCompile(`^CREATE (UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+ ON (\w+)`)
+	newColumn   = regexp.MustCompile(`^ALTER TABLE \w+ ADD (?:COLUMN )?(?:IF NOT EXISTS )?\w+ `)
+	newTrigger  = regexp.MustCompile(`(?s)CREATE TRIGGER \w+ AFTER [\w, ]+ ON (\w+)[^;]*?BEGIN(.*?)\nEND;`)
+	newFunction = regexp.MustCompile(`(?s)CREATE FUNCTION (\w+)\(\) RETURNS trigger LANGUAGE plpgsql AS \$\$\s*BEGIN(.*?)END\s*\$\$;`)
+	calls       = regexp.MustCompile(`(?s)CREATE TRIGGER \w+ AFTER [^;]*? EXECUTE FUNCTION (\w+)\(\);`)
+	inBody      = regexp.MustCompile(`(?:INSERT (?:OR IGNORE )?INTO|DELETE FROM|UPDATE) (\w+)`)
+	bindsOther  = regexp.MustCompile(`\b(REFERENCES|UNIQUE|PRIMARY KEY|CHECK)\b`)
+	expandedBy  = regexp.MustCompile(`(?m)^-- expanded by step \d{4}, released in \S+$`)
 )
 
 // notExpand gives the statements of a migration with which the program before it
@@ -28,13 +30,33 @@ var (
 func notExpand(sql string) (bad []string) {
 	var made []string
 	sql = comment.ReplaceAllString(sql, "")
-	sql = newTrigger.ReplaceAllStringFunc(sql, func(s string) string { // on a table that the program before does not know, or all it does is count in one
-		m, counted := newTrigger.FindStringSubmatch(s), counts.FindStringSubmatch(s)
-		if strings.Contains(sql, "CREATE TABLE "+m[1]+" ") || counted != nil && strings.Contains(sql, "CREATE TABLE "+counted[1]+" ") {
-			return ""
+	isNew := func(table string) bool { return strings.Contains(sql, "CREATE TABLE "+table+" ") }
+	aside := func(body string) bool { // writes into tables that the program before does not know, and nowhere else
+		for _, m := range inBody.FindAllStringSubmatch(body, -1) {
+			if !isNew(m[1]) {
+				return false
+			}
 		}
-		return s
+		return true
+	}
+	var harmless []string // functions
+	without := func(what *regexp.Regexp, where func(parts []string) bool) {
+		sql = what.ReplaceAllStringFunc(sql, func(s string) string {
+			if where(what.FindStringSubmatch(s)) {
+				return ""
+			}
+			return s
+		})
+	}
+	without(newTrigger, func(m []string) bool { return isNew(m[1]) || aside(m[2]) })
+	without(newFunction, func(m []string) bool {
+		if !aside(m[2]) {
+			return false
+		}
+		harmless = append(harmless, m[1])
+		return true
 	})
+	without(calls, func(m []string) bool { return slices.Contains(harmless, m[1]) })
 	for statement := range strings.SplitSeq(sql, ";") {
 		s := strings.Join(strings.Fields(statement), " ")
 		upper := strings.ToUpper(s)
@@ -108,14 +130,19 @@ func TestWhatIsNotExpanding(t *testing.T) {
 		"ALTER TABLE a ADD COLUMN b bigint, DROP COLUMN c;":                      false,
 		"CREATE UNIQUE INDEX b ON a (c);":                                        false,
 		"CREATE TABLE a (id text REFERENCES b (id));":                            false,
-		"DROP TABLE a;":                                              false,
-		"ALTER TABLE a RENAME COLUMN b TO c;":                        false,
-		"ALTER TABLE a ALTER b SET NOT NULL;":                        false,
-		"UPDATE a SET b = 1;":                                        false,
-		"CREATE TRIGGER a BEFORE INSERT ON b EXECUTE FUNCTION c ();": false,
-		"CREATE TABLE c (d bigint); CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\nEND;":                   true,
-		"CREATE TABLE c (d bigint); CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\n  DELETE FROM e;\nEND;": false,
-		"CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\nEND;":                                              false,
+		"DROP TABLE a;":                                                         false,
+		"ALTER TABLE a RENAME COLUMN b TO c;":                                   false,
+		"ALTER TABLE a ALTER b SET NOT NULL;":                                   false,
+		"UPDATE a SET b = 1;":                                                   false,
+		"CREATE TRIGGER a BEFORE INSERT ON b EXECUTE FUNCTION c ();":            false,
+		"CREATE TRIGGER a AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION c();": false,
+		"CREATE TABLE d (e text); CREATE TRIGGER a AFTER INSERT ON b BEGIN\n  INSERT INTO d SELECT new.e;\nEND;":                                                                                                                 true,
+		"CREATE TABLE d (e text); CREATE TRIGGER a AFTER INSERT ON b BEGIN\n  INSERT INTO f SELECT new.e;\nEND;":                                                                                                                 false,
+		"CREATE TABLE d (e text); CREATE FUNCTION c() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n  INSERT INTO d VALUES (NEW.e);\nRETURN NULL; END $$; CREATE TRIGGER a AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION c();": true,
+		"CREATE TABLE d (e text); CREATE FUNCTION c() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n  UPDATE b SET e = '';\nRETURN NULL; END $$; CREATE TRIGGER a AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION c();":          false,
+		"CREATE TABLE c (d bigint); CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\nEND;":                                                                                                                   true,
+		"CREATE TABLE c (d bigint); CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\n  DELETE FROM e;\nEND;":                                                                                                 false,
+		"CREATE TRIGGER a AFTER DELETE ON b BEGIN\n  UPDATE c SET d = d + 1;\nEND;":                                                                                                                                              false,
 	} {
 		if bad := notExpand(sql); (len(bad) == 0) != harmless {
 			t.Errorf("%s: %v", sql, bad)

@@ -54,20 +54,26 @@ func TestPlansOfDeliveries(t *testing.T) {
 			if name == "sqlite" {
 				plansOfDeliveries(t, s) // of PostgreSQL, plans of empty tables say nothing
 			}
-			err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
-				for _, statement := range manyDeliveries {
-					c := tx.(*Tx).c
-					if _, err := exec(ctx, c, strings.ReplaceAll(statement, "no_salt", c.dialect().noSalt)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			filled(t, s, manyDeliveries)
 			plansOfDeliveries(t, s)
 		})
+	}
+}
+
+// filled carries statements out.
+func filled(t *testing.T, s *Store, statements []string) {
+	t.Helper()
+	err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		for _, statement := range statements {
+			c := tx.(*Tx).c
+			if _, err := exec(ctx, c, strings.ReplaceAll(statement, "no_salt", c.dialect().noSalt)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -101,6 +107,12 @@ func plansOfDeliveries(t *testing.T, s *Store) {
 			return second(list(ctx, r.c, scanInt, ofEndpoint, int64(1), 500))
 		},
 	}
+	plansOf(t, s, asks)
+}
+
+// plansOf asks, and wants no plan that reads or sorts more than the answer.
+func plansOf(t *testing.T, s *Store, asks map[string]func(context.Context, *Reader) error) {
+	t.Helper()
 	for name, ask := range asks {
 		err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) error {
 			r := *tx.(*Reader)
@@ -121,6 +133,7 @@ func plansOfDeliveries(t *testing.T, s *Store) {
 				if err != nil {
 					return err
 				}
+				plan = small.Replace(plan)
 				for _, bad := range []string{"SCAN ", "USE TEMP B-TREE", "Seq Scan", "Sort"} {
 					if strings.Contains(plan, bad) {
 						t.Errorf("%s: %s\n%s", name, q.query, plan)
@@ -135,6 +148,9 @@ func plansOfDeliveries(t *testing.T, s *Store) {
 		}
 	}
 }
+
+// small are scans of one document's JSON, and of what a subquery has limited.
+var small = strings.NewReplacer("SCAN j ", "", "SCAN x", "")
 
 // planOf gives how the database would answer.
 func planOf(ctx context.Context, c conn, q question) (string, error) {

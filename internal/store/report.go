@@ -93,6 +93,7 @@ const onceEach = " LIMIT 9223372036854775807"
 func (r *Reader) reported(ctx context.Context, q *service.ReportQuery, do access.Action) (*where, []time.Time, error) {
 	mine, args := partSet(access.Parts(do), q.Org, q.Principal, r.now)
 	w := r.matching(q.DocumentFilter, mine, args...)
+	w.found(r.c.dialect().found, r.c.dialect(), q.Org, q.Search)
 	if !q.ByMonth() {
 		return w, nil, nil
 	}
@@ -123,7 +124,7 @@ func (r *Reader) groups(q *service.ReportQuery, at string, months []time.Time) (
 				expression += " || ''" // SQLite would take the index that has the states in order, and read each row for its unit
 			}
 		case service.ByType:
-			expression = "d.doc_type"
+			expression = "d.doc_type || ''" // as the states, and the index that lists have
 		case service.ByUnit:
 			expression = "d.unit"
 		case service.ByMonth:

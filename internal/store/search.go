@@ -70,10 +70,28 @@ func (t *Tx) ClearSearch(ctx context.Context) error {
 }
 
 // found is true of documents that hold what is searched for.
-func (w *where) found(d *dialect, org string, query []service.SearchClause) {
+func (w *where) found(condition string, d *dialect, org string, query []service.SearchClause) {
 	if len(query) > 0 {
-		w.add(d.found, org, d.search(query))
+		w.add(condition, org, d.search(query))
 	}
+}
+
+// wordsHold looks into the words of one document, which stand there with one space
+// between them, instead of asking FTS5 for all documents that hold them.
+func wordsHold(org string, query []service.SearchClause) (string, []any) {
+	condition, args := "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id", []any{org}
+	for _, c := range query {
+		end, sign := " ", "> 0"
+		if c.Prefix {
+			end = ""
+		}
+		if c.Not {
+			sign = "= 0"
+		}
+		condition += " AND instr(' ' || s.words || ' ', ?) " + sign
+		args = append(args, " "+strings.Join(c.Words, " ")+end)
+	}
+	return condition + ")", args
 }
 
 // ftsQuery writes a query in the language of SQLite's FTS5. Words are letters and

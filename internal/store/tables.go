@@ -206,7 +206,7 @@ var computed = []string{"page.rid", "page.folded", "search_document.rid"}
 // and an archive of a business unit is written again.
 var left = []string{"schema_migration", "probe", "tree_hash", "process", "webhook_portal", "search_cursor", "search_squeeze", "upload", "upload_part",
 	"delegation", "authorization_code", "pushed_request", "device_code", "used_once", "revocation", "token_key", "setup_link",
-	"login_session", "invitation", "handover_file"}
+	"login_session", "invitation", "handover_file", "document_mark"}
 
 // TableOf gives a table by its name.
 func TableOf(name string) (*Table, error) {

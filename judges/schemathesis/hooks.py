@@ -64,7 +64,7 @@ def put(body, pointer, value):
 def before_call(context, case, kwargs):
     name = operation_id(case)
     linked = bool(case._override and case._override.path_parameters)
-    if name in TURNS and not linked and DICE.random() < 0.75:
+    if name in TURNS and not linked and (DICE.random() < 0.75 or name == "streamEvents"):
         stand(case, next(TURNS[name]))
     # A key of each request's own: hypothesis likes short ones, and again and again the same.
     if case.headers and "Idempotency-Key" in case.headers and fits(case, At.HEADER) and DICE.random() < 0.9:
@@ -75,9 +75,14 @@ def before_call(context, case, kwargs):
     # Parts of a form have an order, which schemas have not: the file comes last.
     if isinstance(case.body, dict) and "file" in case.body and case.media_type == "multipart/form-data":
         case.body["file"] = case.body.pop("file")
-    # Waiting is tried for a second, not for a minute.
-    if case.query and fits(case, At.QUERY) and case.query.get("wait") not in (None, 0, 1):
-        case.query["wait"] = 1
+    # Waiting is tried for a second, not for a minute, and now and then.
+    if case.query and fits(case, At.QUERY) and case.query.get("wait") not in (None, 0):
+        case.query["wait"] = 1 if DICE.random() < 0.1 else 0
+    # A stream is listened to from an event on, mostly without filters, and not for long.
+    if name == "streamEvents":
+        kwargs["timeout"] = 3
+        if fits(case, At.QUERY) and DICE.random() < 0.9:
+            case.query = {"after": case.query["after"]} if case.query and "after" in case.query else {}
     # What the requests are sent with stays as it is.
     if case.path_parameters and case.method not in ("GET", "HEAD") and OWN & {urllib.parse.unquote(str(v)) for v in case.path_parameters.values()}:
         for key, value in case.path_parameters.items():

@@ -316,6 +316,7 @@ func (w *world) evidence(g ground, n int) {
 	g.add(at(list.Items[0].ID), "getAnchor", "getAnchorCheckpoint", "getAnchorToken")
 	w.do("GET", "/v1/events?limit=1", nil, &list)
 	g.add(at(list.Items[0].ID), "getEvent", "getEventProof")
+	g.add(place{Query: map[string]string{"after": list.Items[0].ID}}, "streamEvents")
 	w.do("POST", "/v1/token-keys", nil, nil)
 	for range n {
 		env, recipient := w.envelope(0, true)

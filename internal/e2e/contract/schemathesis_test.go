@@ -3,9 +3,12 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +24,9 @@ import (
 var (
 	examples = flag.Int("examples", 20, "requests that schemathesis makes up for each operation")
 	store    = flag.String("store", "all", "sqlite, postgres or all")
-	only     = flag.String("only", "", "attack only this operation (operation id)")
+	only     = flag.String("only", "", "attack only these operations (operation ids, with commas)")
+	groups   = flag.Int("groups", 1, "runs that share the operations, those of one tag together: each ends with what it found")
+	seed     = flag.Int("seed", 1, "what chance begins with; the same finds the same, as far as the clock and ids let it")
 	places   = flag.Int("places", 6, "places that are prepared for each operation")
 )
 
@@ -57,21 +62,24 @@ func (w *world) attacked(url string, g ground, arguments ...string) (a attack) {
 	work := w.t.TempDir()
 	must(w.t, os.WriteFile(filepath.Join(work, "ground.json"), raw, 0o600))
 	args := append([]string{"--config-file", filepath.Join(folder, "schemathesis.toml"), "run", filepath.Join(root, "api", "openapi.yaml"), "--url", url, "--no-color"}, arguments...)
-	for operation := range left {
-		args = append(args, "--exclude-operation-id", operation)
-	}
 	cmd := exec.CommandContext(w.t.Context(), program, args...)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+folder, "GROUND="+filepath.Join(work, "ground.json"), "TALLY="+filepath.Join(work, "tally.json"), "SERVER="+w.URL,
 		"CLIENT_ID="+w.srv.Admin.Client.ID, "CLIENT_SECRET="+w.srv.Admin.Secret, "OWN="+strings.Join(w.own(), " "))
-	out, err := cmd.CombinedOutput()
-	a.out, a.failed = string(out), err != nil
-	if dir := os.Getenv("PARAPH_SCHEMATHESIS_OUT"); dir != "" {
-		must(w.t, os.WriteFile(filepath.Join(dir, strings.ReplaceAll(w.t.Name(), "/", "-")+".txt"), out, 0o600))
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if dir := os.Getenv("PARAPH_SCHEMATHESIS_OUT"); dir != "" { // to look at while it runs
+		file, err := os.OpenFile(filepath.Join(dir, strings.ReplaceAll(w.t.Name(), "/", "-")+".txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		must(w.t, err)
+		defer file.Close()
+		cmd.Stdout = io.MultiWriter(&out, file)
 	}
+	cmd.Stderr = cmd.Stdout
+	err = cmd.Run()
+	a.out, a.failed = out.String(), err != nil
 	tally, err := os.ReadFile(filepath.Join(work, "tally.json"))
 	if err != nil {
-		w.t.Fatalf("schemathesis has counted nothing: %v\n%s", err, out)
+		w.t.Fatalf("schemathesis has counted nothing: %v\n%s", err, a.out)
 	}
 	must(w.t, json.Unmarshal(tally, &a))
 	return a
@@ -100,17 +108,45 @@ func TestSchemathesis(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			w := start(t, database())
-			arguments := []string{"--max-examples", strconv.Itoa(*examples)}
-			if *only != "" {
-				arguments = append(arguments, "--include-operation-id", *only)
+			g := w.prepare(*places)
+			all := attack{Statuses: map[string]map[string]int{}}
+			for i, group := range grouped(t, *groups) {
+				t.Run(fmt.Sprintf("%d-of-%d", i+1, *groups), func(t *testing.T) {
+					arguments := []string{"--max-examples", strconv.Itoa(*examples), "--seed", strconv.Itoa(*seed)}
+					for _, id := range group {
+						arguments = append(arguments, "--include-operation-id", id)
+					}
+					a := w.attacked(w.URL, g, arguments...)
+					if a.failed {
+						t.Errorf("schemathesis has found something:\n%s", a.out)
+					}
+					maps.Copy(all.Statuses, a.Statuses)
+					all.Exceptions = append(all.Exceptions, a.Exceptions...)
+				})
 			}
-			a := w.attacked(w.URL, w.prepare(*places), arguments...)
-			if a.failed {
-				t.Errorf("schemathesis has found something:\n%s", a.out)
-			}
-			a.told(t)
+			all.told(t)
 		})
 	}
+}
+
+// grouped shares the operations that are to be attacked among runs.
+func grouped(t *testing.T, n int) (out [][]string) {
+	t.Helper()
+	wanted := operationsOf(t)
+	wanted = slices.DeleteFunc(wanted, func(o operation) bool {
+		return left[o.id] != "" || *only != "" && !slices.Contains(strings.Split(*only, ","), o.id)
+	})
+	slices.SortStableFunc(wanted, func(a, b operation) int {
+		return strings.Compare(fmt.Sprint(a.object["tags"]), fmt.Sprint(b.object["tags"]))
+	})
+	ids := make([]string, len(wanted))
+	for i, o := range wanted {
+		ids[i] = o.id
+	}
+	for group := range slices.Chunk(ids, (len(ids)+n-1)/n) {
+		out = append(out, group)
+	}
+	return out
 }
 
 // told says how many operations were carried out, and which were not.
@@ -135,7 +171,7 @@ func (a *attack) told(t *testing.T) {
 	if *only == "" && float64(reached) < share*float64(len(operations)) {
 		t.Errorf("only %d of %d operations were carried out", reached, len(operations))
 	}
-	if *only == "" {
-		fmt.Printf("ok %s: %d requests, %d of %d operations carried out\n", t.Name(), requests, reached, len(operations))
+	if *only == "" && !t.Failed() {
+		fmt.Printf("ok %s: %d requests, %d of %d operations carried out; %d examples, seed %d\n", t.Name(), requests, reached, len(operations), *examples, *seed)
 	}
 }

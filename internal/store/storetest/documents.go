@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -181,6 +182,57 @@ func lists(t *testing.T, s service.Store) {
 		}
 		return nil
 	})
+}
+
+// marks: labels and approvers are found as they stand now, however long; and who has
+// several parts in a document finds it once, on the page it belongs to.
+func marks(t *testing.T, s service.Store) {
+	long := strings.Repeat("lång ", 200)
+	first, second, third := newDocument(org, "marks"), newDocument(org, "marks"), newDocument(org, "marks")
+	first.Labels, first.ApproverList = map[string]string{"long": long + "1", long: "x"}, []string{"a@example.org", "a@example.org"}
+	second.Labels = map[string]string{"long": long + "2"}
+	for _, d := range []document.Document{first, second, third} {
+		put(t, s, d)
+	}
+	find := func(what string, f service.DocumentFilter, want ...string) {
+		t.Helper()
+		f.Org, f.Unit = org, "marks"
+		read(t, s, func(ctx context.Context, tx service.Reader) error {
+			found, err := tx.Documents(ctx, f)
+			var ids []string
+			for _, d := range found {
+				ids = append(ids, d.ID)
+			}
+			same(t, what, ids, want)
+			return err
+		})
+	}
+	find("a long value", service.DocumentFilter{Labels: map[string]string{"long": long + "2"}}, second.ID)
+	find("a long name", service.DocumentFilter{Labels: map[string]string{long: "x"}}, first.ID)
+	find("an approver", service.DocumentFilter{Approver: "a@example.org"}, first.ID)
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		d := first
+		d.Revision, d.Labels, d.ApproverList = 1, map[string]string{"long": long + "2"}, []string{"b@example.org"}
+		return tx.UpdateDocument(ctx, &d)
+	})
+	find("a changed label", service.DocumentFilter{Labels: map[string]string{"long": long + "2"}}, second.ID, first.ID)
+	find("a label that is gone", service.DocumentFilter{Labels: map[string]string{"long": long + "1"}})
+	find("an approver who is none", service.DocumentFilter{Approver: "a@example.org"})
+	find("a new approver", service.DocumentFilter{Approver: "b@example.org"}, first.ID)
+	find("the label, of what nobody may see", service.DocumentFilter{Approver: "b@example.org", Units: []string{}})
+
+	write(t, s, func(ctx context.Context, tx service.Tx) error {
+		for _, d := range []document.Document{first, second, third} {
+			if err := errors.Join(tx.InsertApproval(ctx, newApproval(d, "many@example.org", "other@example.org", "many@example.org")), tx.InsertEnvelope(ctx, newEnvelope(d, "many@example.org"))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	many := service.DocumentFilter{Units: []string{"elsewhere"}, Principal: "many@example.org", Limit: 2}
+	find("the first page", many, third.ID, second.ID)
+	many.Before = second.ID
+	find("the second page", many, first.ID)
 }
 
 func versions(t *testing.T, s service.Store) {

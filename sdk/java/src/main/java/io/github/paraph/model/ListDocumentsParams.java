@@ -11,7 +11,8 @@ package io.github.paraph.model;
  * @param q Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
  *     matter. May be null.
  * @param metadata metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
- *     numbers. May be null.
+ *     numbers. There is no index of metadata: each document that the other filters leave is opened, so name
+ *     another beside it where there are many. May be null.
  * @param updatedAfter Changed at this time or later. May be null.
  * @param state One or more, with commas. May be null.
  * @param documentType One or more, with commas. May be null.
@@ -87,7 +88,8 @@ public record ListDocumentsParams(Long limit, String after, String sort, String 
 
     /**
      * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
-     * numbers.
+     * numbers. There is no index of metadata: each document that the other filters leave is opened, so name
+     * another beside it where there are many.
      */
     public Builder metadata(java.util.Map<String, String> metadata) {
       this.metadata = metadata;

@@ -7,7 +7,8 @@ package io.github.paraph.model;
  * @param q Words, "phrases in quotes", beginnings*, and -words that must not be there. Case and accents do not
  *     matter. May be null.
  * @param metadata metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
- *     numbers. May be null.
+ *     numbers. There is no index of metadata: each document that the other filters leave is opened, so name
+ *     another beside it where there are many. May be null.
  * @param updatedAfter Changed at this time or later. May be null.
  * @param state One or more, with commas. May be null.
  * @param documentType One or more, with commas. May be null.
@@ -24,7 +25,8 @@ package io.github.paraph.model;
  *     member's path, such as metadata.currency. Default: all in one. May be null.
  * @param timeZone Of the months; a name of the IANA's list. May be null.
  * @param sum Members of the metadata whose numbers are added up, with commas. Count by metadata.currency beside it
- *     where there are several. May be null.
+ *     where there are several. Sums and groups by metadata open every document that the filters leave: a
+ *     million takes ten to twenty seconds, so narrow them by type, unit or time. May be null.
  */
 public record ReportDocumentsParams(String q, java.util.Map<String, String> metadata, java.time.Instant updatedAfter, java.util.List<String> state, java.util.List<String> documentType, String businessUnit, String createdBy, String approver, String externalId, java.util.Map<String, String> label, java.time.Instant createdAfter, java.time.Instant createdBefore, java.time.Instant protectionEndsBefore, Boolean protectionDelayed, java.util.List<String> groupBy, String timeZone, java.util.List<String> sum) {
   /** Starts one with everything absent. */
@@ -65,7 +67,8 @@ public record ReportDocumentsParams(String q, java.util.Map<String, String> meta
 
     /**
      * metadata[total]=4711 or metadata[supplier.name]=ACME; each has to fit. Numbers are compared as
-     * numbers.
+     * numbers. There is no index of metadata: each document that the other filters leave is opened, so name
+     * another beside it where there are many.
      */
     public Builder metadata(java.util.Map<String, String> metadata) {
       this.metadata = metadata;
@@ -158,7 +161,8 @@ public record ReportDocumentsParams(String q, java.util.Map<String, String> meta
 
     /**
      * Members of the metadata whose numbers are added up, with commas. Count by metadata.currency beside it
-     * where there are several.
+     * where there are several. Sums and groups by metadata open every document that the filters leave: a
+     * million takes ten to twenty seconds, so narrow them by type, unit or time.
      */
     public Builder sum(java.util.List<String> sum) {
       this.sum = sum;

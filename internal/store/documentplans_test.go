@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/store/pgtest"
+)
+
+// manyDocuments fills a store with documents of two types, units and creators; each has
+// two labels and an approver, every third a task for one person and a grant for another.
+var manyDocuments = []string{
+	`INSERT INTO document (org, id, unit, doc_type, title, external_id, labels, metadata, approvers, created_by, created_at, updated_at, state,
+		current_version, pages, proc_status, proc_step, proc_operation, proc_code, proc_reason, revision, entry_seq, last_leaf)
+		WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i < 119999)
+		SELECT 'org', 'doc_' || i, CASE i % 5 WHEN 0 THEN 'sales' ELSE 'general' END, CASE i % 4 WHEN 0 THEN 'order' ELSE 'document' END, 'Order ' || i, 'ext-' || i,
+		'{"batch":"' || (i / 1000) || '","kind":"x"}', '{}', '["ann@example.org"]', CASE i % 3 WHEN 0 THEN 'ann@example.org' ELSE 'cli_1' END, CAST(i AS bigint) * 1000000, CAST(i AS bigint) * 1000000,
+		CASE i % 5 WHEN 0 THEN 'draft' WHEN 1 THEN 'in_review' ELSE 'approved' END, 0, 0, 'done', '', '', '', '', 1, 1, no_salt FROM n`,
+	`INSERT INTO approval (org, id, unit, document_id, document_version, document_sha256, initiator_user, initiator_email, mode, quorum, state, created_at, revision)
+		SELECT d.org, 'apr_' || d.id, d.unit, d.id, 0, '', '', '', 'parallel', 1, 'open', d.created_at, 1 FROM document d WHERE d.entry_seq = 1 AND d.created_by = 'ann@example.org'`,
+	`INSERT INTO task (org, id, approval_id, document_id, position, assignee, state, comment, decided_by, on_behalf_of)
+		SELECT a.org, 'tsk_' || a.document_id, a.id, a.document_id, 1, 'ann@example.org', 'open', '', '', '' FROM approval a`,
+	`INSERT INTO document_grant (org, id, document_id, principal, purpose, granted_by, from_at, until_at, created_at)
+		SELECT a.org, 'gra_' || a.document_id, a.document_id, 'ann@example.org', '', '', 0, 4000000000000000, 0 FROM approval a`,
+	"ANALYZE",
+}
+
+// TestPlansOfDocuments: whatever lists of documents ask for is found by an index that
+// holds it in the order of the list.
+func TestPlansOfDocuments(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) *Store{
+		"sqlite":   func(t *testing.T) *Store { return openTest(t) },
+		"postgres": func(t *testing.T) *Store { return openPg(t, pgtest.Database(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			if name == "sqlite" {
+				plansOfDocuments(t, s) // of PostgreSQL, plans of empty tables say nothing
+			}
+			filled(t, s, manyDocuments)
+			plansOfDocuments(t, s)
+		})
+	}
+}
+
+func plansOfDocuments(t *testing.T, s *Store) {
+	t.Helper()
+	of := func(i int64) time.Time { return time.UnixMicro(i * 1000000) }
+	filters := map[string]service.DocumentFilter{
+		"all": {}, "page": {Before: "doc_110000"}, "unit": {Unit: "sales"}, "creator": {CreatedBy: "ann@example.org"}, "external id": {ExternalID: "ext-100007"},
+		"state": {States: []string{"draft"}}, "states": {States: []string{"draft", "in_review"}, Before: "doc_110000"},
+		"type": {Types: []string{"order"}}, "types": {Types: []string{"order", "document"}}, "type and states": {Types: []string{"order"}, States: []string{"draft", "approved"}},
+		"label": {Labels: map[string]string{"batch": "107"}}, "labels": {Labels: map[string]string{"batch": "107", "kind": "x"}, States: []string{"draft"}, Before: "doc_110000"},
+		"approver": {Approver: "ann@example.org", Before: "doc_110000"}, "seen": {Units: []string{"sales"}, Principal: "ann@example.org"},
+		"created": {Since: of(105000), Until: of(110000)}, "created, next": {Since: of(105000), Before: "doc_110000"},
+		"changed": {UpdatedSince: of(100005)}, "changed, in that order": {UpdatedSince: of(100005), Sort: service.DocumentSort{By: "updated_at"}},
+		"by title": {Sort: service.DocumentSort{By: "title", Down: true, After: &service.SortPlace{Text: "Order 110000", ID: "doc_110000"}}},
+	}
+	asks := map[string]func(context.Context, *Reader) error{}
+	for name, f := range filters {
+		f.Org, f.Limit = "org", 20
+		asks[name] = func(ctx context.Context, r *Reader) error { return second(r.Documents(ctx, f)) }
+	}
+	plansOf(t, s, asks)
+}
