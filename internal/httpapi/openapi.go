@@ -189,7 +189,7 @@ func describeUploads(o *huma.OpenAPI) {
 	archive := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	o.Paths["/v1/business-units/{name}/imports"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		multipartForm:     {Schema: &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"file": file}, Required: []string{"file"}, AdditionalProperties: false}},
-		"application/zip": archive, "application/octet-stream": archive,
+		"application/zip": {Schema: archive.Schema, Example: "PK"}, "application/octet-stream": archive,
 	}}
 }
 

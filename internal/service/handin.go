@@ -64,12 +64,20 @@ type ImportRow struct {
 	Reason      string
 }
 
+// ImportRowFilter narrows a list of rows. Zero fields do not narrow.
+type ImportRowFilter struct {
+	Org     string
+	Import  string
+	Outcome Outcome
+	After   int64 // number
+	Limit   int
+}
+
 type importReader interface {
 	Import(ctx context.Context, org, id string) (UnitImport, error)
 	ImportByOperation(ctx context.Context, org, operationID string) (UnitImport, error)
-	Imports(ctx context.Context, org, unit, before string, limit int) ([]UnitImport, error) // newest first
-	// ImportRows gives rows behind the number, in order; of one outcome, where that is not "".
-	ImportRows(ctx context.Context, org, importID string, outcome Outcome, after int64, limit int) ([]ImportRow, error)
+	Imports(ctx context.Context, f HandoverFilter) ([]UnitImport, error)    // newest first
+	ImportRows(ctx context.Context, f ImportRowFilter) ([]ImportRow, error) // in the order of the archive
 	ImportRow(ctx context.Context, org, importID string, number int64) (ImportRow, error)
 	// ImportedBefore gives the document that was made in the unit of a line of an archive. NotFound.
 	ImportedBefore(ctx context.Context, org, unit, manifest, origin string) (documentID string, err error)
@@ -133,7 +141,7 @@ func (s *Service) importable(ctx context.Context, a access.Actor, unit string) e
 }
 
 func (c *change) startImport(ctx context.Context, m UnitImport, blob Blob) (UnitImport, error) {
-	newest, err := c.Imports(ctx, m.Org, m.Unit, "", 1)
+	newest, err := c.Imports(ctx, HandoverFilter{Org: m.Org, Unit: m.Unit, Limit: 1})
 	if err != nil {
 		return m, err
 	}
@@ -201,7 +209,7 @@ func (s *Service) UnitImports(ctx context.Context, a access.Actor, unit, before 
 		if _, err := tx.Unit(ctx, a.Org, unit); err != nil {
 			return err
 		}
-		if out, err = tx.Imports(ctx, a.Org, unit, before, limit(most)); err != nil {
+		if out, err = tx.Imports(ctx, HandoverFilter{Org: a.Org, Unit: unit, Before: before, Limit: limit(most)}); err != nil {
 			return err
 		}
 		for i := range out {
@@ -224,7 +232,7 @@ func (s *Service) ImportedDocuments(ctx context.Context, a access.Actor, unit, i
 		if _, err := importOf(ctx, tx, a.Org, unit, importID); err != nil {
 			return err
 		}
-		out, err = tx.ImportRows(ctx, a.Org, importID, outcome, after, limit(most))
+		out, err = tx.ImportRows(ctx, ImportRowFilter{Org: a.Org, Import: importID, Outcome: outcome, After: after, Limit: limit(most)})
 		return err
 	})
 	return out, err

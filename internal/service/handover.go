@@ -60,11 +60,19 @@ type UnitExport struct {
 	Progress Operation // filled in where one is asked for
 }
 
+// HandoverFilter narrows a list of exports or imports.
+type HandoverFilter struct {
+	Org    string
+	Unit   string
+	Before string // id: older ones only
+	Limit  int
+}
+
 // handoverReader and handoverWriter keep exports, imports and their archives.
 type handoverReader interface {
 	Export(ctx context.Context, org, id string) (UnitExport, error)
 	ExportByOperation(ctx context.Context, org, operationID string) (UnitExport, error)
-	Exports(ctx context.Context, org, unit, before string, limit int) ([]UnitExport, error) // newest first
+	Exports(ctx context.Context, f HandoverFilter) ([]UnitExport, error) // newest first
 	// ExpiredExports gives ready exports of all organisations that ran out before the time.
 	ExpiredExports(ctx context.Context, before time.Time, limit int) ([]UnitExport, error)
 	// HandoverFile gives the archive of an export or import. NotFound where there is none.
@@ -114,7 +122,7 @@ func (s *Service) StartExport(ctx context.Context, call Call, unit string) (Resu
 		return Result[UnitExport]{}, err
 	}
 	start := func(ctx context.Context, c *change) (UnitExport, error) {
-		newest, err := c.Exports(ctx, call.Actor.Org, unit, "", 1)
+		newest, err := c.Exports(ctx, HandoverFilter{Org: call.Actor.Org, Unit: unit, Limit: 1})
 		if err != nil {
 			return UnitExport{}, err
 		}
@@ -183,7 +191,7 @@ func (s *Service) UnitExports(ctx context.Context, a access.Actor, unit, before 
 		if _, err := tx.Unit(ctx, a.Org, unit); err != nil {
 			return err
 		}
-		if out, err = tx.Exports(ctx, a.Org, unit, before, limit(most)); err != nil {
+		if out, err = tx.Exports(ctx, HandoverFilter{Org: a.Org, Unit: unit, Before: before, Limit: limit(most)}); err != nil {
 			return err
 		}
 		for i := range out {

@@ -39,22 +39,22 @@ func (r *Reader) ImportByOperation(ctx context.Context, org, operationID string)
 }
 
 // Imports implements service.Reader.
-func (r *Reader) Imports(ctx context.Context, org, unit, before string, limit int) ([]service.UnitImport, error) {
+func (r *Reader) Imports(ctx context.Context, f service.HandoverFilter) ([]service.UnitImport, error) {
 	var w where
-	w.add("m.org = ?", org)
-	w.add("m.unit = ?", unit)
-	w.before("m.id", before)
-	return list(ctx, r.c, scanImport, selectImport+w.clause("m.id DESC", limit), w.args...)
+	w.add("m.org = ?", f.Org)
+	w.is("m.unit", f.Unit)
+	w.before("m.id", f.Before)
+	return list(ctx, r.c, scanImport, selectImport+w.clause("m.id DESC", f.Limit), w.args...)
 }
 
 // ImportRows implements service.Reader.
-func (r *Reader) ImportRows(ctx context.Context, org, importID string, outcome service.Outcome, after int64, limit int) ([]service.ImportRow, error) {
+func (r *Reader) ImportRows(ctx context.Context, f service.ImportRowFilter) ([]service.ImportRow, error) {
 	var w where
-	w.add("r.org = ?", org)
-	w.add("r.import_id = ?", importID)
-	w.add("r.number > ?", after)
-	w.is("r.outcome", string(outcome))
-	return list(ctx, r.c, scanImportRow, selectRow+w.clause("r.number", limit), w.args...)
+	w.add("r.org = ?", f.Org)
+	w.is("r.import_id", f.Import)
+	w.is("r.outcome", string(f.Outcome))
+	w.add("r.number > ?", f.After)
+	return list(ctx, r.c, scanImportRow, selectRow+w.clause("r.number", f.Limit), w.args...)
 }
 
 // ImportRow implements service.Reader.
@@ -76,6 +76,9 @@ func (r *Reader) CountImportRows(ctx context.Context, org, importID string) (map
 	}
 	rows, err := list(ctx, r.c, func(s scanner) (c count, err error) { return c, s.Scan(&c.outcome, &c.n) },
 		"SELECT r.outcome, count(*) FROM import_row r WHERE r.org = ? AND r.import_id = ? GROUP BY r.outcome", org, importID)
+	if len(rows) == 0 {
+		return nil, err
+	}
 	out := map[service.Outcome]int64{}
 	for _, c := range rows {
 		out[c.outcome] = c.n

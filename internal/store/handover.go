@@ -35,12 +35,12 @@ func (r *Reader) ExportByOperation(ctx context.Context, org, operationID string)
 }
 
 // Exports implements service.Reader.
-func (r *Reader) Exports(ctx context.Context, org, unit, before string, limit int) ([]service.UnitExport, error) {
+func (r *Reader) Exports(ctx context.Context, f service.HandoverFilter) ([]service.UnitExport, error) {
 	var w where
-	w.add("e.org = ?", org)
-	w.add("e.unit = ?", unit)
-	w.before("e.id", before)
-	return list(ctx, r.c, scanExport, selectExport+w.clause("e.id DESC", limit), w.args...)
+	w.add("e.org = ?", f.Org)
+	w.is("e.unit", f.Unit)
+	w.before("e.id", f.Before)
+	return list(ctx, r.c, scanExport, selectExport+w.clause("e.id DESC", f.Limit), w.args...)
 }
 
 // ExpiredExports implements service.Reader.

@@ -342,6 +342,7 @@ var words = map[string]string{
 	"deleted_at": "NULL", "destroyed_at": "NULL", "revoked_at": "NULL", "ended_at": "NULL", "approval.state": "'open'", "recipient.state": "'signed'", "upload.document_id": "''",
 	"leaf": "zeroblob(32)", "prev_leaf": "zeroblob(32)", "salt": "zeroblob(32)", "document_grant.until_at": "9000000000000000", "backlog.alone": "0", "protection.code": "''",
 	"holds": "'{}'", "demands": "'{}'", "template": "'{}'", "columns": `'["x"]'`, "caller": "'{}'", "cells": "'{}'", "faults": "'[]'", "bulk_row.number": "2",
+	"counts": "'{}'", "origin": "'{}'", "import_row.outcome": "'made'",
 }
 
 // everywhere are questions that go on through all organisations from a place, which they

@@ -154,7 +154,7 @@ func requestExample(t *testing.T, op operation) (string, any) {
 	t.Helper()
 	body, _ := op.object["requestBody"].(object)
 	content, _ := body["content"].(object)
-	for _, media := range []string{"application/json", "application/pdf", "application/offset+octet-stream", "*/*"} {
+	for _, media := range []string{"application/json", "application/pdf", "application/zip", "application/offset+octet-stream", "*/*"} {
 		m, ok := content[media].(object)
 		if !ok {
 			continue

@@ -182,6 +182,7 @@ func (w *world) settings(g ground, i int) {
 	w.make("/v1/drafts", object{"business_unit": unit, "title": "Its first"})
 	w.make("/v1/documents?file_name=order.pdf&business_unit="+unit, programtest.TextPDF("BT /F1 24 Tf 72 700 Td (Purchase order of ten pallets of paper, delivered to the northern gate) Tj ET"), "Content-Type", "application/pdf", "Prefer", "wait=60")
 	g.add(named(unit), "getBusinessUnit", "changeBusinessUnit", "rotateUnitKey")
+	w.handover(g, unit)
 	w.do("PUT", "/v1/document-types/"+fmt.Sprintf("type-%d", i), object{"title": "Order"}, nil)
 	g.add(named(fmt.Sprintf("type-%d", i)), "getDocumentType", "saveDocumentType")
 	for _, op := range []string{"saveRole", "removeRole"} {

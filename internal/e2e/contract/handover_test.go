@@ -1,13 +1,10 @@
 package contract
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // handover makes exports of a unit, and imports of what is no archive: each has its end,
 // since of one unit only one runs at a time.
-func (w *world) handover(g ground, unit string, i int) {
+func (w *world) handover(g ground, unit string) {
 	at := func(name, id string) place { return place{Path: map[string]string{"name": name, "id": id}} }
 	begun := func(name, what string, body []byte, header ...string) string {
 		w.make("/v1/business-units", object{"name": name})
@@ -19,7 +16,7 @@ func (w *world) handover(g ground, unit string, i int) {
 		where := a.Header.Get("Location")
 		return where[strings.LastIndexByte(where, '/')+1:]
 	}
-	fresh := fmt.Sprintf("moving-%d", i)
+	fresh := "moving-" + unit
 	w.make("/v1/business-units", object{"name": fresh})
 	g.add(place{Path: map[string]string{"name": fresh}}, "exportBusinessUnit", "importBusinessUnit")
 	out, in := "out-of-"+unit, "into-"+unit
