@@ -38,8 +38,9 @@ func TestARotationEndsBetweenRowAndKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, now := f.rows.list[0], f.rows.list[0]
-	if now, err = ring.Superseded(t.Context(), sealed); err != nil {
+	sealed := f.rows.list[0]
+	now, err := ring.Superseded(t.Context(), sealed)
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.rows.list = []blob.KeyRow{now}

@@ -41,11 +41,3 @@ func operationsOf(t testing.TB) (out []operation) {
 	slices.SortFunc(out, func(a, b operation) int { return strings.Compare(a.id, b.id) })
 	return out
 }
-
-func operationIDs(t testing.TB) (out []string) {
-	t.Helper()
-	for _, op := range operationsOf(t) {
-		out = append(out, op.id)
-	}
-	return out
-}
