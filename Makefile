@@ -35,7 +35,7 @@ build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modu
 
 test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m -p 3 -parallel 4 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
+	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m -p 3 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
 
 fuzz: ## run every fuzz target for 10 minutes, and keep as seeds what reaches new code (ARGS="-time 1m -match pades")
 	$(GO) run ./scripts/fuzz $(ARGS)

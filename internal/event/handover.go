@@ -14,11 +14,11 @@ type UnitExport struct {
 
 // Origin says which archive something came in by, and whose it was.
 type Origin struct {
-	Installation     string `json:"installation"`
-	OrganisationID   string `json:"organisation_id"`
-	OrganisationName string `json:"organisation"`
-	Unit             string `json:"business_unit"`
-	ExportID         string `json:"export_id"`
+	Installation     string `json:"origin_installation"`
+	OrganisationID   string `json:"origin_organisation_id"`
+	OrganisationName string `json:"origin_organisation"`
+	Unit             string `json:"origin_business_unit"`
+	ExportID         string `json:"origin_export_id"`
 	ManifestSHA256   string `json:"manifest_sha256"`
 }
 
@@ -27,20 +27,20 @@ type UnitImport struct {
 	Name        string `json:"name"`
 	ImportID    string `json:"import_id"`
 	OperationID string `json:"operation_id"`
-	Origin      Origin `json:"origin"`
-	Documents   int64  `json:"documents"` // in the archive
-	Made        int64  `json:"made"`
-	Known       int64  `json:"known"`    // of an earlier import of it
-	Disposed    int64  `json:"disposed"` // of which a tombstone was left
-	Failed      int64  `json:"failed"`
+	Origin
+	Documents int64 `json:"documents"` // in the archive
+	Made      int64 `json:"made"`
+	Known     int64 `json:"known"`    // of an earlier import of it
+	Disposed  int64 `json:"disposed"` // of which a tombstone was left
+	Failed    int64 `json:"failed"`
 }
 
 // Imported is the data of a document that was taken in from an archive. What happened
 // to it before is told by its evidence, not by this log.
 type Imported struct {
 	Document
-	ImportID    string         `json:"import_id"`
-	Origin      Origin         `json:"origin"`
+	ImportID string `json:"import_id"`
+	Origin
 	OriginID    string         `json:"origin_document_id"`
 	OriginState document.State `json:"origin_state"`
 }

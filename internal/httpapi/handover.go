@@ -239,6 +239,9 @@ type startedImport struct {
 }
 
 func (a *api) importUnit(ctx context.Context, in *importUnitInput) (*startedImport, error) {
+	if err := a.Service.Importable(ctx, actorOf(ctx), in.Name); err != nil {
+		return nil, err // before anything is told about the body
+	}
 	in.reader.limit(ctx, a)
 	if in.reader.media == "application/zip" {
 		in.reader.media = "application/octet-stream"

@@ -109,7 +109,7 @@ func mayImport(a access.Actor, unit string) error {
 // Faults: NotFound; Forbidden "missing_scope"; Conflict "unit_closed", "import_running";
 // Invalid "empty_file"; those of Vault.Put and of the body's reader.
 func (s *Service) StartImport(ctx context.Context, call Call, unit string, body io.Reader) (Result[UnitImport], error) {
-	if err := s.importable(ctx, call.Actor, unit); err != nil {
+	if err := s.Importable(ctx, call.Actor, unit); err != nil {
 		return Result[UnitImport]{}, err
 	}
 	m := UnitImport{Org: call.Actor.Org, ID: id.New(ImportPrefix, s.Clock.Now()), Unit: unit, State: HandoverRunning, By: call.Actor.Principal}
@@ -126,8 +126,9 @@ func (s *Service) StartImport(ctx context.Context, call Call, unit string, body 
 	return out, err
 }
 
-// importable tells whether the actor may import into the unit, and it takes documents.
-func (s *Service) importable(ctx context.Context, a access.Actor, unit string) error {
+// Importable tells whether the actor may import into the unit, and it takes documents.
+// Faults: NotFound; Forbidden "missing_scope"; Conflict "unit_closed".
+func (s *Service) Importable(ctx context.Context, a access.Actor, unit string) error {
 	if err := mayImport(a, unit); err != nil {
 		return err
 	}

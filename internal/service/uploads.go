@@ -86,7 +86,7 @@ func uploadGone() error {
 func (s *Service) BeginUpload(ctx context.Context, call Call, length int64, d UploadDetails) (Result[ResumableUpload], error) {
 	u := ResumableUpload{Org: call.Actor.Org, Owner: call.idemClient(), Length: length, Details: d}
 	if d.Import != "" {
-		if err := s.importable(ctx, call.Actor, d.Import); err != nil {
+		if err := s.Importable(ctx, call.Actor, d.Import); err != nil {
 			return Result[ResumableUpload]{}, err
 		}
 		u.Unit = d.Import

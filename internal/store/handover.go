@@ -20,7 +20,9 @@ func scanExport(s scanner) (e service.UnitExport, err error) {
 	var counts []byte
 	err = s.Scan(&e.Org, &e.ID, &e.Unit, &e.Operation, &e.State, &e.Code, &e.By, &e.Manifest, rawJSON{&counts}, &e.LogSize, &e.Size, &e.SHA256,
 		stamp{&e.CreatedAt}, stamp{&e.EndedAt}, stamp{&e.ExpiresAt}, &e.Revision)
-	e.Counts = counts
+	if len(counts) > 0 {
+		e.Counts = counts
+	}
 	return
 }
 

@@ -135,7 +135,9 @@ func (x *handIn) line(ctx context.Context, n int64, d *handover.Document) error 
 	case document.State(d.State) == document.Disposed:
 		return x.Service.KeepOutcome(ctx, &x.of, n, d.ID, service.ImportDisposed, "", nil)
 	}
-	err = x.make(ctx, n, d)
+	if err = x.make(ctx, n, d); err == nil {
+		return failpoint.Hit(failpoint.ImportMade)
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.TooLarge, fault.Unsupported, fault.Gone:
 	case fault.Conflict:
@@ -144,9 +146,6 @@ func (x *handIn) line(ctx context.Context, n int64, d *handover.Document) error 
 		}
 	default:
 		return err
-	}
-	if err == nil {
-		return failpoint.Hit(failpoint.ImportMade)
 	}
 	return x.Service.KeepOutcome(ctx, &x.of, n, d.ID, service.ImportFailed, "", err)
 }

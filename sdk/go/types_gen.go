@@ -1206,7 +1206,8 @@ type DocumentEventData struct {
 	ImportID      string     `json:"import_id,omitzero"`
 	KeysDestroyed []string   `json:"keys_destroyed,omitzero"`
 	// How far they are protected now.
-	Level string `json:"level,omitzero"`
+	Level          string `json:"level,omitzero"`
+	ManifestSHA256 string `json:"manifest_sha256,omitzero"`
 	// As it was handed in.
 	Metadata json.RawMessage `json:"metadata,omitzero"`
 	Note     string          `json:"note,omitzero"`
@@ -1216,11 +1217,14 @@ type DocumentEventData struct {
 	ObjectsSHA256 string `json:"objects_sha256,omitzero"`
 	ObjectsTotal  int    `json:"objects_total,omitzero"`
 	// What deletes the files.
-	OperationID      string          `json:"operation_id,omitzero"`
-	Origin           json.RawMessage `json:"origin,omitzero"`
-	OriginDocumentID string          `json:"origin_document_id,omitzero"`
-	OriginState      string          `json:"origin_state,omitzero"`
-	Pages            int             `json:"pages,omitzero"`
+	OperationID          string `json:"operation_id,omitzero"`
+	OriginDocumentID     string `json:"origin_document_id,omitzero"`
+	OriginExportID       string `json:"origin_export_id,omitzero"`
+	OriginInstallation   string `json:"origin_installation,omitzero"`
+	OriginOrganisation   string `json:"origin_organisation,omitzero"`
+	OriginOrganisationID string `json:"origin_organisation_id,omitzero"`
+	OriginState          string `json:"origin_state,omitzero"`
+	Pages                int    `json:"pages,omitzero"`
 	// Who was let in.
 	Principal string `json:"principal,omitzero"`
 	// When that runs out.
@@ -2623,11 +2627,15 @@ type UnitEventData struct {
 	Made                   int    `json:"made,omitzero"`
 	ManifestSHA256         string `json:"manifest_sha256,omitzero"`
 	// The month that is counted, YYYY-MM.
-	Month       string          `json:"month,omitzero"`
-	Name        string          `json:"name,omitzero"`
-	OperationID string          `json:"operation_id,omitzero"`
-	Origin      json.RawMessage `json:"origin,omitzero"`
-	Used        int             `json:"used,omitzero"`
+	Month                string `json:"month,omitzero"`
+	Name                 string `json:"name,omitzero"`
+	OperationID          string `json:"operation_id,omitzero"`
+	OriginBusinessUnit   string `json:"origin_business_unit,omitzero"`
+	OriginExportID       string `json:"origin_export_id,omitzero"`
+	OriginInstallation   string `json:"origin_installation,omitzero"`
+	OriginOrganisation   string `json:"origin_organisation,omitzero"`
+	OriginOrganisationID string `json:"origin_organisation_id,omitzero"`
+	Used                 int    `json:"used,omitzero"`
 	// Its share of the work beside other units.
 	Weight int `json:"weight,omitzero"`
 	// bytes, or documents_per_month.

@@ -878,6 +878,7 @@ export interface DocumentEventData {
   keys_destroyed?: string[];
   /** How far they are protected now. */
   level?: string;
+  manifest_sha256?: string;
   /** As it was handed in. */
   metadata?: Json;
   note?: string;
@@ -888,8 +889,11 @@ export interface DocumentEventData {
   objects_total?: number;
   /** What deletes the files. */
   operation_id?: string;
-  origin?: Json;
   origin_document_id?: string;
+  origin_export_id?: string;
+  origin_installation?: string;
+  origin_organisation?: string;
+  origin_organisation_id?: string;
   origin_state?: string;
   pages?: number;
   /** Who was let in. */
@@ -2243,7 +2247,11 @@ export interface UnitEventData {
   month?: string;
   name?: string;
   operation_id?: string;
-  origin?: Json;
+  origin_business_unit?: string;
+  origin_export_id?: string;
+  origin_installation?: string;
+  origin_organisation?: string;
+  origin_organisation_id?: string;
   used?: number;
   /** Its share of the work beside other units. */
   weight?: number;

@@ -918,6 +918,7 @@ class DocumentEventData:
     keys_destroyed: list[str] | None = None
     level: str | None = None
     """How far they are protected now."""
+    manifest_sha256: str | None = None
     metadata: Any | None = None
     """As it was handed in."""
     note: str | None = None
@@ -928,8 +929,11 @@ class DocumentEventData:
     objects_total: int | None = None
     operation_id: str | None = None
     """What deletes the files."""
-    origin: Any | None = None
     origin_document_id: str | None = None
+    origin_export_id: str | None = None
+    origin_installation: str | None = None
+    origin_organisation: str | None = None
+    origin_organisation_id: str | None = None
     origin_state: str | None = None
     pages: int | None = None
     principal: str | None = None
@@ -2557,7 +2561,11 @@ class UnitEventData:
     """The month that is counted, YYYY-MM."""
     name: str | None = None
     operation_id: str | None = None
-    origin: Any | None = None
+    origin_business_unit: str | None = None
+    origin_export_id: str | None = None
+    origin_installation: str | None = None
+    origin_organisation: str | None = None
+    origin_organisation_id: str | None = None
     used: int | None = None
     weight: int | None = None
     """Its share of the work beside other units."""

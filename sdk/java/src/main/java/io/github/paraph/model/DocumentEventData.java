@@ -24,14 +24,18 @@ package io.github.paraph.model;
  * @param importId May be null.
  * @param keysDestroyed May be null.
  * @param level How far they are protected now. May be null.
+ * @param manifestSha256 May be null.
  * @param metadata As it was handed in. May be null. JSON: maps, lists, strings, numbers, booleans, null.
  * @param note May be null.
  * @param objects Ids of the files, as far as there is room. May be null.
  * @param objectsSha256 Over all ids, each with a newline. May be null.
  * @param objectsTotal May be null.
  * @param operationId What deletes the files. May be null.
- * @param origin May be null. JSON: maps, lists, strings, numbers, booleans, null.
  * @param originDocumentId May be null.
+ * @param originExportId May be null.
+ * @param originInstallation May be null.
+ * @param originOrganisation May be null.
+ * @param originOrganisationId May be null.
  * @param originState May be null.
  * @param pages May be null.
  * @param principal Who was let in. May be null.
@@ -44,5 +48,5 @@ package io.github.paraph.model;
  * @param version The version that this is about. May be null.
  * @param wantedLevel May be null.
  */
-public record DocumentEventData(java.util.List<String> approverList, String authority, String businessUnit, String code, Long derivedFrom, String documentId, String documentType, java.time.Instant dueAt, String envelopeId, String externalId, java.time.Instant from, String grantId, String importId, java.util.List<String> keysDestroyed, String level, Object metadata, String note, java.util.List<String> objects, String objectsSha256, Long objectsTotal, String operationId, Object origin, String originDocumentId, String originState, Long pages, String principal, java.time.Instant protectedUntil, String purpose, String reason, String state, String title, java.time.Instant until, Long version, String wantedLevel) {
+public record DocumentEventData(java.util.List<String> approverList, String authority, String businessUnit, String code, Long derivedFrom, String documentId, String documentType, java.time.Instant dueAt, String envelopeId, String externalId, java.time.Instant from, String grantId, String importId, java.util.List<String> keysDestroyed, String level, String manifestSha256, Object metadata, String note, java.util.List<String> objects, String objectsSha256, Long objectsTotal, String operationId, String originDocumentId, String originExportId, String originInstallation, String originOrganisation, String originOrganisationId, String originState, Long pages, String principal, java.time.Instant protectedUntil, String purpose, String reason, String state, String title, java.time.Instant until, Long version, String wantedLevel) {
 }

@@ -24,10 +24,14 @@ package io.github.paraph.model;
  * @param month The month that is counted, YYYY-MM. May be null.
  * @param name May be null.
  * @param operationId May be null.
- * @param origin May be null. JSON: maps, lists, strings, numbers, booleans, null.
+ * @param originBusinessUnit May be null.
+ * @param originExportId May be null.
+ * @param originInstallation May be null.
+ * @param originOrganisation May be null.
+ * @param originOrganisationId May be null.
  * @param used May be null.
  * @param weight Its share of the work beside other units. May be null.
  * @param what bytes, or documents_per_month. May be null.
  */
-public record UnitEventData(String businessUnit, Boolean closed, Long disposed, Long documents, String exportId, Long failed, String importId, Long known, Long limit, Long limitBytes, Long limitBytesPerFile, Long limitDocumentsPerMonth, Long limitPagesPerDocument, Long logSize, Long made, String manifestSha256, String month, String name, String operationId, Object origin, Long used, Long weight, String what) {
+public record UnitEventData(String businessUnit, Boolean closed, Long disposed, Long documents, String exportId, Long failed, String importId, Long known, Long limit, Long limitBytes, Long limitBytesPerFile, Long limitDocumentsPerMonth, Long limitPagesPerDocument, Long logSize, Long made, String manifestSha256, String month, String name, String operationId, String originBusinessUnit, String originExportId, String originInstallation, String originOrganisation, String originOrganisationId, Long used, Long weight, String what) {
 }
