@@ -63,8 +63,8 @@ func ofEntrances(root string) (out []mutant) {
 		if does == "" || !strings.Contains(pattern, " /v1/") || strings.Contains(pattern, " /v1/uploads") {
 			continue
 		}
-		old = "\t\terr = access.Allowed(rq.actor, do)\n"
-		out = append(out, replace(admit, admits, pattern+" asks for no right", old, fmt.Sprintf("\t\tif op.Method+\" \"+op.Path != %q {\n\t\t\terr = access.Allowed(rq.actor, do)\n\t\t}\n", pattern), rightTests))
+		old = "\t\terr = a.Service.AllowedBy(rq.actor, do)\n"
+		out = append(out, replace(admit, admits, pattern+" asks for no right", old, fmt.Sprintf("\t\tif op.Method+\" \"+op.Path != %q {\n\t\t\terr = a.Service.AllowedBy(rq.actor, do)\n\t\t}\n", pattern), rightTests))
 	}
 	return out
 }
