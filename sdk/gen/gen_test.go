@@ -73,3 +73,12 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPythonKeywords: a member of any name can be given.
+func TestPythonKeywords(t *testing.T) {
+	for name, want := range map[string]string{"as": "as_", "from": "from_", "lambda": "lambda_", "business_unit": "business_unit", "If-Match": "If_Match"} {
+		if got := pyName(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}

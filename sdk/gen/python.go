@@ -40,9 +40,13 @@ func pyType(t typ) string {
 	return "str"
 }
 
+// pyKeywords are all of the language (docs.python.org/3/reference/lexical_analysis.html#keywords)
+// that could be a name in the contract.
+var pyKeywords = strings.Fields("and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield")
+
 // pyName steps out of the way of keywords; the runtime takes the mark off again.
 func pyName(name string) string {
-	if slices.Contains([]string{"from", "class", "import", "is", "in", "not", "or", "and", "global", "with", "async", "await", "def", "for", "if", "else", "pass"}, name) {
+	if slices.Contains(pyKeywords, name) {
 		return name + "_"
 	}
 	return strings.ReplaceAll(name, "-", "_")

@@ -290,11 +290,11 @@ class Operations(Runner):
         """
         return self._json(Call("GET", f"/v1/archive-records/{segment(id)}"), None, t.ArchiveRecord, options)
 
-    def get_bulk_results(self, id: str, to: Sink, *, as: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
+    def get_bulk_results(self, id: str, to: Sink, *, as_: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
         """Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
         cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
         """
-        return self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as, "state": state}), to, options)
+        return self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as_, "state": state}), to, options)
 
     def get_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
         """Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
@@ -1367,11 +1367,11 @@ class AsyncOperations(AsyncRunner):
         """
         return await self._json(Call("GET", f"/v1/archive-records/{segment(id)}"), None, t.ArchiveRecord, options)
 
-    async def get_bulk_results(self, id: str, to: Sink, *, as: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
+    async def get_bulk_results(self, id: str, to: Sink, *, as_: str | None = None, state: t.BulkRowState | None = None, options: Options | None = None) -> Download:
         """Download what became of the rows. All rows with their cells: as CSV for a spreadsheet, in which no
         cell can act as a formula, or as JSON lines. GET /v1/bulk-sends/{id}/results; scopes: envelopes:read.
         """
-        return await self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as, "state": state}), to, options)
+        return await self._download(Call("GET", f"/v1/bulk-sends/{segment(id)}/results", query={"as": as_, "state": state}), to, options)
 
     async def get_bulk_send(self, id: str, *, options: Options | None = None) -> t.BulkSend:
         """Get a bulk send, or wait for its end. With its rows counted. With `Prefer: wait=10` the answer is
