@@ -175,3 +175,11 @@ func (a *attack) told(t *testing.T) {
 		fmt.Printf("ok %s: %d requests, %d of %d operations carried out; %d examples, seed %d\n", t.Name(), requests, reached, len(operations), *examples, *seed)
 	}
 }
+
+func operationIDs(t testing.TB) (out []string) {
+	t.Helper()
+	for _, op := range operationsOf(t) {
+		out = append(out, op.id)
+	}
+	return out
+}
