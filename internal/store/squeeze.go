@@ -26,14 +26,11 @@ func scanSqueezing(s scanner) (q squeezing, err error) {
 // write; whoever disposes of many documents has it done once, by who comes first. A step that
 // was not reached is done when the next document is disposed of, or its disposal tried again.
 func (e *sqliteEngine) squeeze(ctx context.Context) error {
-	state := func(ctx context.Context, t *Tx) (squeezing, error) {
-		return one(ctx, t.c, scanSqueezing, "SELECT erased, begun, ended FROM search_squeeze")
-	}
 	wanted := int64(-1)
 	for {
 		began, done := time.Now(), false
 		err := e.write(ctx, func(ctx context.Context, t *Tx) error {
-			now, err := state(ctx, t)
+			now, err := one(ctx, t.c, scanSqueezing, "SELECT erased, begun, ended FROM search_squeeze")
 			if err != nil {
 				return err
 			}
