@@ -147,8 +147,9 @@ func TestDocs(t *testing.T) {
 }
 
 // TestLargeFilesAreNotHeld sends and fetches a large file and looks at how much
-// memory was allocated for it in all, not just at its peak. It runs beside
-// nothing else, so that it counts its own allocations.
+// memory was allocated for it in all, not just at its peak. Work in the background
+// allocates beside it, more the slower the machine is; a file that were held would
+// show with its whole size at the least.
 func TestLargeFilesAreNotHeld(t *testing.T) {
 	const size = 300 << 20
 	storetest.Each(t, func(t *testing.T, open storetest.Open) {
@@ -171,7 +172,7 @@ func TestLargeFilesAreNotHeld(t *testing.T) {
 			t.Errorf("%d bytes came back, %v", n, err)
 		}
 		runtime.ReadMemStats(&after)
-		if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+		if took := after.TotalAlloc - before.TotalAlloc; took > size/2 {
 			t.Errorf("%d MiB were allocated for a file of %d MiB", took>>20, size>>20)
 		} else {
 			t.Logf("%d MiB were allocated in all for a file of %d MiB, both ways", took>>20, size>>20)
