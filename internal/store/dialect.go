@@ -29,8 +29,12 @@ type dialect struct {
 	// asks one document after the other, for what very many hold. holders gives so many of them.
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
-	search            func(query []service.SearchClause) string
-	words             func(words []string) (expression, value string)
+	// hits lists the newest rows of the full-text index that hold a query, below a number,
+	// and placed gives the first free number of a row from a place on; "" where the index
+	// has no order.
+	hits, placed string
+	search       func(query []service.SearchClause) string
+	words        func(words []string) (expression, value string)
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
 	// textAt gives a member of the metadata of the document d as text where it is a
@@ -71,8 +75,11 @@ var sqliteDialect = &dialect{
 	foundFew:   "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
 	holders:    "SELECT 1 FROM search_fts WHERE ? <> '' AND search_fts MATCH ? LIMIT ?",
 	foundOften: wordsHold,
-	search:     ftsQuery,
-	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
+	hits: "SELECT s.rid, s.org, s.document_id FROM search_fts CROSS JOIN search_document s ON s.rid = search_fts.rowid " +
+		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid DESC LIMIT ?",
+	placed: "(WITH RECURSIVE at(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM at WHERE EXISTS (SELECT 1 FROM search_document WHERE rid = n)) SELECT MAX(n) FROM at)",
+	search: ftsQuery,
+	words:  func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	metadataIs: func(path []string, value string) (string, []any) {
 		at := sqlitePath(path)
 		if isNumber(value) {

@@ -45,9 +45,12 @@ func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []
 		return err
 	}
 	form, value := t.c.dialect().words(words)
+	columns, values, args := "org, document_id, words", "?, ?, "+form, []any{org, documentID, value}
+	if placed := t.c.dialect().placed; placed != "" {
+		columns, values, args = "rid, "+columns, placed+", "+values, append([]any{searchPlace(documentID)}, args...)
+	}
 	// Most of what is indexed anew has the words it had, and is left as it is.
-	_, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
-		org, documentID, value)
+	_, err := exec(ctx, t.c, "INSERT INTO search_document ("+columns+") VALUES ("+values+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words", args...)
 	return err
 }
 
