@@ -24,7 +24,8 @@ import (
 const maxMemory = 300 << 10
 
 // TestMemory runs the built program and holds its peak resident memory under the
-// limit while it takes a large file, gives it back, and reads the worst files.
+// limit while it takes a large file, gives it back, hands it over to another business
+// unit in an archive, and reads the worst files.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program and moves a file of 250 MB; not with -short")
@@ -47,6 +48,8 @@ func TestMemory(t *testing.T) {
 		t.Error("the large file came back different")
 	}
 	t.Logf("after 250 MB up and down: VmHWM %d kB", peak(t, pid))
+	s.handedOver(t, up.Document.ID, hex.EncodeToString(sum.Sum(nil)))
+	t.Logf("after its unit was exported, and imported into another: VmHWM %d kB", peak(t, pid))
 	for _, f := range files(t) {
 		s.upload(t, f.name, f.media, f.content)
 	}
@@ -55,6 +58,40 @@ func TestMemory(t *testing.T) {
 	if got > maxMemory {
 		t.Errorf("the server held %d kB; at most %d are allowed", got, maxMemory)
 	}
+}
+
+// handedOver exports the unit of the large file and imports the archive into another,
+// which has the same file then.
+func (s *stack) handedOver(t *testing.T, docID, sum string) {
+	t.Helper()
+	var e, m struct{ ID, State, Code string }
+	begun := s.send(t, http.MethodPost, "/v1/business-units/general/exports", nil, "Prefer", "wait=60")
+	if begun.into(t, &e); e.State != "ready" {
+		t.Fatalf("the export: %d %s", begun.status, begun.body)
+	}
+	s.send(t, http.MethodPost, "/v1/business-units", strings.NewReader(`{"name":"next"}`), "Content-Type", "application/json")
+	archive := s.open(t, "/v1/business-units/general/exports/"+e.ID+"/archive")
+	defer archive.Close()
+	begun = s.send(t, http.MethodPost, "/v1/business-units/next/imports", archive, "Content-Type", "application/zip", "Prefer", "wait=60")
+	if begun.into(t, &m); m.State != "done" {
+		t.Fatalf("the import: %d %s", begun.status, begun.body)
+	}
+	var made struct {
+		Items []struct {
+			There string `json:"origin_document_id"`
+			Here  string `json:"document_id"`
+		}
+	}
+	s.send(t, http.MethodGet, "/v1/business-units/next/imports/"+m.ID+"/documents", nil).into(t, &made)
+	for _, d := range made.Items {
+		if d.There == docID {
+			if got := s.digest(t, "/v1/documents/"+d.Here+"/versions/1/content"); got != sum {
+				t.Error("the large file was handed over different")
+			}
+			return
+		}
+	}
+	t.Errorf("the large file was not handed over: %+v", made)
 }
 
 // serve starts the program on a free port and logs in with the credential that
@@ -115,7 +152,8 @@ func tokenFrom(t *testing.T, url string, out io.Reader) string {
 	return login(t, url, id, secret)
 }
 
-func (s *stack) digest(t *testing.T, path string) string {
+// open begins to read what an address gives.
+func (s *stack) open(t *testing.T, path string) io.ReadCloser {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
 	if err != nil {
@@ -126,9 +164,15 @@ func (s *stack) digest(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	return res.Body
+}
+
+func (s *stack) digest(t *testing.T, path string) string {
+	t.Helper()
+	body := s.open(t, path)
+	defer body.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, res.Body); err != nil {
+	if _, err := io.Copy(sum, body); err != nil {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
