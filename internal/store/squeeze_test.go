@@ -23,16 +23,15 @@ func TestSqueeze(t *testing.T) {
 		t.Helper()
 		for first := from; first < to; first += 10 {
 			if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+				var all []service.DocumentWords
 				for i := first; i < min(first+10, to); i++ {
 					words := []string{"invoice", fmt.Sprint("number", i)}
 					for w := range 40 {
 						words = append(words, fmt.Sprint("word", (i*w)%997))
 					}
-					if err := tx.IndexDocument(ctx, "org", fmt.Sprint("doc_", i), append(words, some...)); err != nil {
-						return err
-					}
+					all = append(all, service.DocumentWords{Org: "org", ID: fmt.Sprint("doc_", i), Words: append(words, some...)})
 				}
-				return nil
+				return tx.IndexDocuments(ctx, all)
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -49,12 +48,11 @@ func TestSqueeze(t *testing.T) {
 	remove := func(from, to int) {
 		t.Helper()
 		if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			var all []service.DocumentWords
 			for i := from; i < to; i++ {
-				if err := tx.IndexDocument(ctx, "org", fmt.Sprint("doc_", i), nil); err != nil {
-					return err
-				}
+				all = append(all, service.DocumentWords{Org: "org", ID: fmt.Sprint("doc_", i)})
 			}
-			return nil
+			return tx.IndexDocuments(ctx, all)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -105,5 +103,38 @@ func TestSqueeze(t *testing.T) {
 	index(0, 1000)
 	if after := size(); after-before > 64<<10 {
 		t.Errorf("indexing what is indexed wrote %d bytes", after-before)
+	}
+}
+
+// TestWordsGoInAtOnce: a batch of documents makes one piece of the index, new ones and such
+// as were indexed before.
+func TestWordsGoInAtOnce(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	for round := range 2 {
+		err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			var all []service.DocumentWords
+			for i := range 3 {
+				all = append(all, service.DocumentWords{Org: "org", ID: fmt.Sprint("doc_", i), Words: []string{"invoice", fmt.Sprint("round", round)}})
+			}
+			return tx.IndexDocuments(ctx, all)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for question, want := range map[string]int64{
+			"SELECT COUNT(DISTINCT segid) FROM search_fts_idx":                                       int64(round + 1),
+			"SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'invoice'":                       3,
+			fmt.Sprintf("SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'round%d'", round):   3,
+			fmt.Sprintf("SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'round%d'", 1-round): 0,
+		} {
+			var n int64
+			if err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
+				n, err = one(ctx, tx.(*Reader).c, scanInt, question)
+				return err
+			}); err != nil || n != want {
+				t.Errorf("round %d: %s gives %d, want %d (%v)", round, question, n, want, err)
+			}
+		}
 	}
 }

@@ -1,0 +1,2 @@
+-- SQLite alone keeps its full-text index apart from the table (decision 0115).
+SELECT 1;
