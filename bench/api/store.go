@@ -79,14 +79,9 @@ func (s *sized) fill(ctx context.Context, filler string) error {
 		return err
 	}
 	defer db.Close()
-	index := "SELECT 1" // PostgreSQL's stands in the table
-	if s.database == "" {
-		index = "INSERT INTO search_fts (search_fts) VALUES ('rebuild')"
-	}
 	for _, statement := range []string{
 		"DELETE FROM search_document",
 		"INSERT INTO search_document (org, document_id, words) SELECT org, id, " + words + " FROM document ORDER BY id",
-		index,
 		"UPDATE search_cursor SET next = (SELECT size FROM log_head)",
 		last,
 	} {

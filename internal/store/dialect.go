@@ -31,7 +31,7 @@ type dialect struct {
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
 	search            func(query []service.SearchClause) string
 	words             func(words []string) (expression, value string)
-	// wordsApart: the full-text index is a table of its own, which no trigger fills.
+	// wordsApart: the full-text index is a table of its own, and has to be told words.
 	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)

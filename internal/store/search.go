@@ -86,7 +86,8 @@ type reworded struct {
 }
 
 // reword gives a document its words where the full-text index stands apart from the table,
-// and tells which the index has to forget: none of a document that is new.
+// and tells which the index has to forget: none of a document that is new. The column given
+// keeps the triggers from telling the index, as they do for the program before.
 func (t *Tx) reword(ctx context.Context, d service.DocumentWords, words string) (reworded, error) {
 	scan := func(s scanner) (c reworded, err error) { err = s.Scan(&c.rid, &c.old); return }
 	found, err := list(ctx, t.c, scan, "SELECT rid, words FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID)
@@ -94,14 +95,14 @@ func (t *Tx) reword(ctx context.Context, d service.DocumentWords, words string) 
 		return reworded{}, err
 	}
 	if len(found) == 0 {
-		rid, err := one(ctx, t.c, scanInt, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, ?) RETURNING rid", d.Org, d.ID, words)
+		rid, err := one(ctx, t.c, scanInt, "INSERT INTO search_document (org, document_id, words, given) VALUES (?, ?, ?, 1) RETURNING rid", d.Org, d.ID, words)
 		return reworded{rid: rid, new: words}, err
 	}
 	c := found[0]
 	if c.new = words; c.old == words {
 		return c, nil // as most of what is indexed anew
 	}
-	_, err = exec(ctx, t.c, "UPDATE search_document SET words = ? WHERE rid = ?", words, c.rid)
+	_, err = exec(ctx, t.c, "UPDATE search_document SET words = ?, given = given + 1 WHERE rid = ?", words, c.rid)
 	return c, err
 }
 

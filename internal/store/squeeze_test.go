@@ -83,12 +83,8 @@ func TestSqueeze(t *testing.T) {
 		t.Error("the words are still in the files")
 	}
 	for word, want := range map[string]int64{"invoice": 2500, gone: 0, "number1000": 0, "number1999": 1, "number2599": 1} {
-		var n int64
-		if err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
-			n, err = one(ctx, tx.(*Reader).c, scanInt, "SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ?", word)
-			return err
-		}); err != nil || n != want {
-			t.Errorf("%s: %d documents, want %d (%v)", word, n, want, err)
+		if n := asked(t, s, "SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ?", word); n != want {
+			t.Errorf("%s: %d documents, want %d", word, n, want)
 		}
 	}
 	// What has the words it had is not written anew.
@@ -104,6 +100,18 @@ func TestSqueeze(t *testing.T) {
 	if after := size(); after-before > 64<<10 {
 		t.Errorf("indexing what is indexed wrote %d bytes", after-before)
 	}
+}
+
+// asked gives the one number that a question is answered with.
+func asked(t *testing.T, s *Store, question string, args ...any) (n int64) {
+	t.Helper()
+	if err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
+		n, err = one(ctx, tx.(*Reader).c, scanInt, question, args...)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestWordsGoInAtOnce: a batch of documents makes one piece of the index, new ones and such
@@ -122,19 +130,48 @@ func TestWordsGoInAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for question, want := range map[string]int64{
-			"SELECT COUNT(DISTINCT segid) FROM search_fts_idx":                                       int64(round + 1),
-			"SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'invoice'":                       3,
-			fmt.Sprintf("SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'round%d'", round):   3,
-			fmt.Sprintf("SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH 'round%d'", 1-round): 0,
-		} {
-			var n int64
-			if err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) (err error) {
-				n, err = one(ctx, tx.(*Reader).c, scanInt, question)
-				return err
-			}); err != nil || n != want {
-				t.Errorf("round %d: %s gives %d, want %d (%v)", round, question, n, want, err)
+		if n := asked(t, s, "SELECT COUNT(DISTINCT segid) FROM search_fts_idx"); n != int64(round+1) {
+			t.Errorf("round %d: the index has %d pieces", round, n)
+		}
+		for word, want := range map[string]int64{"invoice": 3, fmt.Sprint("round", round): 3, fmt.Sprint("round", 1-round): 0} {
+			if n := asked(t, s, "SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ?", word); n != want {
+				t.Errorf("round %d: %s: %d documents, want %d", round, word, n, want)
 			}
+		}
+	}
+}
+
+// TestTheProgramBeforeIndexes: statements of the program before, which knows nothing of
+// batches, find the triggers that tell the index; also over rows that came in a batch.
+func TestTheProgramBeforeIndexes(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	before := func(id, words string) {
+		t.Helper()
+		if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			_, err := exec(ctx, tx.(*Tx).c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, ?) ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words", "org", id, words)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := func(id, words string) {
+		t.Helper()
+		if err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			return tx.IndexDocuments(ctx, []service.DocumentWords{{Org: "org", ID: id, Words: []string{words}}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before("doc_1", "old")
+	now("doc_1", "new")
+	now("doc_2", "new")
+	before("doc_2", "old")
+	before("doc_3", "old")
+	before("doc_3", "older")
+	for word, want := range map[string]int64{"old": 1, "new": 1, "older": 1} {
+		if n := asked(t, s, "SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ?", word); n != want {
+			t.Errorf("%s: %d documents, want %d", word, n, want)
 		}
 	}
 }

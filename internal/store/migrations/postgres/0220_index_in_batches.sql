@@ -1,2 +1,1 @@
--- SQLite alone keeps its full-text index apart from the table (decision 0115).
-SELECT 1;
+-- SQLite alone keeps its full-text index apart from the table: there is nothing to change (decision 0115).
