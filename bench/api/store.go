@@ -105,7 +105,7 @@ func inSQLite() []string {
 	for i := range 12 {
 		place = append(place, fmt.Sprintf("((instr('0123456789abcdefghjkmnpqrstvwxyz', substr(id, %d, 1)) - 1) << %d)", len("doc_")+1+i, 55-5*i))
 	}
-	const again = "CREATE TRIGGER search_inserted AFTER INSERT ON search_document BEGIN INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words); END"
+	const again = "CREATE TRIGGER search_inserted AFTER INSERT ON search_document WHEN new.given = 0 BEGIN INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words); END"
 	return []string{"DROP TRIGGER search_inserted",
 		"INSERT INTO search_document (rid, org, document_id, words) SELECT " + strings.Join(place, " + ") + ", org, id, " + words + " FROM document ORDER BY id",
 		"INSERT INTO search_fts (search_fts) VALUES ('rebuild')", again, "ANALYZE"}

@@ -29,12 +29,13 @@ type dialect struct {
 	// asks one document after the other, for what very many hold. holders gives so many of them.
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
-	// hits lists the newest rows of the full-text index that hold a query, below a number,
-	// and placed gives the first free number of a row from a place on; "" where the index
-	// has no order.
-	hits, placed string
-	search       func(query []service.SearchClause) string
-	words        func(words []string) (expression, value string)
+	// hits lists the newest rows of the full-text index that hold a query, below a number;
+	// "" where the index has no order.
+	hits   string
+	search func(query []service.SearchClause) string
+	words  func(words []string) (expression, value string)
+	// wordsApart: the full-text index is a table of its own, and has to be told words.
+	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
 	// textAt gives a member of the metadata of the document d as text where it is a
@@ -77,9 +78,9 @@ var sqliteDialect = &dialect{
 	foundOften: wordsHold,
 	hits: "SELECT s.rid, s.org, s.document_id FROM search_fts CROSS JOIN search_document s ON s.rid = search_fts.rowid " +
 		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid DESC LIMIT ?",
-	placed: "(WITH RECURSIVE at(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM at WHERE EXISTS (SELECT 1 FROM search_document WHERE rid = n)) SELECT MAX(n) FROM at)",
-	search: ftsQuery,
-	words:  func(words []string) (string, string) { return "?", strings.Join(words, " ") },
+	search:     ftsQuery,
+	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
+	wordsApart: true,
 	metadataIs: func(path []string, value string) (string, []any) {
 		at := sqlitePath(path)
 		if isNumber(value) {

@@ -62,6 +62,7 @@ func TestSearchedPages(t *testing.T) {
 			s := open(t)
 			order := rand.New(rand.NewPCG(1, 2)).Perm(manySearched)
 			err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+				var all []service.DocumentWords
 				for _, i := range order {
 					d := document.Document{ID: searchedID(i), Org: "org", Unit: "general", Type: "document", Title: "x", State: document.State(searchedState(i)), CreatedAt: time.Unix(1, 0), UpdatedAt: time.Unix(1, 0), Revision: 1}
 					if err := tx.InsertDocument(ctx, d); err != nil {
@@ -74,32 +75,55 @@ func TestSearchedPages(t *testing.T) {
 						}
 					}
 					for _, org := range []string{"org", "other"} { // whose documents are none
-						if err := tx.IndexDocument(ctx, org, d.ID, words); err != nil {
-							return err
-						}
+						all = append(all, service.DocumentWords{Org: org, ID: d.ID, Words: words})
 					}
 				}
-				return nil
+				return tx.IndexDocuments(ctx, all)
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for word, holds := range searchedWords {
-				for _, state := range []string{"", "draft", "approved"} {
-					var want []string
-					for i := manySearched - 1; i >= 0; i-- {
-						if holds(i) && (state == "" || state == searchedState(i)) {
-							want = append(want, searchedID(i))
-						}
-					}
-					for _, limit := range []int{7, 100} {
-						if got := searchedPages(t, s, word, state, limit, len(want)); !slices.Equal(got, want) {
-							t.Errorf("%s %s by %d: %d documents, want %d", word, state, limit, len(got), len(want))
-						}
-					}
-				}
+			searchedAll(t, s)
+			if name == "sqlite" {
+				misplaced(t, s)
+				searchedAll(t, s)
 			}
 		})
+	}
+}
+
+// searchedAll goes through the pages of every search.
+func searchedAll(t *testing.T, s *Store) {
+	t.Helper()
+	for word, holds := range searchedWords {
+		for _, state := range []string{"", "draft", "approved"} {
+			var want []string
+			for i := manySearched - 1; i >= 0; i-- {
+				if holds(i) && (state == "" || state == searchedState(i)) {
+					want = append(want, searchedID(i))
+				}
+			}
+			for _, limit := range []int{7, 100} {
+				if got := searchedPages(t, s, word, state, limit, len(want)); !slices.Equal(got, want) {
+					t.Errorf("%s %s by %d: %d documents, want %d", word, state, limit, len(got), len(want))
+				}
+			}
+		}
+	}
+}
+
+// misplaced numbers the rows as no program does, and has the migration place them.
+func misplaced(t *testing.T, s *Store) {
+	t.Helper()
+	steps, err := migrations("sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(steps, func(m Migration) bool { return m.Name == "search_places" })
+	for _, statement := range []string{"UPDATE search_document SET rid = -rid", steps[at].sql} {
+		if _, err := s.engine.(*sqliteEngine).db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

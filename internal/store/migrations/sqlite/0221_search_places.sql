@@ -1,7 +1,7 @@
 -- The full-text index names what it finds in the order of its rows' numbers: they begin
 -- as the documents' ids do, so that the newest are the last rows (decision 0109).
 CREATE TABLE search_placed (
-  rid INTEGER PRIMARY KEY, org TEXT NOT NULL, document_id TEXT NOT NULL, words TEXT NOT NULL,
+  rid INTEGER PRIMARY KEY, org TEXT NOT NULL, document_id TEXT NOT NULL, words TEXT NOT NULL, given BIGINT NOT NULL DEFAULT 0,
   UNIQUE (org, document_id)
 );
 INSERT INTO search_placed (rid, org, document_id, words)
@@ -24,10 +24,10 @@ INSERT INTO search_placed (rid, org, document_id, words)
   SELECT i + max(place - i) OVER (ORDER BY i), org, document_id, words FROM counted ORDER BY i;
 DROP TABLE search_document;
 ALTER TABLE search_placed RENAME TO search_document;
-CREATE TRIGGER search_inserted AFTER INSERT ON search_document BEGIN
+CREATE TRIGGER search_inserted AFTER INSERT ON search_document WHEN new.given = 0 BEGIN
   INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words);
 END;
-CREATE TRIGGER search_changed AFTER UPDATE ON search_document BEGIN
+CREATE TRIGGER search_changed AFTER UPDATE ON search_document WHEN new.given = old.given BEGIN
   INSERT INTO search_fts (search_fts, rowid, words) VALUES ('delete', old.rid, old.words);
   INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words);
 END;
