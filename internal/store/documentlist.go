@@ -24,7 +24,6 @@ const (
 	mostLeads  = 24   // where there would be more, the documents are walked through in their order
 	fewChanges = 1000 // so many are picked out beforehand
 	fewFound   = 5000 // so many are looked up; more of them are met on the way
-	near       = 400  // so many of the newest are asked first for what many hold
 )
 
 // listing is a list of documents on its way.

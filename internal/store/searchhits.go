@@ -44,25 +44,13 @@ type hit struct {
 
 func scanIndexed(s scanner) (h hit, err error) { return h, s.Scan(&h.row, &h.org, &h.id) }
 
-// searched reads a page of a search where the newest documents tell it: whole. Else it
+// searched reads a page of a search where the index's newest rows tell it: whole. Else it
 // finds out whether very many documents hold what is searched for.
 func (l *listing) searched(ctx context.Context) (page []document.Document, whole bool, err error) {
 	newest := l.Sort.By == "" && l.Since.IsZero() && l.Until.IsZero() && l.ExternalID == "" && l.Limit > 0
-	ordered := l.r.c.dialect().hits != ""
-	if newest && ordered {
+	if newest && l.r.c.dialect().hits != "" {
 		if page, whole, err = l.newestHits(ctx); whole || err != nil {
 			return page, whole, err
-		}
-	}
-	many, err := l.heldBy(ctx, manyHits)
-	if err != nil || !many {
-		return nil, false, err
-	}
-	l.often = true
-	walks := len(l.Metadata) == 0 && l.UpdatedSince.IsZero() && l.ProtectedUntil.IsZero() && !l.ProtectionDelayed // what has no index may be far away
-	if newest && !ordered && walks && l.leads() == nil {
-		if page, err = l.nearest(ctx); err != nil || len(page) == l.Limit {
-			return page, true, err
 		}
 	}
 	l.often, err = l.heldBy(ctx, fewFound)
@@ -74,18 +62,6 @@ func (l *listing) heldBy(ctx context.Context, most int) (bool, error) {
 	d := l.r.c.dialect()
 	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM ("+d.holders+") x", l.Org, d.search(l.Search), most+1)
 	return n > int64(most), err
-}
-
-// nearest looks for a page among the newest documents that fit the other conditions.
-func (l *listing) nearest(ctx context.Context) ([]document.Document, error) {
-	rest := *l
-	rest.Search = nil
-	w := rest.visible()
-	w.before("d.id", l.Before)
-	from := selectDocument + w.clause("d.id DESC", near)
-	condition, args := l.r.c.dialect().foundOften(l.Org, l.Search)
-	args = append(append(w.args, args...), l.Limit)
-	return list(ctx, l.r.c, scanDocument, "SELECT d."+joined(documentColumns, ", d.")+" FROM ("+from+") d WHERE "+condition+" ORDER BY d.id DESC LIMIT ?", args...)
 }
 
 // newestHits reads a page from the newest rows of the full-text index that hold what is
