@@ -86,7 +86,9 @@ func (s *Service) Versions(ctx context.Context, a access.Actor, docID string) (o
 }
 
 // Content opens a version's bytes; version 0 is the current one. The caller closes it.
-// Faults: NotFound; Conflict "document_processing" where there is no current version yet.
+// Faults: NotFound; Conflict "document_processing" where there is no current version yet, or
+// where files are looked through for malware and this one was not, "document_quarantined"
+// where it is kept from everybody.
 func (s *Service) Content(ctx context.Context, a access.Actor, docID string, version int) (document.Version, Content, error) {
 	var v document.Version
 	var b Blob
@@ -106,6 +108,9 @@ func (s *Service) Content(ctx context.Context, a access.Actor, docID string, ver
 		}
 		if v, err = tx.Version(ctx, a.Org, docID, version); err != nil {
 			return err
+		}
+		if s.Scans && v.Kind == document.Original && v.Pages == 0 {
+			return d.NotReady() // what has pages was read, and looked through before
 		}
 		b, err = tx.Blob(ctx, a.Org, v.Blob)
 		return err
