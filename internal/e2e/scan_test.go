@@ -45,6 +45,11 @@ func malware(t *testing.T, d *clamdtest.Daemon) {
 	s.post("/v1/operations/"+up.Operation.ID+"/retry", nil).want(202)
 	s.get("/v1/operations/"+up.Operation.ID, "Prefer", "wait=60").want(200)
 	aside()
+	// A sound file takes its place; what came first stays with us.
+	s.file(bad+"/versions", "sound.pdf", textPDF("An order"), nil, "Prefer", "wait=60")
+	s.until(up.Document.ID, "document.captured")
+	s.get(bad+"/versions/1/content").problem(409, "version_not_scanned")
+	s.get(bad + "/versions/2/content").want(200)
 
 	d.Stop()
 	s.file("/v1/documents", "late.pdf", textPDF("A late one"), nil).want(http.StatusAccepted).into(&up)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +57,7 @@ func ofPolicies(root string) (out []mutant) {
 func walled(root string) (out []string) {
 	for _, file := range sources(root, "internal/store/migrations/postgres/*.sql") {
 		for _, m := range created.FindAllStringSubmatch(read(root, file), -1) {
-			if (orgs.MatchString(m[2]) || m[1] == "organisation") && m[1] != "page" {
+			if (orgs.MatchString(m[2]) || m[1] == "organisation") && m[1] != "page" && !slices.Contains(out, m[1]) {
 				out = append(out, m[1])
 			}
 		}
