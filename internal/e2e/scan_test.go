@@ -46,8 +46,7 @@ func malware(t *testing.T, d *clamdtest.Daemon) {
 	s.get("/v1/operations/"+up.Operation.ID, "Prefer", "wait=60").want(200)
 	aside()
 	// A sound file takes its place; what came first stays with us.
-	s.file(bad+"/versions", "sound.pdf", textPDF("An order"), nil, "Prefer", "wait=60")
-	s.until(up.Document.ID, "document.captured")
+	s.file(bad+"/versions", "sound.pdf", textPDF("An order"), nil, "Prefer", "wait=60").want(http.StatusCreated)
 	s.get(bad+"/versions/1/content").problem(409, "version_not_scanned")
 	s.get(bad + "/versions/2/content").want(200)
 
