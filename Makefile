@@ -33,9 +33,9 @@ build-pkcs11: ## build bin/paraph-pkcs11, which signs with keys in hardware modu
 	@mkdir -p bin
 	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -o bin/paraph-pkcs11 ./cmd/paraph-pkcs11
 
-test: ## run every test on SQLite and PostgreSQL; a missing counterpart is a failure; ends with one line of counts
+test: ## run every test on SQLite and PostgreSQL (go vet is run by make lint and make judges); a missing counterpart is a failure; ends with one line of counts
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test -json -timeout 14m -p 3 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
+	@PARAPH_REQUIRE=1 $(GO) test -json -vet=off -timeout 14m -p 3 -ldflags='-s -w' ./... | $(GO) run ./scripts/testcount
 
 fuzz: ## run every fuzz target for 10 minutes, and keep as seeds what reaches new code (ARGS="-time 1m -match pades")
 	$(GO) run ./scripts/fuzz $(ARGS)

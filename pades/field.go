@@ -74,24 +74,24 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 	if err != nil {
 		return pdffile.Ref{}, err
 	}
+	look, rect, rotate := pdffile.Ref{}, noPlace, 0
+	if l.opts.Visible == nil {
+		look = l.blank()
+	} else {
+		form, _, box, err := l.pen().Form(page, *l.opts.Visible, true)
+		if err != nil {
+			return pdffile.Ref{}, err
+		}
+		look, rect, rotate = form, box.Array(), page.Rotate
+	}
 	const printLocked = 4 | 128 // annotation flags Print and Locked (12.5.3)
 	d := pdffile.Dict{
 		"Type": pdffile.Name("Annot"), "Subtype": pdffile.Name("Widget"), "FT": pdffile.Name("Sig"),
 		"T": pdftext.TextString(l.field), "V": sig, "P": page.Ref, "F": pdffile.Integer(printLocked),
-		"Rect": pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)},
+		"Rect": rect, "AP": pdffile.Dict{"N": look},
 	}
-	if l.opts.Visible != nil {
-		form, _, box, err := l.pen.Form(page, *l.opts.Visible, true)
-		if err != nil {
-			return pdffile.Ref{}, err
-		}
-		d["Rect"] = box.Array()
-		d["AP"] = pdffile.Dict{"N": form}
-		if page.Rotate != 0 {
-			d["MK"] = pdffile.Dict{"R": pdffile.Integer(page.Rotate)}
-		}
-	} else {
-		d["AP"] = pdffile.Dict{"N": l.blank()}
+	if rotate != 0 {
+		d["MK"] = pdffile.Dict{"R": pdffile.Integer(rotate)}
 	}
 	if l.lock != nil {
 		d["Lock"] = l.update.Add(l.lock.dict("SigFieldLock"))
@@ -100,12 +100,14 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 	return ref, l.annotate(page, ref)
 }
 
+// noPlace is the rectangle of what is not to be seen; it is not changed.
+var noPlace = pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)}
+
 // blank is the look of a field that shows nothing: PDF/A-1 wants one of every
 // field (ISO 19005-1, 6.9).
 func (l *layout) blank() pdffile.Ref {
-	nothing := pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)}
 	return l.update.AddStream(pdffile.Dict{
-		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "BBox": nothing, "Resources": pdffile.Dict{},
+		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "BBox": noPlace, "Resources": pdffile.Dict{},
 	}, nil)
 }
 

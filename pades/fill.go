@@ -70,7 +70,7 @@ func (l *layout) dress(widget pdffile.Ref) error {
 	}
 	m := *l.opts.Visible
 	m.Page, m.Rect = page.Index, mark.Place(page, rect)
-	form, _, _, err := l.pen.Form(page, m, true)
+	form, _, _, err := l.pen().Form(page, m, true)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type layout struct {
 	file      *pdffile.File
 	update    *pdffile.Update
 	opts      *Options
-	pen       *mark.Pen
+	drawer    *mark.Pen    // from pen; nil where nothing is drawn
 	catalog   pdffile.Dict // a copy, written when changed
 	changed   bool
 	field     string
@@ -33,7 +33,7 @@ type layout struct {
 // options after the field's demands have been heard.
 func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func(*Options) (int, error)) (*layout, error) {
 	u := pdffile.NewUpdate(f)
-	l := &layout{file: f, update: u, opts: opts, pen: mark.NewPen(u, opts.Fonts), timestamp: timestamp, lock: opts.Lock}
+	l := &layout{file: f, update: u, opts: opts, timestamp: timestamp, lock: opts.Lock}
 	catalog, err := f.Catalog()
 	if err != nil {
 		return nil, err
@@ -53,8 +53,10 @@ func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func(*Option
 	if err != nil {
 		return nil, err
 	}
-	if err := l.pen.Stamp(opts.Marks); err != nil {
-		return nil, err
+	if len(opts.Marks) > 0 {
+		if err := l.pen().Stamp(opts.Marks); err != nil {
+			return nil, err
+		}
 	}
 	sig := u.Add(l.signature(digits))
 	if err := l.place(sig); err != nil {
@@ -71,7 +73,18 @@ func newLayout(f *pdffile.File, opts *Options, timestamp bool, room func(*Option
 	if l.changed {
 		u.Set(u.Root(), l.catalog)
 	}
-	return l, l.pen.Close()
+	if l.drawer != nil {
+		err = l.drawer.Close()
+	}
+	return l, err
+}
+
+// pen is what all marks of the update are drawn with; most signatures show nothing.
+func (l *layout) pen() *mark.Pen {
+	if l.drawer == nil {
+		l.drawer = mark.NewPen(l.update, l.opts.Fonts)
+	}
+	return l.drawer
 }
 
 // permitted checks the options against the signatures that are already there

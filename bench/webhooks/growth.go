@@ -149,8 +149,8 @@ func (s *store) bury(ctx context.Context, n int) error {
 		"INSERT INTO webhook_form (no, form, source) VALUES (1000, 1, 'https://bench.example') ON CONFLICT DO NOTHING",
 		fmt.Sprintf(`INSERT INTO delivery SELECT idx, %d, 2, '', 1000, 10, 10, 0, at, 500, 'status_500' FROM entry WHERE idx IS NOT NULL AND document_id <> ''
 			AND (kind LIKE 'document.%%' OR kind LIKE 'task.%%') ORDER BY idx LIMIT %d`, s.endpoint.No, n),
-		"INSERT INTO attempt SELECT idx, endpoint, 10, ended_at, 1000, 500, 'status_500', FALSE, FALSE, 'It answered 500.', '{\"Server\":\"bench\"}', x'6e6f' FROM delivery",
-		fmt.Sprintf("UPDATE webhook_queue SET dead = (SELECT COUNT(*) FROM delivery) WHERE endpoint = %d", s.endpoint.No),
+		fmt.Sprintf("INSERT INTO attempt SELECT idx, endpoint, 10, ended_at, 1000, 500, 'status_500', FALSE, FALSE, 'It answered 500.', '{\"Server\":\"bench\"}', x'6e6f' FROM delivery WHERE endpoint = %d", s.endpoint.No),
+		fmt.Sprintf("UPDATE webhook_queue SET dead = (SELECT COUNT(*) FROM delivery WHERE endpoint = %[1]d) WHERE endpoint = %[1]d", s.endpoint.No),
 	} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%w: %s", err, statement)

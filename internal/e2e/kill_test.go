@@ -9,26 +9,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/testneed"
 )
-
-// program builds the real program once.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(cacheDir, "paraph")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/paraph/paraph/cmd/paraph").CombinedOutput()
-	if err != nil {
-		err = &exec.Error{Name: "go build: " + string(out), Err: err}
-	}
-	return path, err
-})
 
 // process is a real `paraph serve` that can be killed.
 type process struct {
@@ -44,12 +33,8 @@ type process struct {
 
 func serve(t *testing.T, data string, env ...string) *process {
 	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{t: t, gone: make(chan struct{})}
-	p.cmd = exec.Command(path, "serve", "--json", "--data-dir", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--ocr-languages", "eng", "--log-level", "warn")
+	p.cmd = exec.Command(programtest.Build(t), "serve", "--json", "--data-dir", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--ocr-languages", "eng", "--log-level", "warn")
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PARAPH_") {
 			p.cmd.Env = append(p.cmd.Env, v)

@@ -15,7 +15,6 @@ import (
 	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/service"
 	"github.com/paraph/paraph/internal/store/pgtest"
-	"github.com/paraph/paraph/internal/testneed"
 )
 
 // shared is an installation on PostgreSQL with a process that serves, and workers
@@ -29,13 +28,8 @@ type shared struct {
 
 // newShared starts the process that serves. poison makes large pages deadly.
 func newShared(t *testing.T, poison bool) *shared {
-	testneed.Command(t, "go")
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	s := &shared{house: newHouse(t, path, pgtest.Database(t)), calls: filepath.Join(dir, "callers")}
+	s := &shared{house: newHouse(t, programtest.Build(t), pgtest.Database(t)), calls: filepath.Join(dir, "callers")}
 	if poison {
 		poisonous(t, dir)
 	} else {

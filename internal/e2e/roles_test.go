@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/server"
 	"github.com/paraph/paraph/internal/store/pgtest"
-	"github.com/paraph/paraph/internal/testneed"
 )
 
 // load changes the state of documents again and again, and keeps what was
@@ -85,12 +85,7 @@ func (l *load) good(a *answer, err error, want int) bool {
 // and there is one log.
 func TestRolesApart(t *testing.T) {
 	t.Parallel()
-	testneed.Command(t, "go")
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHouse(t, path, pgtest.Database(t))
+	h := newHouse(t, programtest.Build(t), pgtest.Database(t))
 	members := h.startAtOnce("api", "api", "sequencer,dispatch", "sequencer,dispatch", "work", "work")
 	front := &balancer{t: t, all: map[string]*httputil.ReverseProxy{}}
 	var id, secret string

@@ -46,11 +46,7 @@ func programAt(t *testing.T, commit string) string {
 // other wrote; there is one log.
 func TestTwoVersions(t *testing.T) {
 	t.Parallel()
-	testneed.Command(t, "go")
-	now, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	now := programtest.Build(t)
 	h := newHouse(t, programAt(t, previous), pgtest.Database(t))
 	before := h.start("api,sequencer,dispatch,work")
 	first := login(t, &http.Client{}, before.said.Address, before.said.ID, before.said.Secret)

@@ -18,21 +18,28 @@ type searchReader interface {
 	// SearchCursor is the index of the next entry that the search index looks at.
 	SearchCursor(ctx context.Context) (int64, error)
 	// ChangedDocuments gives the documents, of all organisations, that entries of SearchKinds
-	// with from ≤ index < to are about: each once, in the order of its first such entry.
+	// with from ≤ index < to are about, as they are now: each once, in the order of its first
+	// such entry.
 	ChangedDocuments(ctx context.Context, from, to int64, limit int) ([]ChangedDocument, error)
 }
 
 // ChangedDocument is a document whose words may have changed, with the index of the
 // entry that says so.
 type ChangedDocument struct {
+	document.Document
+	Index int64
+}
+
+// DocumentWords are the words by which a document is found, in their order.
+type DocumentWords struct {
 	Org, ID string
-	Index   int64
+	Words   []string
 }
 
 type searchWriter interface {
-	// IndexDocument puts a document's words into the search index, in the place of
-	// those before; none takes it out.
-	IndexDocument(ctx context.Context, org, documentID string, words []string) error
+	// IndexDocuments puts the words of documents into the search index, in the place of
+	// those before; one without words is taken out. No document comes twice.
+	IndexDocuments(ctx context.Context, documents []DocumentWords) error
 	// SetSearchCursor moves the cursor from a place to another. Conflict "stale"
 	// where it is elsewhere.
 	SetSearchCursor(ctx context.Context, from, to int64) error
@@ -45,10 +52,9 @@ var SearchKinds = []journal.Kind{journal.DocumentCreated, journal.DocumentImport
 
 // SearchText gives the words by which a document is found: of its title, its
 // external id, its labels and metadata, and its pages. None for one that is disposed of.
-func SearchText(ctx context.Context, tx Reader, org, documentID string) ([]string, error) {
-	d, err := tx.Document(ctx, org, documentID)
-	if err != nil || d.Disposed() {
-		return nil, err
+func SearchText(ctx context.Context, tx Reader, d *document.Document) ([]string, error) {
+	if d.Disposed() {
+		return nil, nil
 	}
 	var words []string
 	add := func(text string) {
@@ -59,10 +65,13 @@ func SearchText(ctx context.Context, tx Reader, org, documentID string) ([]strin
 			words = append(words, w.text)
 		}
 	}
-	for _, p := range detailsOf(&d) {
+	for _, p := range detailsOf(d) {
 		add(p.text)
 	}
-	pages, err := tx.PageTexts(ctx, org, documentID, "", 0)
+	if d.Pages == 0 {
+		return words, nil
+	}
+	pages, err := tx.PageTexts(ctx, d.Org, d.ID, "", 0)
 	for i := range pages {
 		add(pages[i].Text)
 	}

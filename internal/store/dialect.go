@@ -31,6 +31,8 @@ type dialect struct {
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
 	search            func(query []service.SearchClause) string
 	words             func(words []string) (expression, value string)
+	// wordsApart: the full-text index is a table of its own, and has to be told words.
+	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
 	metadataIs func(path []string, value string) (condition string, args []any)
 	// textAt gives a member of the metadata of the document d as text where it is a
@@ -73,6 +75,7 @@ var sqliteDialect = &dialect{
 	foundOften: wordsHold,
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
+	wordsApart: true,
 	metadataIs: func(path []string, value string) (string, []any) {
 		at := sqlitePath(path)
 		if isNumber(value) {

@@ -89,6 +89,12 @@ func notExpand(sql string) (bad []string) {
 	return bad
 }
 
+// looked are steps that do more than add, and were looked at one by one: why the program
+// before goes on working.
+var looked = map[int]string{
+	220: "the triggers do for it what they did (TestTheProgramBeforeIndexes)",
+}
+
 // TestMigrationsExpand holds every step after the first to docs/decisions/0016:
 // it only expands, or it is a contract step and says what expanded before it.
 func TestMigrationsExpand(t *testing.T) {
@@ -101,7 +107,7 @@ func TestMigrationsExpand(t *testing.T) {
 		}
 		for _, m := range all {
 			names[i] = append(names[i], fmt.Sprint(m.Number, m.Name))
-			if m.Number == 1 {
+			if m.Number == 1 || looked[m.Number] != "" {
 				continue
 			}
 			bad := notExpand(m.sql)

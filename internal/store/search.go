@@ -33,21 +33,90 @@ func (r *Reader) ChangedDocuments(ctx context.Context, from, to int64, limit int
 	for _, k := range service.SearchKinds {
 		args = append(args, string(k))
 	}
-	scan := func(s scanner) (d service.ChangedDocument, err error) { err = s.Scan(&d.Org, &d.ID, &d.Index); return }
-	return list(ctx, r.c, scan, "SELECT e.org, e.document_id, MIN(e.idx) FROM entry e WHERE e.idx >= ? AND e.idx < ? AND e.kind IN ("+marks(len(service.SearchKinds))+
-		") AND e.document_id <> '' GROUP BY e.org, e.document_id ORDER BY 3 LIMIT ?", append(args, limit)...)
+	scan := func(s scanner) (d service.ChangedDocument, err error) {
+		err = s.Scan(append(documentTargets(&d.Document), &d.Index)...)
+		return
+	}
+	return list(ctx, r.c, scan, selectChanged+marks(len(service.SearchKinds))+`) AND e.document_id <> '' GROUP BY e.org, e.document_id ORDER BY 3 LIMIT ?)
+		c JOIN document d ON d.org = c.org AND d.id = c.document_id ORDER BY c.first`, append(args, limit)...)
 }
 
-// IndexDocument implements service.Tx.
-func (t *Tx) IndexDocument(ctx context.Context, org, documentID string, words []string) error {
-	if len(words) == 0 {
-		_, err := exec(ctx, t.c, "DELETE FROM search_document WHERE org = ? AND document_id = ?", org, documentID)
-		return err
+var selectChanged = "SELECT d." + strings.Join(documentColumns, ", d.") + `, c.first FROM (SELECT e.org, e.document_id, MIN(e.idx) AS first FROM entry e
+	WHERE e.idx >= ? AND e.idx < ? AND e.kind IN (`
+
+// IndexDocuments implements service.Tx.
+func (t *Tx) IndexDocuments(ctx context.Context, documents []service.DocumentWords) error {
+	var changed []reworded
+	for _, d := range documents {
+		if len(d.Words) == 0 {
+			if _, err := exec(ctx, t.c, "DELETE FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID); err != nil {
+				return err
+			}
+			continue
+		}
+		form, value := t.c.dialect().words(d.Words)
+		if !t.c.dialect().wordsApart {
+			// Most of what is indexed anew has the words it had, and is left as it is.
+			if _, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
+				d.Org, d.ID, value); err != nil {
+				return err
+			}
+			continue
+		}
+		c, err := t.reword(ctx, d, value)
+		if err != nil {
+			return err
+		}
+		if c.old != value {
+			changed = append(changed, c)
+		}
 	}
-	form, value := t.c.dialect().words(words)
-	// Most of what is indexed anew has the words it had, and is left as it is.
-	_, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
-		org, documentID, value)
+	for _, c := range changed {
+		if err := t.indexWords(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reworded is a row of search_document whose words became others.
+type reworded struct {
+	rid      int64
+	old, new string
+}
+
+// reword gives a document its words where the full-text index stands apart from the table,
+// and tells which the index has to forget: none of a document that is new. The column given
+// keeps the triggers from telling the index, as they do for the program before.
+func (t *Tx) reword(ctx context.Context, d service.DocumentWords, words string) (reworded, error) {
+	scan := func(s scanner) (c reworded, err error) { err = s.Scan(&c.rid, &c.old); return }
+	found, err := list(ctx, t.c, scan, "SELECT rid, words FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID)
+	if err != nil {
+		return reworded{}, err
+	}
+	if len(found) == 0 {
+		rid, err := one(ctx, t.c, scanInt, "INSERT INTO search_document (org, document_id, words, given) VALUES (?, ?, ?, 1) RETURNING rid", d.Org, d.ID, words)
+		return reworded{rid: rid, new: words}, err
+	}
+	c := found[0]
+	if c.new = words; c.old == words {
+		return c, nil // as most of what is indexed anew
+	}
+	_, err = exec(ctx, t.c, "UPDATE search_document SET words = ?, given = given + 1 WHERE rid = ?", words, c.rid)
+	return c, err
+}
+
+// indexWords tells FTS5 the words of a row. Nothing but such statements may stand between
+// those of one batch: FTS5 gathers words in memory, and writes them as a piece of their own,
+// which has to be merged later, as soon as a statement that could be undone alone touches
+// another table.
+func (t *Tx) indexWords(ctx context.Context, c reworded) error {
+	if c.old != "" {
+		if _, err := exec(ctx, t.c, "INSERT INTO search_fts (search_fts, rowid, words) VALUES ('delete', ?, ?)", c.rid, c.old); err != nil {
+			return err
+		}
+	}
+	_, err := exec(ctx, t.c, "INSERT INTO search_fts (rowid, words) VALUES (?, ?)", c.rid, c.new)
 	return err
 }
 

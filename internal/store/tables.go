@@ -198,7 +198,7 @@ var Tables = []Table{
 }
 
 // computed are columns that are made of others.
-var computed = []string{"page.rid", "page.folded", "search_document.rid"}
+var computed = []string{"page.rid", "page.folded", "search_document.rid", "search_document.given"}
 
 // left are tables that no backup holds. What people and clients were given for a
 // while is among them: a refresh token that was replaced since must not come back

@@ -73,12 +73,7 @@ func (x *SearchIndexer) CatchUp(ctx context.Context) error {
 type reading struct {
 	cursor, to int64
 	more       bool
-	documents  []indexed
-}
-
-type indexed struct {
-	org, id string
-	words   []string
+	documents  []service.DocumentWords
 }
 
 // step indexes the documents of one part of the journal and tells whether there may be more.
@@ -108,10 +103,8 @@ func (x *SearchIndexer) step(ctx context.Context) (more bool, err error) {
 			return err // begun anew, or by another process: look again
 		}
 		wrote = true
-		for _, d := range part.documents {
-			if err := tx.IndexDocument(ctx, d.org, d.id, d.words); err != nil {
-				return err
-			}
+		if err := tx.IndexDocuments(ctx, part.documents); err != nil {
+			return err
 		}
 		if part.to == part.cursor {
 			return nil
@@ -157,19 +150,20 @@ func (p *reading) read(ctx context.Context, tx service.Reader, from int64) error
 		return err
 	}
 	size := 0
-	for i, d := range changed {
+	for i := range changed {
+		d := &changed[i]
 		if size > searchBytes || i == searchDocuments {
 			p.to = d.Index
 			return nil
 		}
-		words, err := service.SearchText(ctx, tx, d.Org, d.ID)
+		words, err := service.SearchText(ctx, tx, &d.Document)
 		if err != nil {
 			return err
 		}
 		for _, w := range words {
 			size += len(w) + 1
 		}
-		p.documents = append(p.documents, indexed{d.Org, d.ID, words})
+		p.documents = append(p.documents, service.DocumentWords{Org: d.Org, ID: d.ID, Words: words})
 	}
 	return nil
 }

@@ -67,9 +67,13 @@ func (f *File) checkPacked(at place) error {
 
 // checkPages reads the page tree, whose damage readers mend in many ways.
 func (f *File) checkPages() error {
-	n := 0
-	err := f.WalkPages(func(*Page) error { n++; return nil })
-	if err == nil && n == 0 {
+	err := f.WalkPages(func(p *Page) error {
+		if f.front == nil {
+			f.front = p
+		}
+		return nil
+	})
+	if err == nil && f.front == nil {
 		err = damaged(-1, "the document has no pages")
 	}
 	return err

@@ -49,6 +49,7 @@ type File struct {
 	sections   []*Section // newest first
 	chunk      []byte     // a parser's window, kept between two parsers
 	cache      map[Ref]Object
+	front      *Page // the first page, once Check has come by it
 	packed     map[uint32]*objectStream
 	loading    []uint32 // objects that are being read, the outermost first
 	security   *security

@@ -83,6 +83,10 @@ func (f *File) pageCount(d Dict) (int, error) {
 
 // Page finds a page by its index from 0, reading only the nodes on the way.
 func (f *File) Page(index int) (*Page, error) {
+	if index == 0 && f.front != nil {
+		p := *f.front
+		return &p, nil
+	}
 	total, err := f.NumPages()
 	if err != nil {
 		return nil, err

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/paraph/paraph/internal/e2e/programtest"
 )
 
 // asDriver in the environment makes the test binary the driver of the Go SDK.
@@ -28,7 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(programtest.Main(m))
+	os.Exit(m.Run())
 }
 
 // drivers gives the command of each language's driver. The Go SDK's is this binary;

@@ -18,8 +18,6 @@ import (
 	"github.com/paraph/paraph/internal/testneed"
 )
 
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 // authority is a running `paraph tsa`.
 type authority struct {
 	URL  string `json:"url"`

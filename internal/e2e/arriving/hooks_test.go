@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +16,6 @@ import (
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/store/pgtest"
 )
-
-// TestMain removes the built program at the end.
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
 
 // house is a Paraph that dies and is started again on the same data.
 type house struct {

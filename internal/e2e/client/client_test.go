@@ -21,8 +21,6 @@ import (
 	paraph "github.com/paraph/paraph/sdk/go"
 )
 
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 const person = "ines.aldana@tidewater.example"
 
 var everything = []string{"documents:read", "documents:write", "approvals:write", "tasks:read", "tasks:decide", "envelopes:read", "envelopes:write", "events:read"}

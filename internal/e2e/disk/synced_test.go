@@ -16,8 +16,6 @@ import (
 	"github.com/paraph/paraph/internal/testneed"
 )
 
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 // traced are the system calls that bring bytes to a disk, or an answer to a caller.
 const traced = "write,pwrite64,pwritev,writev,fsync,fdatasync,sync_file_range,link,linkat,rename,renameat,renameat2"
 

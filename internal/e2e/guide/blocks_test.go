@@ -17,11 +17,8 @@ import (
 	"github.com/paraph/paraph/docs"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/docsite"
-	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/httpapi"
 )
-
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
 
 // text is a page with its code blocks.
 type text struct {

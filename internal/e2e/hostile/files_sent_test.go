@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paraph/paraph/internal/e2e/programtest"
 	"github.com/paraph/paraph/internal/testneed"
 )
 
@@ -57,11 +58,15 @@ func files(t *testing.T) []sent {
 	}
 }
 
-// TestFiles sends every odd file at once, then a good one: each ends with an
-// outcome of its own, and the good one is captured.
+// TestFiles runs the built program and sends it a large file, every odd one at once,
+// and then a good one: each ends with an outcome of its own, the good one is captured,
+// and the server's own process never held more than its limit.
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	p := programtest.Serve(t, programtest.Options{Data: t.TempDir()})
+	s := &stack{url: p.URL, token: login(t, p.URL, p.ID, p.Secret)}
+	s.thereAndBack(t, 250<<20)
+	t.Logf("after 250 MB up and down: VmHWM %d kB", peak(t, p.Pid()))
 	t.Run("odd", func(t *testing.T) {
 		for _, f := range files(t) {
 			t.Run(f.what, func(t *testing.T) {
@@ -81,6 +86,11 @@ func TestFiles(t *testing.T) {
 	})
 	if _, up := s.upload(t, "good.pdf", "application/pdf", pagesPDF(1, "")); up.Document.Processing.Status != "done" {
 		t.Errorf("a good file after the odd ones: %+v", up.Document)
+	}
+	got := peak(t, p.Pid())
+	t.Logf("after the odd files: VmHWM %d kB", got)
+	if got > maxMemory {
+		t.Errorf("the server held %d kB; at most %d are allowed", got, maxMemory)
 	}
 }
 

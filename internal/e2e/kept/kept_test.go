@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := programtest.Main(m)
+	code := m.Run()
 	_ = os.RemoveAll(cache) // a folder left in the system's temporary one is no failure
 	os.Exit(code)
 }

@@ -19,8 +19,6 @@ import (
 	"github.com/paraph/paraph/internal/store/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 const (
 	callers   = 8
 	documents = 24

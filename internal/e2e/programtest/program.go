@@ -25,12 +25,12 @@ import (
 
 var built struct {
 	sync.Mutex
-	dir   string
-	paths map[string]string
+	paths map[string]string // by tags
 }
 
-// Build builds the program with the tags, once for each test binary. Main
-// removes it again.
+// Build builds the program with the tags, once for each test binary. All test binaries share what was built in
+// the repository's cache: linking is most of the work, and go leaves a file as it is
+// that is up to date.
 func Build(t testing.TB, tags ...string) string {
 	t.Helper()
 	goCommand := testneed.Command(t, "go")
@@ -40,32 +40,28 @@ func Build(t testing.TB, tags ...string) string {
 	if path := built.paths[key]; path != "" {
 		return path
 	}
-	if built.dir == "" {
-		dir, err := os.MkdirTemp("", "paraph-program-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		built.dir, built.paths = dir, map[string]string{}
+	dir := filepath.Join(testneed.Root(t), ".cache", "programs")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	path := filepath.Join(built.dir, "paraph-"+strings.ReplaceAll(key, ",", "-"))
-	out, err := exec.Command(goCommand, "build", "-tags", key, "-o", path, "github.com/paraph/paraph/cmd/paraph").CombinedOutput()
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() // which lets the next one build
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, strings.Join(append([]string{"paraph"}, tags...), "-"))
+	out, err := exec.Command(goCommand, "build", "-tags", key, "-ldflags", "-s -w", "-o", path, "github.com/paraph/paraph/cmd/paraph").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
+	if built.paths == nil {
+		built.paths = map[string]string{}
+	}
 	built.paths[key] = path
 	return path
-}
-
-// Main runs the tests and removes what was built; call it from TestMain.
-func Main(m *testing.M) int {
-	defer func() {
-		built.Lock()
-		defer built.Unlock()
-		if built.dir != "" {
-			_ = os.RemoveAll(built.dir) // a folder left in the system's temporary one is no failure
-		}
-	}()
-	return m.Run()
 }
 
 // Options say how the program is started.

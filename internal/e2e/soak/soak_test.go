@@ -20,9 +20,6 @@ var (
 	only  = flag.String("store", "", "sqlite, postgres, s3 (PostgreSQL, with the files in a bucket), or all; default sqlite and postgres")
 )
 
-// TestMain removes the built program at the end.
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 // TestSoak kills the server under load, on each store, and finds nothing lost
 // and nothing doubled.
 func TestSoak(t *testing.T) {

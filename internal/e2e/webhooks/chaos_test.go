@@ -25,9 +25,6 @@ var (
 	seed   = flag.Uint64("seed", 0, "seed of the kills; 0: a new one")
 )
 
-// TestMain removes the built program at the end.
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 const (
 	chaosCallers = 16
 	perDocument  = 4 // events of each document

@@ -23,8 +23,6 @@ import (
 	"github.com/paraph/paraph/internal/store/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(programtest.Main(m)) }
-
 // party is a running `paraph witness`.
 type party struct {
 	t    *testing.T

@@ -121,10 +121,20 @@ func (t Template) signingCertificate() []byte {
 	}
 	h := t.Hash.New()
 	h.Write(cert.Raw)
-	issuer := tlv(derSequence, tlv(derSequence, tlv(derContext4, cert.RawIssuer)), integer(cert.SerialNumber))
-	id := node(derSequence, pieces{algorithm, tlv(derOctets, h.Sum(nil)), issuer})
-	value := node(derSet, node(derSequence, node(derSequence, id)))
-	return slices.Concat(node(derSequence, pieces{derSigningCert}, value)...)
+	w := newBackwards(len(cert.RawIssuer) + 256)
+	w.put(integer(cert.SerialNumber))
+	serial := w.size()
+	w.value(derContext4, cert.RawIssuer)
+	w.wrap(derSequence, serial)
+	w.wrap(derSequence, 0) // IssuerSerial
+	w.value(derOctets, h.Sum(nil))
+	w.put(algorithm)
+	for _, tag := range []byte{derSequence, derSequence, derSequence, derSet} { // ESSCertIDv2, its list, the attribute's value
+		w.wrap(tag, 0)
+	}
+	w.put(derSigningCert)
+	w.wrap(derSequence, 0)
+	return w.bytes()
 }
 
 // Build assembles the SignedData from the signed attributes and their signature.
@@ -134,43 +144,50 @@ func (t Template) Build(signedAttrs, signature []byte) ([]byte, error) {
 
 // BuildStamped is Build with a timestamp token over the signature, or nil.
 func (t Template) BuildStamped(signedAttrs, signature, token []byte) ([]byte, error) {
-	p, err := t.signedData(signedAttrs, signature, token)
-	return slices.Concat(p...), err
-}
-
-func (t Template) signedData(signedAttrs, signature, token []byte) (pieces, error) {
 	algorithm, digest := derSchemes[schemeHash{t.Scheme, t.Hash}], derDigests[t.Hash]
 	if algorithm == nil || len(signedAttrs) == 0 {
 		return nil, fmt.Errorf("%v with %v cannot be written", t.Scheme, t.Hash)
 	}
-	head := pieces{derVersion1, tlv(derSet, digest), derDataContent}
+	version, content := derVersion1, derDataContent
 	if t.ContentType != nil { // content that is not data (RFC 5652, 5.1)
 		contentType, err := asn1.Marshal(t.ContentType)
 		if err != nil {
 			return nil, err
 		}
-		var content []byte
+		var inside []byte
 		if t.Content != nil {
-			content = tlv(derContext0, tlv(derOctets, t.Content))
+			inside = tlv(derContext0, tlv(derOctets, t.Content))
 		}
-		head[0], head[2] = derVersion3, tlv(derSequence, contentType, content)
+		version, content = derVersion3, tlv(derSequence, contentType, inside)
 	}
-	signer := node(derSet, t.signerInfo(digest, algorithm, signedAttrs, signature, token))
-	body := node(derContext0, node(derSequence, head, t.certificates(), signer))
-	return node(derSequence, pieces{derSignedData}, body), nil
-}
-
-func (t Template) certificates() pieces {
-	if t.Bare {
-		return nil
+	room := 512 + len(signedAttrs) + len(signature) + len(token) + len(content) + len(t.Chain[0].RawIssuer)
+	var certs [][]byte
+	if !t.Bare {
+		certs = t.included()
 	}
-	return node(derContext0, t.included())
+	for _, c := range certs {
+		room += len(c)
+	}
+	w := newBackwards(room)
+	t.signerInfo(w, digest, algorithm, signedAttrs, signature, token)
+	w.wrap(derSet, 0)
+	if !t.Bare {
+		signers := w.size()
+		w.put(certs...)
+		w.wrap(derContext0, signers)
+	}
+	w.put(version, tlv(derSet, digest), content)
+	w.wrap(derSequence, 0)
+	w.wrap(derContext0, 0)
+	w.put(derSignedData)
+	w.wrap(derSequence, 0)
+	return w.bytes(), nil
 }
 
 // included is the chain without its root: the verifier has to have that already,
 // and a copy that no signature protects could be changed.
-func (t Template) included() pieces {
-	certs := make(pieces, 0, len(t.Chain))
+func (t Template) included() [][]byte {
+	certs := make([][]byte, 0, len(t.Chain))
 	for i, c := range t.Chain {
 		if i == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
 			certs = append(certs, c.Raw)
@@ -180,18 +197,24 @@ func (t Template) included() pieces {
 	return slices.CompactFunc(certs, bytes.Equal)
 }
 
-func (t Template) signerInfo(digest, algorithm, attrs, signature, token []byte) pieces {
-	var unsigned pieces
+// signerInfo writes the signer (RFC 5652, 5.3).
+func (t Template) signerInfo(w *backwards, digest, algorithm, attrs, signature, token []byte) {
 	if token != nil {
-		unsigned = node(derContext1, node(derSequence, pieces{derTimestamp}, node(derSet, pieces{token})))
+		w.value(derSet, token)
+		w.put(derTimestamp)
+		w.wrap(derSequence, 0)
+		w.wrap(derContext1, 0)
 	}
-	return node(derSequence, pieces{
-		derVersion1,
-		tlv(derSequence, t.Chain[0].RawIssuer, integer(t.Chain[0].SerialNumber)),
-		digest, {derContext0}, attrs[1:], // [0] IMPLICIT instead of SET OF (RFC 5652, 5.3)
-		algorithm, header(derOctets, len(signature)), signature,
-	}, unsigned)
+	w.value(derOctets, signature)
+	w.put(digest, implicit0, attrs[1:], algorithm) // [0] IMPLICIT instead of SET OF
+	rest := w.size()
+	w.put(t.Chain[0].RawIssuer, integer(t.Chain[0].SerialNumber))
+	w.wrap(derSequence, rest)
+	w.put(derVersion1)
+	w.wrap(derSequence, 0)
 }
+
+var implicit0 = []byte{derContext0}
 
 // MaxSize is the size of the largest SignedData that Build can give.
 func (t Template) MaxSize() (int, error) {
@@ -204,7 +227,7 @@ func (t Template) MaxSize() (int, error) {
 
 // MaxStamped is the size of the largest detached SignedData over data, with
 // these attributes and a timestamp token of at most so many bytes; 0 is without
-// one. It counts what signedData writes.
+// one. It counts what BuildStamped writes.
 func (t Template) MaxStamped(a Attributes, token int) int {
 	unsigned := 0
 	if token > 0 {

@@ -17,47 +17,73 @@ const (
 	derContext4 = 0xA4
 )
 
-// pieces is DER in several parts, put together once, at the end.
-type pieces [][]byte
-
-func (p pieces) size() (n int) {
-	for _, b := range p {
-		n += len(b)
-	}
-	return n
+// backwards writes DER from its end to its beginning, so that the length of a value is
+// known when its header is written.
+type backwards struct {
+	buf []byte
+	at  int // of what was written last
 }
 
-// node gives a DER value whose content is the children.
-func node(tag byte, children ...pieces) pieces {
-	n, count := 0, 1
-	for _, c := range children {
-		n += c.size()
-		count += len(c)
+func newBackwards(room int) *backwards { return &backwards{make([]byte, room), room} }
+
+// put writes the parts, which stand in this order before all that was written so far.
+func (w *backwards) put(parts ...[]byte) {
+	for i := len(parts) - 1; i >= 0; i-- {
+		w.make(len(parts[i]))
+		copy(w.buf[w.at:], parts[i])
 	}
-	out := append(make(pieces, 0, count), header(tag, n))
-	for _, c := range children {
-		out = append(out, c...)
-	}
-	return out
 }
 
-// header is the tag and the length of a DER value of n bytes, n below 16 MiB.
-func header(tag byte, n int) []byte {
+// make makes room for n bytes before what was written.
+func (w *backwards) make(n int) {
+	if n > w.at {
+		more := make([]byte, len(w.buf)+n)
+		copy(more[len(more)-w.size():], w.buf[w.at:])
+		w.at, w.buf = len(more)-w.size(), more
+	}
+	w.at -= n
+}
+
+// size is how many bytes were written.
+func (w *backwards) size() int { return len(w.buf) - w.at }
+
+// wrap makes a value of all that was written since size was before.
+func (w *backwards) wrap(tag byte, before int) {
+	n := w.size() - before
+	w.make(derSize(n) - n)
+	putHeader(w.buf[w.at:w.at], tag, n)
+}
+
+// value writes a value with this content.
+func (w *backwards) value(tag byte, content []byte) {
+	before := w.size()
+	w.put(content)
+	w.wrap(tag, before)
+}
+
+// bytes gives what was written.
+func (w *backwards) bytes() []byte { return w.buf[w.at:] }
+
+// putHeader appends the tag and the length of a DER value of n bytes, n below 16 MiB.
+func putHeader(b []byte, tag byte, n int) []byte {
 	switch {
 	case n < 1<<7:
-		return []byte{tag, byte(n)}
+		return append(b, tag, byte(n))
 	case n < 1<<8:
-		return []byte{tag, 0x81, byte(n)}
+		return append(b, tag, 0x81, byte(n))
 	case n < 1<<16:
-		return []byte{tag, 0x82, byte(n >> 8), byte(n)}
+		return append(b, tag, 0x82, byte(n>>8), byte(n))
 	}
-	return []byte{tag, 0x83, byte(n >> 16), byte(n >> 8), byte(n)}
+	return append(b, tag, 0x83, byte(n>>16), byte(n>>8), byte(n))
 }
 
 // tlv gives a DER value with the parts as its content.
 func tlv(tag byte, parts ...[]byte) []byte {
-	n := pieces(parts).size()
-	b := append(make([]byte, 0, derSize(n)), header(tag, n)...)
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	b := putHeader(make([]byte, 0, derSize(n)), tag, n)
 	for _, p := range parts {
 		b = append(b, p...)
 	}

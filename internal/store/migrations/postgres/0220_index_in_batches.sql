@@ -1,0 +1,1 @@
+-- SQLite alone keeps its full-text index apart from the table: there is nothing to change (decision 0115).
