@@ -59,11 +59,13 @@ func (v *verdicts) holds(m *mutant) bool {
 	return false
 }
 
-// keep notes that a package's tests have noticed a mutant, with what they said.
+// keep notes that a package's tests have noticed a mutant, with what they said. That they
+// ran out of time is not kept: the machine may have been busy.
 func (v *verdicts) keep(m *mutant, pkg, said string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.file == "" {
+	test := noticing(said)
+	if v.file == "" || test == outOfTime {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(v.file), 0o755); err != nil {
@@ -73,7 +75,6 @@ func (v *verdicts) keep(m *mutant, pkg, said string) error {
 	if err != nil {
 		return err
 	}
-	test := noticing(said)
 	_, err = fmt.Fprintln(f, v.key(m), test, v.digest(pkg, test))
 	return errors.Join(err, f.Close())
 }
@@ -81,11 +82,14 @@ func (v *verdicts) keep(m *mutant, pkg, said string) error {
 // failing is how the output of tests names one that failed, or ran when the process ended.
 var failing = regexp.MustCompile(`(?m)^(?:--- FAIL: |\t)(Test\w+)`)
 
+// outOfTime stands for the name of a test that was killed before it had failed.
+const outOfTime = "running out of time"
+
 func noticing(said string) string {
 	if m := failing.FindStringSubmatch(said); m != nil {
 		return m[1]
 	}
-	return "-" // it was killed
+	return outOfTime
 }
 
 // key changes with the declaration that a mutant is in, and with the mutant.

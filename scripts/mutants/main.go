@@ -97,6 +97,9 @@ func main() {
 	r := &runner{root: root, kept: seen, atOnce: max(1, *atOnce), verbose: *verbose, noticed: map[*mutant]bool{}}
 	failed := r.run(all)
 	survivors := report(all, r.noticed)
+	if r.late > 0 {
+		fmt.Printf("%d of them only by running out of time: they are tried anew the next time\n", r.late)
+	}
 	if failed != nil {
 		fatal(failed)
 	}
