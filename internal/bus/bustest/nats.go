@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -95,6 +96,9 @@ func (n *NATS) Read(t testing.TB, what string, want int) (out []Got) {
 	js := n.client(t)
 	stream := "PARAPH_" + strings.ToUpper(what)
 	c, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
+	for tick := time.Tick(20 * time.Millisecond); errors.Is(err, jetstream.ErrStreamNotFound) && ctx.Err() == nil; <-tick {
+		c, err = js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{}) // it is made for its first message
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
