@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -42,6 +43,7 @@ type house struct {
 	conf   oauth.Config
 	server *httptest.Server
 	client service.ClientSecret
+	device *device
 }
 
 func build(ctx context.Context) (_ *house, err error) {
@@ -70,7 +72,11 @@ func build(ctx context.Context) (_ *house, err error) {
 	if err := keys.Keep(ctx); err != nil {
 		return nil, err
 	}
-	h.conf = oauth.Config{Service: svc, Keys: keys, Sealer: box, Replays: h.store, Issuer: issuer, Clock: clock.System{}, Log: quiet, SourceOf: httpapi.SourceOf}
+	h.conf = oauth.Config{Service: svc, Keys: keys, Sealer: box, Replays: h.store, Issuer: issuer, Clock: clock.System{}, Log: quiet, SourceOf: httpapi.SourceOf,
+		Certificates: oauth.ForwardedCertificates(deviceHeader, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})}
+	if h.device, err = newDevice(ctx, svc, h.client.Client); err != nil {
+		return nil, err
+	}
 	tokens, err := oauth.New(h.conf)
 	if err != nil {
 		return nil, err
@@ -89,9 +95,14 @@ func (h *house) close() {
 	os.RemoveAll(h.dir)
 }
 
-// token asks the token endpoint for a token, with a proof of a key where one is given.
-func (h *house) token(client *http.Client, proof func(nonce string) (string, error)) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {h.client.Client.ID}, "client_secret": {h.client.Secret}}.Encode()
+// token asks the token endpoint for a client's token, with a proof of a key where one is
+// given, and with the device's certificate where there is a device.
+func (h *house) token(client *http.Client, proof func(nonce string) (string, error), d *device) (string, error) {
+	who := h.client
+	if d != nil {
+		who = d.client
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who.Client.ID}, "client_secret": {who.Secret}}.Encode()
 	nonce := ""
 	for {
 		req, err := http.NewRequest(http.MethodPost, h.server.URL+oauth.TokenPath, strings.NewReader(form))
@@ -99,6 +110,7 @@ func (h *house) token(client *http.Client, proof func(nonce string) (string, err
 			return "", err
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		d.shows(req)
 		if proof != nil {
 			p, err := proof(nonce)
 			if err != nil {
@@ -135,9 +147,13 @@ func (h *house) token(client *http.Client, proof func(nonce string) (string, err
 
 // requests gives requests to the API with a token each, which the verifier has not
 // seen; it has seen their client, whom another token is of.
-func (h *house) requests(ctx context.Context, v *oauth.Verifier, n int, dpop bool) ([]*http.Request, error) {
+func (h *house) requests(ctx context.Context, v *oauth.Verifier, n int, k kind) ([]*http.Request, error) {
 	var sign func(claims map[string]any) (string, error)
-	if dpop {
+	var with *device
+	if k.device {
+		with = h.device
+	}
+	if k.dpop {
 		var err error
 		if sign, err = prover(); err != nil {
 			return nil, err
@@ -147,13 +163,13 @@ func (h *house) requests(ctx context.Context, v *oauth.Verifier, n int, dpop boo
 	tokens := make([]string, n+1)
 	for i := range tokens {
 		var proof func(string) (string, error)
-		if dpop {
+		if k.dpop {
 			proof = func(nonce string) (string, error) {
 				return sign(map[string]any{"jti": rand.Text(), "htm": "POST", "htu": issuer + oauth.TokenPath, "iat": time.Now().Unix(), "nonce": nonce})
 			}
 		}
 		var err error
-		if tokens[i], err = h.token(h.server.Client(), proof); err != nil {
+		if tokens[i], err = h.token(h.server.Client(), proof, with); err != nil {
 			return nil, err
 		}
 	}
@@ -163,7 +179,8 @@ func (h *house) requests(ctx context.Context, v *oauth.Verifier, n int, dpop boo
 		if err != nil {
 			return nil, err
 		}
-		if !dpop {
+		with.shows(r)
+		if !k.dpop {
 			r.Header.Set("Authorization", "Bearer "+token)
 			return r, nil
 		}
@@ -217,7 +234,7 @@ func (h *house) ask(ctx context.Context, span time.Duration) (float64, error) {
 	for range connections {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := h.token(client, nil); err != nil {
+				if _, err := h.token(client, nil, nil); err != nil {
 					failed <- err
 					return
 				}

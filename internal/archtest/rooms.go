@@ -66,6 +66,7 @@ var rooms = []room{
 	{name: "ocr", folders: []string{"internal/ocr"}},
 	{name: "jwks", folders: []string{"internal/jwks"}}, // which keys of clients are taken: asked when they are registered, and when they are used
 	{name: "attestation", folders: []string{"internal/attestation"}},
+	{name: "clamd", folders: []string{"internal/clamd"}, may: leaves},
 	{name: "mapping", folders: []string{"internal/mapping"}, may: []string{"sandbox"}},
 	{name: "sandbox", folders: []string{"internal/sandbox"}},
 	{name: "safehttp", folders: []string{"internal/safehttp"}},
@@ -83,7 +84,7 @@ var rooms = []room{
 	{name: "backup", folders: []string{"internal/backup"}, may: append([]string{"store", "blob", "crypt"}, below...)},
 
 	{name: "server", folders: []string{"internal/server"}, may: append([]string{
-		"entrance", "httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
+		"entrance", "httpapi", "oauth", "login", "scim", "signpage", "backup", "webui", "work", "clamd", "store", "blob", "bus", "connector", "mail", "notify", "telemetry", "config",
 	}, edge...)},
 	{name: "witness", folders: []string{"internal/witness"}, may: append([]string{"durable"}, domain...)},
 	{name: "tsa", folders: []string{"internal/tsa"}, may: []string{"leaf", "durable", "ca", "pades"}},

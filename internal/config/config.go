@@ -96,6 +96,7 @@ type Config struct {
 	MemoryBudget    int64         `name:"memory-budget" doc:"Bytes that the pages being read may take together; larger pages wait for smaller ones to end. 0: 768 MiB for each of the workers."`
 	PagesPerTurn    int           `name:"pages-per-turn" doc:"Pages of a document that are read before others that wait get its place; longer documents are divided among the worker processes. 0: 64."`
 	QueueAgeWarning time.Duration `name:"queue-age-warning" doc:"Work that has waited longer is told in the log, with the reason; 0: never."`
+	Scanner         string        `name:"scanner" doc:"Where files are looked through for malware before they are read or handed out: unix:/run/clamav/clamd.ctl or tcp://HOST:PORT of a ClamAV daemon. Empty: they are not."`
 	OCRLanguages    string        `name:"ocr-languages" doc:"Languages to recognise, as Tesseract names them, joined by +."`
 
 	DelegationLifetime      time.Duration `name:"delegation-lifetime" doc:"How long a program may act for a person who let it, at most; then the person logs in again."`
@@ -105,6 +106,8 @@ type Config struct {
 	MTLSURL                 string        `name:"mtls-url" doc:"Address of this server at which the proxy asks clients for certificates. Empty: the public one."`
 
 	TokenLifetime    time.Duration `name:"token-lifetime" doc:"How long an access token works."`
+	BoundTokens      bool          `name:"bound-tokens" doc:"Give out only access tokens that are bound to a key of the client (DPoP) or to its certificate."`
+	KeyLogins        bool          `name:"key-logins" doc:"Let people log in by an access key, which is one factor."`
 	CustomRoles      []string      `name:"custom-roles" doc:"Roles of this installation beside the built-in ones, as NAME=SCOPE+SCOPE: clerk=documents:write+tasks:read."`
 	LinkLifetime     time.Duration `name:"link-lifetime" doc:"How long a signing link works."`
 	EnvelopeLifetime time.Duration `name:"envelope-lifetime" doc:"How long an envelope can be signed unless it says otherwise."`
@@ -166,7 +169,7 @@ func Default() Config {
 		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, BulkKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
 		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
-		LogLevel: "info", LogFormat: "text", Metrics: true,
+		LogLevel: "info", LogFormat: "text", Metrics: true, KeyLogins: true,
 	}
 }
 
@@ -314,6 +317,9 @@ func (c *Config) checkChoices(add func(setting, format string, args ...any)) {
 	}
 	if _, err := c.SealingKey(); err != nil {
 		add("seal-key", "%v", err)
+	}
+	if _, _, err := c.ScannerAddress(); err != nil {
+		add("scanner", "%v", err)
 	}
 	choice("evidence-ack", c.EvidenceAck, "checkpointed", "witnessed")
 	choice("log-level", c.LogLevel, "debug", "info", "warn", "error")

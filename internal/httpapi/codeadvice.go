@@ -62,6 +62,7 @@ var advice = map[string]string{
 	"document_disposed":         "It is gone for good, as its retention said. Its tombstone and its events remain.",
 	"document_without_file":     "Bring a file first, by `POST /v1/documents/{id}/versions`.",
 	"retention_runs":            "The detail says until when it has to be kept.",
+	"version_not_scanned":       "Another version took its place before it was read. Take that one, or upload the file once more.",
 	"document_failed":           "Its operation says why. Retry it by `POST /v1/operations/{id}/retry`, or bring a better file.",
 	"empty_query":               "Name what to look for in `q`.",
 	"blob_damaged":              "The stored bytes are not those that were kept. Restore them from a backup; `paraph audit verify --files` lists all that are damaged.",

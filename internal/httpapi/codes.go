@@ -80,6 +80,7 @@ var catalogue = map[string]codeInfo{
 	"invalid_disposal":        {kind: fault.Invalid, title: "The disposal has faults"},
 	"retention_runs":          {kind: fault.Conflict, title: "The document has to be kept"},
 	"document_failed":         {kind: fault.Conflict, title: "The document could not be read"},
+	"version_not_scanned":     {kind: fault.Conflict, title: "The version was not looked through for malware"},
 	"action_not_allowed":      {kind: fault.Conflict, title: "The document's state does not allow this"},
 	"invalid_void":            {kind: fault.Invalid, title: "The withdrawal has faults"},
 	"bad_character":           {kind: fault.Invalid, title: "The text holds what cannot be kept"},

@@ -1,16 +1,19 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/entrance"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // TestTransportSecurity: a server that is reached by https has browsers come by nothing
@@ -74,8 +77,29 @@ func TestRefusalsAreLogged(t *testing.T) {
 	})
 }
 
+// written counts the transactions in which a store was written to.
+type written struct {
+	service.Store
+	n atomic.Int64
+}
+
+func (w *written) Write(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	w.n.Add(1)
+	return w.Store.Write(ctx, fn)
+}
+
+func (w *written) Propose(ctx context.Context, fn func(context.Context, service.Tx) error) error {
+	w.n.Add(1)
+	return w.Store.Propose(ctx, fn)
+}
+
+func (w *written) Together(ctx context.Context, fn func(context.Context) error) error {
+	w.n.Add(1)
+	return w.Store.Together(ctx, fn)
+}
+
 // TestReadingChangesNothing: no GET of the contract, by somebody who may everything,
-// leaves an entry in the log.
+// opens a transaction that could write, or leaves an entry in the log.
 func TestReadingChangesNothing(t *testing.T) {
 	onBoth(t, func(s *stack) {
 		h := furnish(s)
@@ -86,15 +110,26 @@ func TestReadingChangesNothing(t *testing.T) {
 		who := s.client("chief@example.com", nil, every...)
 		s.sequence()
 		before, asked := s.journal(), 0
+		w := &written{Store: s.svc.Store}
+		s.svc.Store = w
 		for _, op := range h.operations() {
 			if op.method == http.MethodGet && !strings.HasSuffix(op.path, "/stream") && !wholeHouse[op.id] && !elsewhereMade[op.id] {
 				asked++
+				had := w.n.Load()
 				h.ask(who, op, h.ids)
+				if w.n.Load() > had {
+					t.Errorf("%s writes", op.id)
+				}
 			}
 		}
 		s.sequence()
 		if after := s.journal(); after != before || asked < 50 {
 			t.Errorf("%d questions left %d entries", asked, after-before)
+		}
+		had := w.n.Load()
+		s.admin.post("/v1/business-units", `{"name":"later"}`).want(201)
+		if w.n.Load() == had {
+			t.Error("what writes is not counted")
 		}
 	})
 }

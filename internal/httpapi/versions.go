@@ -50,7 +50,7 @@ func (a *api) versions() {
 		summary: "List a document's versions", about: "By number. The original stays for ever, untouched.", codes: []string{"not_found"}}, a.listVersions)
 	content := "The bytes, as they were stored. Takes Range and If-None-Match; the ETag is their SHA-256."
 	handle(a, contentRoute("getDocumentContent", "/v1/documents/{id}/content", "Download the current version", content, access.ReadDocument, "document_processing", "document_quarantined", "document_failed"), a.currentContent)
-	handle(a, contentRoute("getVersionContent", "/v1/documents/{id}/versions/{number}/content", "Download one version", content, access.ReadDocument), a.versionContent)
+	handle(a, contentRoute("getVersionContent", "/v1/documents/{id}/versions/{number}/content", "Download one version", content, access.ReadDocument, "document_processing", "document_quarantined", "document_failed", "version_not_scanned"), a.versionContent)
 }
 
 func (a *api) listVersions(ctx context.Context, in *DocumentPath) (*struct{ Body Items[Version] }, error) {

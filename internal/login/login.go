@@ -106,6 +106,8 @@ type Config struct {
 	Issuer  string // the server's public address
 	// Mails tells whether letters leave the house: without, nobody logs in by one.
 	Mails bool
+	// NoKeys: nobody logs in by an access key, which is one factor.
+	NoKeys bool
 	// Outbound reaches providers; it decides which addresses may be.
 	Outbound *http.Client
 	Clock    clock.Clock

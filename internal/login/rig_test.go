@@ -42,10 +42,10 @@ type rig struct {
 }
 
 // onBoth runs fn over a rig on each database.
-func onBoth(t *testing.T, fn func(*rig)) {
+func onBoth(t *testing.T, fn func(*rig), change ...func(*Config)) {
 	t.Helper()
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, open storetest.Open) { fn(newRig(t, open)) })
+	storetest.Each(t, func(t *testing.T, open storetest.Open) { fn(newRig(t, open, change...)) })
 }
 
 func newRig(t *testing.T, open storetest.Open, change ...func(*Config)) *rig {

@@ -23,7 +23,7 @@ import (
 type loginForm struct {
 	Base, Form      string
 	Options         string // of a passkey's assertion, as JSON; "": there are no passkeys here
-	Mails           bool
+	Mails, Keys     bool
 	Providers       []offered
 	Key, Fault, Way string
 }
@@ -61,7 +61,7 @@ func (l *Login) form(w http.ResponseWriter, r *http.Request) error {
 // ask shows the login page with what is said on it.
 func (l *Login) ask(w http.ResponseWriter, r *http.Request, status int, f loginForm, next string) error {
 	wait := waiting{Next: next, Browser: l.browser(w, r), Fresh: r.URL.Query().Has("fresh"), Until: l.Clock.Now().Add(formLife)}
-	f.Base, f.Mails = Path, l.Mails
+	f.Base, f.Mails, f.Keys = Path, l.Mails, !l.NoKeys
 	if l.keys != nil {
 		asked, session, err := l.keys.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 		if err != nil {
@@ -141,6 +141,9 @@ func (l *Login) byKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !ok {
 		return l.stale(w, r, wait)
+	}
+	if l.NoKeys {
+		return l.ask(w, r, http.StatusForbidden, loginForm{Fault: "Nobody logs in by an access key here. Use another way."}, wait.Next)
 	}
 	key := strings.TrimSpace(r.PostForm.Get("key"))
 	made, err := l.Service.LogIn(r.Context(), key, strings.TrimSpace(r.PostForm.Get("secret")), l.place(r))

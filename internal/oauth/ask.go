@@ -36,6 +36,7 @@ type ask struct {
 	form   url.Values
 	client caller
 	proved delegation.Binding // the keys that it has shown to hold
+	bound  bool               // tokens are bound to one of them, whatever the profile says
 }
 
 // binding gives the keys that the tokens made now are bound to: the one of the
@@ -50,6 +51,9 @@ func (a *ask) binding() (b delegation.Binding, err error) {
 		if b.X5T = a.proved.X5T; b.X5T == "" {
 			return b, refuse("invalid_request", "The client's tokens are bound to its certificate: show it.")
 		}
+	}
+	if a.bound && b == (delegation.Binding{}) {
+		return b, badProof("Here all tokens are bound to a key: send a proof of it in the header DPoP.")
 	}
 	return b, nil
 }
@@ -131,7 +135,7 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request) (*ask, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &ask{Request: r, form: form}
+	a := &ask{Request: r, form: form, bound: s.BoundTokens}
 	if a.client, err = s.client(r, form); err != nil {
 		return nil, err
 	}

@@ -264,6 +264,21 @@ func TestDPoPDemanded(t *testing.T) {
 	newHolder(t).boundToken(r, c)
 }
 
+// TestBoundTokens: a server that gives only bound tokens refuses each grant without a proof,
+// whatever the client's profile says.
+func TestBoundTokens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.BoundTokens = true })
+	c, h := r.client(access.Profile{}), newHolder(t)
+	r.token(c, "grant_type", "client_credentials").is(t, 400, "invalid_dpop_proof")
+	h.boundToken(r, c)
+	people := r.client(app())
+	b := r.loggedIn(r.person("mara@test.example"))
+	r.redeem(people, b.allow(people).Get("code")).is(t, 400, "invalid_dpop_proof")
+	out := r.post(TokenPath, with(people, "grant_type", "authorization_code", "code", b.allow(people).Get("code"), "redirect_uri", redirect, "code_verifier", verifier), "DPoP", h.proof(r, "POST", issuer+TokenPath, "")).is(t, 200, "")
+	r.token(people, "grant_type", "refresh_token", "refresh_token", out.text("refresh_token")).is(t, 400, "invalid_dpop_proof")
+}
+
 // TestDPoPCode: a code is bound to the key that the request named (RFC 9449
 // section 10), and the refresh tokens of a client without a secret to the first
 // one's (section 5).

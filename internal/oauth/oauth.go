@@ -120,6 +120,9 @@ type Config struct {
 	Issuer, MTLSURL string
 	Lifetime        time.Duration // of an access token; 0: DefaultLifetime
 	Limiter         Limiter       // nil: none
+	// BoundTokens gives out only access tokens that are bound to a client's DPoP key or
+	// certificate.
+	BoundTokens bool
 	// FreeProofs takes DPoP proofs without a nonce of this server.
 	FreeProofs bool
 	// Certificates gives the certificates that a request's sender has proved to hold,

@@ -30,7 +30,7 @@ const leastFree = 2 << 30
 // Doctor looks for what is wrong with an installation. It changes nothing.
 func Doctor(ctx context.Context, c *config.Config) []Finding {
 	var all []Finding
-	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookTimestamps, lookBus, lookFonts, lookAddress} {
+	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookScanner, lookTimestamps, lookBus, lookFonts, lookAddress} {
 		all = append(all, look(ctx, c)...)
 	}
 	return all

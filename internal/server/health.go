@@ -58,6 +58,7 @@ func (s *Server) needs() []need {
 		{"log", nil, func(context.Context) error { return s.keeper.Sound() }},
 		{"documents", []string{config.RoleAPI, config.RoleWork}, s.objects.Probe},
 		{"text recognition", []string{config.RoleWork}, s.canRead},
+		{"malware scanner", []string{config.RoleWork}, s.canScan},
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 		return a, err
 	}
 	reach.PlainHTTP = true // of providers on this machine alone: login demands https of all others
-	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", Outbound: safehttp.New(reach), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
+	a.login, err = login.New(login.Config{Service: s.Service, Sealer: s.Keys.Box, Issuer: s.URL(), Mails: s.Config.SMTPHost != "", NoKeys: !s.Config.KeyLogins, Outbound: safehttp.New(reach), Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf})
 	if err != nil {
 		return a, err
 	}
@@ -54,7 +54,7 @@ func (s *Server) buildOAuth(ctx context.Context, proxies []netip.Prefix) (a auth
 	c := oauth.Config{
 		Limiter: a.limiter,
 		Service: s.Service, Login: a.login, Users: s.Service, Keys: s.tokenKeys, Sealer: s.Keys.Box, Replays: s.Store, Issuer: s.URL(), MTLSURL: s.Config.MTLSURL,
-		Lifetime: s.Config.TokenLifetime, Roots: roots, Certificates: oauth.ForwardedCertificates(s.Config.ClientCertificateHeader, proxies),
+		Lifetime: s.Config.TokenLifetime, BoundTokens: s.Config.BoundTokens, Roots: roots, Certificates: oauth.ForwardedCertificates(s.Config.ClientCertificateHeader, proxies),
 		Clock: s.clock, Log: s.log, SourceOf: httpapi.SourceOf,
 	}
 	c.Wake, s.unwake = s.Store.Subscribe(service.TopicRevoked)

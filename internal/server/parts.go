@@ -63,7 +63,7 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 // operations is the worker of all kinds of operation.
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
-	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Meter: s.Metrics, Log: s.log}
+	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Scanner: s.scanner(), Meter: s.Metrics, Log: s.log}
 	stamping := s.stamping()
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Stamping: stamping,
 		VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
@@ -72,7 +72,7 @@ func (s *Server) operations() *work.OperationWorker {
 		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}
 	rotate := &work.Rotator{Service: s.Service, Keys: s.Vault, Version: s.opts.Version}
 	export := &work.Exporter{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Installation: s.URL(), Log: s.log}
-	handIn := &work.Importer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Log: s.log}
+	handIn := &work.Importer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Scanner: s.scanner(), Log: s.log}
 	return &work.OperationWorker{
 		Service: s.Service, Meter: s.Metrics, Tracer: s.tracing, Log: s.log,
 		Handlers: map[string]work.Handler{service.OpCapture: capture.Handle, service.KindPages: capture.HandlePart, service.OpSeal: seal.Handle, service.OpProtect: protect.Handle,

@@ -3,11 +3,14 @@ package server
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/service"
+	"github.com/paraph/paraph/internal/work"
 )
 
 const (
@@ -76,4 +79,27 @@ func lookProcesses(ctx context.Context, db service.Store) []Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// leaseholder is this process as a holder of leases.
+func (s *Server) leaseholder() work.Holder {
+	if s.worker == "" {
+		s.worker = s.holder()
+	}
+	return work.Holder{Name: s.worker, Alone: s.Config.Database == "", Lease: s.Config.Lease}
+}
+
+// holder names this process in leases and job records. On SQLite there is only
+// ever one process, which takes over at once what the one before it held.
+func (s *Server) holder() string { return holderOf(s.Config) }
+
+func holderOf(c *config.Config) string {
+	if c.Database == "" {
+		return "local"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.TrimPrefix(id.New("p", time.Now()), "p_"))
 }

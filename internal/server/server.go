@@ -22,11 +22,11 @@ import (
 	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/bus"
+	"github.com/paraph/paraph/internal/clamd"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/config"
 	"github.com/paraph/paraph/internal/durable"
 	"github.com/paraph/paraph/internal/entrance"
-	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 	"github.com/paraph/paraph/internal/mapping"
 	"github.com/paraph/paraph/internal/oauth"
@@ -72,6 +72,7 @@ type Server struct {
 	Vault   *vault.Vault
 	Tools   *pdf.Tools
 	Reader  *ocr.Reader
+	clamd   *clamd.Client // nil: files are not looked through for malware
 	Metrics *telemetry.Metrics
 	// Admin is the first administrator's credential, where this start made it.
 	Admin *service.ClientSecret
@@ -203,35 +204,15 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	return s.keeper.Open(ctx)
 }
 
-// leaseholder is this process as a holder of leases.
-func (s *Server) leaseholder() work.Holder {
-	if s.worker == "" {
-		s.worker = s.holder()
-	}
-	return work.Holder{Name: s.worker, Alone: s.Config.Database == "", Lease: s.Config.Lease}
-}
-
-// holder names this process in leases and job records. On SQLite there is only
-// ever one process, which takes over at once what the one before it held.
-func (s *Server) holder() string { return holderOf(s.Config) }
-
-func holderOf(c *config.Config) string {
-	if c.Database == "" {
-		return "local"
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.TrimPrefix(id.New("p", time.Now()), "p_"))
-}
-
 func (s *Server) buildCore(ctx context.Context) (err error) {
 	c := s.Config
 	if c.Has(config.RoleSequencer) || c.Has(config.RoleWork) {
 		if s.stamper, err = newStamper(c, s.clock.Now); err != nil {
 			return err
 		}
+	}
+	if s.clamd, err = newScanner(c); err != nil {
+		return fmt.Errorf("scanner: %w", err)
 	}
 	if s.objects, err = s.openObjects(ctx); err != nil {
 		return fmt.Errorf("where documents are kept: %w", err)
@@ -265,7 +246,7 @@ func (s *Server) buildCore(ctx context.Context) (err error) {
 	}
 	s.Service = service.New(service.Config{
 		Store: s.Store, Vault: s.Vault, Clock: s.clock, Box: s.Keys.Box, Secrets: s.Keys.Secrets, Conditions: conditions, Outbound: newOutbound(reach),
-		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing,
+		Cursors: s.Keys.Cursors, Meter: s.Metrics, Log: s.log, Mapper: work.Mapper{Tools: s.mapper}, BusKind: busKind(c), Keeper: s.keeper, PublicURL: s.URL(), Closing: s.closing, Scans: c.Scanner != "",
 		Witnesses: s.policy, Anchoring: anchorPlan(c), EvidenceAck: service.Ack(c.EvidenceAck), Roles: roles,
 		Protection: protectionPlan(c), RequestLimits: limits, FirstName: c.Organisation,
 		Limits: service.Limits{

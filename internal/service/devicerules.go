@@ -83,9 +83,13 @@ func (s *Service) keepsOut(ctx context.Context, c *change, r *access.DeviceRule)
 	if !r.Concerns(c.actor) || !r.For.Covers(access.ManageSettings) {
 		return nil
 	}
-	held, err := s.hold(ctx, c, c.actor, []access.DeviceRule{*r})
-	if err != nil || held[0].Lacks == nil {
+	login, err := loginOf(ctx, c, c.actor)
+	if err != nil {
 		return err
+	}
+	held := s.hold(c.actor, login, []access.DeviceRule{*r})
+	if held[0].Lacks == nil {
+		return nil
 	}
 	f := fault.New(fault.Conflict, "locks_you_out", "You do not meet this rule yourself, and could not take it back. Do it from a device that meets it, or leave settings.manage out of it.")
 	for _, l := range held[0].Lacks {

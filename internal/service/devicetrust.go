@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/paraph/paraph/internal/access"
@@ -23,32 +24,32 @@ func (s *Service) HoldDevices(ctx context.Context, a access.Actor, rules []acces
 	if len(rules) == 0 {
 		return nil, nil
 	}
+	if a.Delegation == "" || !slices.ContainsFunc(rules, func(r access.DeviceRule) bool { return r.Demands.Passkey != nil }) {
+		return s.hold(a, loginFacts{}, rules), nil
+	}
 	err = s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) error {
-		out, err = s.hold(ctx, tx, a, rules)
+		login, err := loginOf(ctx, tx, a)
+		out = s.hold(a, login, rules)
 		return err
 	})
 	return out, err
 }
 
-// hold holds an actor against rules that concern it.
-func (s *Service) hold(ctx context.Context, tx Reader, a access.Actor, rules []access.DeviceRule) ([]access.Device, error) {
-	login, err := loginOf(ctx, tx, a)
-	if err != nil {
-		return nil, err
-	}
+// hold holds an actor, and the login that it comes from, against rules that concern it.
+func (s *Service) hold(a access.Actor, login loginFacts, rules []access.DeviceRule) []access.Device {
 	out := make([]access.Device, len(rules))
 	for i, r := range rules {
 		d := access.Device{Rule: r.Name, For: r.For}
 		if p := r.Demands.Passkey; p != nil {
 			d.MaxAge = p.MaxAge
-			judge(&d, access.LackPasskey, func() (string, string) { return login.judge(p, s.Clock.Now()) })
+			judge(&d, access.LackPasskey, func() (string, string) { return login.judge(p, &s.vouched, s.Clock.Now()) })
 		}
 		if c := r.Demands.Certificate; c != nil {
-			judge(&d, access.LackCertificate, func() (string, string) { return judgeCertificate(a.Shown.Certificates, c, s.Clock.Now()) })
+			judge(&d, access.LackCertificate, func() (string, string) { return judgeCertificate(a.Shown.Certificates, c, &s.vouched, s.Clock.Now()) })
 		}
 		out[i] = d
 	}
-	return out, nil
+	return out
 }
 
 // judge adds one demand's outcome to a device: what it is trusted for, or why it is not.
@@ -118,17 +119,26 @@ func loginOf(ctx context.Context, tx Reader, a access.Actor) (f loginFacts, err 
 	return f, err
 }
 
-func (f *loginFacts) judge(p *access.PasskeyDemand, now time.Time) (because, why string) {
-	roots, err := access.Roots(p.Roots)
+func (f *loginFacts) judge(p *access.PasskeyDemand, known *vouchers, now time.Time) (because, why string) {
 	switch {
-	case err != nil:
-		return "", badRule
 	case f.passkey == nil || !f.proved:
 		return "", noPasskey
 	case f.kept == nil:
 		return "", passkeyGone
 	}
-	model, why := attestation.Check(f.kept, roots, p.Models)
+	models := "any"
+	if p.Models != nil {
+		models = strings.Join(p.Models, " ")
+	}
+	model, why := known.of(vouched{p.Roots, models, digestOf(f.kept)}, now, func() (v voucher) {
+		roots, err := access.Roots(p.Roots)
+		if err != nil {
+			return voucher{why: badRule}
+		}
+		v.because, v.why = attestation.Check(f.kept, roots, p.Models)
+		v.from, v.until = now, now.Add(attestationHolds)
+		return v
+	})
 	switch {
 	case why != "":
 		return "", why
@@ -140,14 +150,25 @@ func (f *loginFacts) judge(p *access.PasskeyDemand, now time.Time) (because, why
 
 // judgeCertificate judges the certificate that a token is bound to, by the roots of
 // device authorities. It has to be one for clients.
-func judgeCertificate(chain []*x509.Certificate, d *access.CertificateDemand, now time.Time) (because, why string) {
-	roots, err := access.Roots(d.Roots)
-	switch {
-	case err != nil:
-		return "", badRule
-	case len(chain) == 0:
+func judgeCertificate(chain []*x509.Certificate, d *access.CertificateDemand, known *vouchers, now time.Time) (because, why string) {
+	if len(chain) == 0 {
 		return "", noCertificate
 	}
+	raw := make([][]byte, len(chain))
+	for i, c := range chain {
+		raw[i] = c.Raw
+	}
+	return known.of(vouched{roots: d.Roots, by: digestOf(raw...)}, now, func() voucher {
+		roots, err := access.Roots(d.Roots)
+		if err != nil {
+			return voucher{why: badRule}
+		}
+		return leads(chain, roots, now)
+	})
+}
+
+// leads verifies that a chain leads to one of the roots, and says for how long it does.
+func leads(chain, roots []*x509.Certificate, now time.Time) voucher {
 	trusted, between := x509.NewCertPool(), x509.NewCertPool()
 	for _, c := range roots {
 		trusted.AddCert(c)
@@ -156,13 +177,18 @@ func judgeCertificate(chain []*x509.Certificate, d *access.CertificateDemand, no
 		between.AddCert(c)
 	}
 	o := x509.VerifyOptions{Roots: trusted, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	if _, err = chain[0].Verify(o); err == nil {
-		return "certificate " + chain[0].SerialNumber.Text(16) + " of " + chain[0].Issuer.String(), ""
+	paths, err := chain[0].Verify(o)
+	if err == nil {
+		v := voucher{because: "certificate " + chain[0].SerialNumber.Text(16) + " of " + chain[0].Issuer.String(), from: chain[0].NotBefore, until: chain[0].NotAfter}
+		for _, c := range paths[0] {
+			v.from, v.until = later(v.from, c.NotBefore), earlier(v.until, c.NotAfter)
+		}
+		return v
 	}
 	if now.Before(chain[0].NotBefore) || now.After(chain[0].NotAfter) {
-		return "", certificateOut
+		return voucher{why: certificateOut}
 	}
-	return "", certificateElse
+	return voucher{why: certificateElse}
 }
 
 // deviceDecision is by what decisions of device rules are told apart.

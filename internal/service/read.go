@@ -86,7 +86,9 @@ func (s *Service) Versions(ctx context.Context, a access.Actor, docID string) (o
 }
 
 // Content opens a version's bytes; version 0 is the current one. The caller closes it.
-// Faults: NotFound; Conflict "document_processing" where there is no current version yet.
+// Faults: NotFound; Conflict "document_processing" where there is no current version yet, or
+// where files are looked through for malware and this one was not, "document_quarantined",
+// "document_failed" or "version_not_scanned" where it was not and will not be.
 func (s *Service) Content(ctx context.Context, a access.Actor, docID string, version int) (document.Version, Content, error) {
 	var v document.Version
 	var b Blob
@@ -107,6 +109,9 @@ func (s *Service) Content(ctx context.Context, a access.Actor, docID string, ver
 		if v, err = tx.Version(ctx, a.Org, docID, version); err != nil {
 			return err
 		}
+		if err := s.lookedThrough(&d, &v); err != nil {
+			return err
+		}
 		b, err = tx.Blob(ctx, a.Org, v.Blob)
 		return err
 	})
@@ -115,6 +120,18 @@ func (s *Service) Content(ctx context.Context, a access.Actor, docID string, ver
 	}
 	content, err := s.Vault.Open(ctx, b)
 	return v, content, err
+}
+
+// lookedThrough refuses a file that is to be looked through for malware before anybody gets
+// it, and was not: an original without pages was not read, which comes after that.
+func (s *Service) lookedThrough(d *document.Document, v *document.Version) error {
+	switch {
+	case !s.Scans || v.Kind != document.Original || v.Pages > 0:
+		return nil
+	case d.Processing.Status == document.StatusDone:
+		return fault.New(fault.Conflict, "version_not_scanned", "This version was never read, so nobody knows whether it holds malware, and it is not handed out. Take another version.")
+	}
+	return d.NotReady()
 }
 
 // Pages lists the pages of the document's current version.

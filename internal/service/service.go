@@ -155,21 +155,24 @@ type Config struct {
 	Anchoring *AnchorPlan
 	// Protection is what is wanted for signed files.
 	Protection document.Plan
-	PublicURL  string // without a slash at the end; signing links start with it
+	// Scans: files are looked through for malware, and handed out once they were.
+	Scans     bool
+	PublicURL string // without a slash at the end; signing links start with it
 	// RequestLimits are those of every client, which its own may go below.
 	RequestLimits access.RequestLimits
 	FirstName     string // name of the first organisation, where whoever sets up gives none
 }
 
 // Service runs commands and answers queries. It is safe for concurrent use and
-// holds no state of its own beside a cache of compiled schemas, what it has looked through, and the
-// wrong credentials of the last minute.
+// holds no state of its own beside a cache of compiled schemas, what it has looked through, devices that
+// were vouched for, and the wrong credentials of the last minute.
 type Service struct {
 	Config
 	schemas  schemaCache
 	resealed resealedBy
 	failed   tallies[failure]
 	devices  tallies[deviceDecision]
+	vouched  vouchers
 }
 
 // New makes a Service.

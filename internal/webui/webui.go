@@ -25,7 +25,7 @@ import (
 // Prefix is the path under which the handler is mounted.
 const Prefix = "/console/webhooks"
 
-// cookie holds the link's token, for this page only.
+// cookie holds the link's token, behind __Host- where the page is of https.
 const cookie = "paraph_webhooks"
 
 // maxForm is how long what is sent to the page may be, in bytes.
@@ -92,12 +92,12 @@ type visit struct {
 // known lets through whoever has a good link; others are asked for it.
 func (s *site) known(next func(http.ResponseWriter, *http.Request, visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c, err := r.Cookie(cookie)
-		if err != nil {
+		sent := r.CookiesNamed(s.named())
+		if len(sent) != 1 { // of two, one was put there by somebody else
 			s.show(w, http.StatusOK, &model{Kind: "enter", Title: "Endpoints for events"})
 			return
 		}
-		p, err := s.Service.PortalBy(r.Context(), c.Value)
+		p, err := s.Service.PortalBy(r.Context(), sent[0].Value)
 		if err != nil {
 			s.forget(w)
 			s.fail(w, r, err)
@@ -120,7 +120,7 @@ func (s *site) enter(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookie, Value: token, Path: Prefix, Expires: p.ExpiresAt, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteStrictMode})
+	s.hand(w, http.Cookie{Value: token, Expires: p.ExpiresAt})
 	http.Redirect(w, r, Prefix, http.StatusSeeOther)
 }
 
@@ -129,8 +129,20 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, Prefix, http.StatusSeeOther)
 }
 
-func (s *site) forget(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: cookie, Path: Prefix, MaxAge: -1, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteStrictMode})
+func (s *site) forget(w http.ResponseWriter) { s.hand(w, http.Cookie{MaxAge: -1}) }
+
+// hand gives a browser the page's cookie. Browsers take one whose name begins with
+// __Host- from this very host only, over https, and for all of its paths.
+func (s *site) hand(w http.ResponseWriter, c http.Cookie) {
+	c.Name, c.Path, c.HttpOnly, c.Secure, c.SameSite = s.named(), "/", true, s.Secure, http.SameSiteStrictMode
+	http.SetCookie(w, &c)
+}
+
+func (s *site) named() string {
+	if s.Secure {
+		return "__Host-" + cookie
+	}
+	return cookie
 }
 
 func (s *site) endpoints(w http.ResponseWriter, r *http.Request, v visit) {

@@ -76,14 +76,14 @@ func (s *stage) do(method, path string, form url.Values, headers ...string) *htt
 }
 
 // TestLinks: a link opens the page until it runs out or its maker is gone; the cookie is
-// this page's alone, and is taken away with the link.
+// this host's alone, and is taken away with the link.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	s := newStage()
 	for _, token := range []string{"good", "https://paraph.example/console/webhooks#good"} {
 		w := s.do("POST", "/session", url.Values{"token": {token}})
 		c := w.Result().Cookies()
-		if w.Code != http.StatusSeeOther || len(c) != 1 || c[0].Value != "good" || !c[0].HttpOnly || !c[0].Secure || c[0].SameSite != http.SameSiteStrictMode || c[0].Path != Prefix {
+		if w.Code != http.StatusSeeOther || len(c) != 1 || c[0].Value != "good" || !c[0].HttpOnly || !c[0].Secure || c[0].SameSite != http.SameSiteStrictMode || c[0].Name != "__Host-"+cookie || c[0].Path != "/" || c[0].Domain != "" {
 			t.Errorf("%q: %d %v", token, w.Code, c)
 		}
 	}
@@ -95,9 +95,14 @@ func TestLinks(t *testing.T) {
 	if w := s.do("GET", "", nil); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Open the link that you were given") {
 		t.Errorf("without a link: %d %s", w.Code, w.Body)
 	}
+	for what, sent := range map[string]string{"that another host may have set": cookie + "=good", "twice": "__Host-" + cookie + "=good; __Host-" + cookie + "=bad"} {
+		if w := s.do("GET", "/ep_1", nil, "Cookie", sent); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Open the link that you were given") {
+			t.Errorf("with a cookie %s: %d %s", what, w.Code, w.Body)
+		}
+	}
 	lost := func(what string, want int) {
 		t.Helper()
-		w := s.do("GET", "/ep_1", nil, "Cookie", cookie+"=good")
+		w := s.do("GET", "/ep_1", nil, "Cookie", "__Host-"+cookie+"=good")
 		if c := w.Result().Cookies(); w.Code != want || len(c) != 1 || c[0].MaxAge >= 0 || strings.Contains(w.Body.String(), "ep_1") {
 			t.Errorf("%s: %d %v", what, w.Code, c)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"math"
 	"mime"
@@ -45,7 +46,8 @@ type Capturer struct {
 	Tools     *pdf.Tools
 	Reader    *ocr.Reader
 	Languages []string
-	Slots     *Slots // what the pages of all documents wait for
+	Scanner   Scanner // nil: files are not looked through for malware
+	Slots     *Slots  // what the pages of all documents wait for
 	// PagesPerTurn is how many pages of a document are read before others that
 	// wait get its place; 0: 64.
 	PagesPerTurn int
@@ -123,6 +125,9 @@ func (c *capture) inspect(ctx context.Context) error {
 	}
 	c.original = original
 	if c.current, err = c.files.fetch(ctx, blob); err != nil {
+		return err
+	}
+	if err := harmless(ctx, c.Scanner, io.NewSectionReader(c.current, 0, blob.Size)); err != nil {
 		return err
 	}
 	if c.found, err = c.Tools.Inspect(ctx, c.current, declared(c.original)); err != nil {

@@ -30,6 +30,7 @@ type Importer struct {
 	Service *service.Service
 	Vault   service.Vault
 	Tools   *pdf.Tools
+	Scanner Scanner // nil: files are not looked through for malware
 	Log     *slog.Logger
 }
 
@@ -172,14 +173,19 @@ func (x *handIn) make(ctx context.Context, n int64, from *handover.Document) (er
 	}()
 	for i := range from.Versions {
 		v := &from.Versions[i]
-		content, err := x.archive.Content(handover.File{Path: v.Path, SHA256: v.SHA256, Size: v.Size})
-		if err != nil {
-			return err
-		}
-		err = x.keep(ctx, files, &in, i, content)
-		content.Close() //nolint:errcheck // nothing was written
-		if err != nil {
-			return err
+		for _, use := range []func(io.Reader) error{
+			func(r io.Reader) error { return harmless(ctx, x.Scanner, r) },
+			func(r io.Reader) error { return x.keep(ctx, files, &in, i, r) },
+		} {
+			content, err := x.archive.Content(handover.File{Path: v.Path, SHA256: v.SHA256, Size: v.Size})
+			if err != nil {
+				return err
+			}
+			err = use(content)
+			content.Close() //nolint:errcheck // nothing was written
+			if err != nil {
+				return err
+			}
 		}
 	}
 	if err := x.evidence(ctx, files, &in, from); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/paraph/paraph/internal/document"
@@ -70,17 +71,21 @@ type OperationWorker struct {
 // A machine under load can make a sound file look like that, so it may be tried again.
 const codeUnprocessable = "file_unprocessable"
 
+// worthRetrying are the codes of files in quarantine that may come out of it as they are.
+var worthRetrying = []string{codeUnprocessable, codeMalware, codeTooLargeToScan, service.CodePageLimit}
+
 // operationAttempts is how often an operation is tried before it fails for good.
 const operationAttempts = 5
 
-// keeperAttempts is how often a seal is tried whose key lies elsewhere and cannot be
-// reached: with DefaultRetries that is over two days.
-const keeperAttempts = 40
+// patientAttempts is how often an operation is tried that waits for something elsewhere
+// which cannot be reached, the sealing key's keeper or the malware scanner: with
+// DefaultRetries that is over two days.
+const patientAttempts = 40
 
-// sealAttempts is how often an operation that failed so is tried.
-func sealAttempts(err error) int {
-	if sealkey.ReasonOf(err) == sealkey.Unreachable {
-		return keeperAttempts
+// attemptsAfter is how often an operation that failed so is tried.
+func attemptsAfter(err error) int {
+	if sealkey.ReasonOf(err) == sealkey.Unreachable || fault.CodeOf(err) == codeScannerAway {
+		return patientAttempts
 	}
 	return operationAttempts
 }
@@ -126,7 +131,7 @@ func (w *OperationWorker) Work(ctx context.Context, b service.Backlogged) (err e
 	if err == nil {
 		err = failpoint.Hit(failpoint.JobDone)
 	}
-	return w.settle(ctx, call, op, err, b.Failures+1 >= sealAttempts(err))
+	return w.settle(ctx, call, op, err, b.Failures+1 >= attemptsAfter(err))
 }
 
 // begin begins an attempt at an operation, or at a part of one.
@@ -179,7 +184,7 @@ func (w *OperationWorker) settle(ctx context.Context, call service.Call, op serv
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message})
 	case f.Kind == fault.Invalid || f.Kind == fault.Unsupported || f.Kind == fault.TooLarge:
 		w.Log.Warn("a file cannot be processed", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
-		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture || f.Code == codeUnprocessable || f.Code == service.CodePageLimit})
+		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: f.Message, Quarantine: op.Kind == service.OpCapture, Retryable: op.Kind != service.OpCapture || slices.Contains(worthRetrying, f.Code)})
 	case last:
 		w.Log.Error("an operation failed for good", "operation", op.ID, "document", op.DocumentID, "code", f.Code, "error", err)
 		return w.Service.FailWork(ctx, call, op.ID, service.Failure{Code: f.Code, Reason: reason(f), Retryable: true})

@@ -20,12 +20,14 @@ import (
 
 // runner builds tests with mutants in them and runs those that have to notice.
 type runner struct {
-	root, kept string
-	atOnce     int
-	verbose    bool
+	root    string
+	kept    *verdicts
+	atOnce  int
+	verbose bool
 
 	mu      sync.Mutex
 	noticed map[*mutant]bool
+	late    int // noticed by running out of time only
 	done    int
 	of      int
 }
@@ -33,9 +35,9 @@ type runner struct {
 // run tries every mutant that no earlier run has seen noticed, by the first tests that
 // ought to notice it, then by the second.
 func (r *runner) run(all []*mutant) (failed error) {
-	before, most := r.remembered(), 0
+	most := 0
 	for _, m := range all {
-		r.noticed[m] = before[m.key(read(r.root, m.file))]
+		r.noticed[m] = r.kept.holds(m)
 		most = max(most, len(m.by))
 	}
 	for turn := range most {
@@ -62,43 +64,26 @@ func (r *runner) run(all []*mutant) (failed error) {
 	return failed
 }
 
-func (r *runner) remembered() map[string]bool {
-	out := map[string]bool{}
-	raw, err := os.ReadFile(r.kept)
-	if err != nil && r.kept != "" && !errors.Is(err, os.ErrNotExist) {
-		fatal(err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		out[strings.TrimSpace(line)] = true
-	}
-	return out
-}
-
-// saw notes how a mutant fared.
-func (r *runner) saw(m *mutant, red bool) error {
+// saw notes how a mutant fared by a package's tests, which said so.
+func (r *runner) saw(m *mutant, pkg string, red bool, said string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noticed[m] = red
 	r.done++
 	if r.verbose {
-		verdict := "noticed"
-		if !red {
-			verdict = "SURVIVED"
+		verdict := "SURVIVED"
+		if red {
+			verdict = "noticed by " + noticing(said)
 		}
-		fmt.Printf("%4d of %d  %-8s  %s\n", r.done, r.of, verdict, m)
+		fmt.Printf("%s %4d of %d  %s  %s\n", time.Now().Format(time.TimeOnly), r.done, r.of, m, verdict)
 	}
-	if !red || r.kept == "" {
+	if !red {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(r.kept), 0o755); err != nil {
-		return err
+	if noticing(said) == outOfTime {
+		r.late++
 	}
-	f, err := os.OpenFile(r.kept, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, m.key(read(r.root, m.file)))
-	return errors.Join(err, f.Close())
+	return r.kept.keep(m, pkg, said)
 }
 
 // inPackage builds a package's tests once with all the mutants that can be switched,
@@ -110,11 +95,18 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 	}
 	defer os.RemoveAll(dir)
 	byFile := map[string]map[string]*mutant{}
-	for i, m := range mutants {
+	named := func(name string, m *mutant) {
 		if byFile[m.file] == nil {
 			byFile[m.file] = map[string]*mutant{}
 		}
-		byFile[m.file][fmt.Sprintf("%04d", i+1)] = m
+		byFile[m.file][name] = m
+	}
+	for i, m := range mutants {
+		named(fmt.Sprintf("%04d", i+1), m)
+	}
+	sets := setsOf(mutants)
+	for name, s := range sets {
+		named(name, &s.mutant)
 	}
 	changed, switched, alone := map[string]string{}, map[string]*mutant{}, []*mutant{}
 	for file, of := range byFile {
@@ -130,7 +122,7 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 		for name, m := range of {
 			if apart[name] != nil {
 				alone = append(alone, m)
-			} else {
+			} else if sets[name] == nil {
 				switched[name] = m
 			}
 		}
@@ -152,6 +144,10 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 			}
 		}
 	}
+	if err := r.inSets(b, turn, sets, asIs); err != nil {
+		return err
+	}
+	maps.DeleteFunc(switched, func(_ string, m *mutant) bool { return r.noticed[m] })
 	if err := r.each(b, turn, switched, asIs); err != nil {
 		return err
 	}
@@ -162,8 +158,8 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 			return fmt.Errorf("%s: %w", m, err)
 		}
 		by := m.by[turn]
-		_, green, _ := b.run(r.root, asIs[by].pattern(""), asIs[by].within, nil)
-		if err := r.saw(m, !green); err != nil {
+		_, green, said := b.run(r.root, asIs[by].pattern(""), asIs[by].within, nil)
+		if err := r.saw(m, pkg, !green, said); err != nil {
 			return err
 		}
 	}
@@ -172,27 +168,28 @@ func (r *runner) inPackage(pkg string, turn int, mutants []*mutant) error {
 
 // each tries the mutants that can be switched, each by the tests that reach it.
 func (r *runner) each(b *built, turn int, mutants map[string]*mutant, asIs map[tests]*baseline) error {
+	return r.atOnceEach(slices.Sorted(maps.Keys(mutants)), func(name string) error {
+		m := mutants[name]
+		before, green, said := asIs[m.by[turn]], true, ""
+		if pattern := before.pattern(name); pattern != "" {
+			_, green, said = b.run(r.root, pattern, before.within, []string{living + "=" + name})
+		}
+		return r.saw(m, b.pkg, !green, said)
+	})
+}
+
+// atOnceEach does something for each name, several at once.
+func (r *runner) atOnceEach(order []string, do func(name string) error) error {
 	names := make(chan string)
-	var all sync.WaitGroup
 	failed := make([]error, r.atOnce)
+	var all sync.WaitGroup
 	for i := range r.atOnce {
 		all.Go(func() {
 			for name := range names {
-				m := mutants[name]
-				before, red := asIs[m.by[turn]], false
-				if pattern := before.pattern(name); pattern != "" {
-					_, green, _ := b.run(r.root, pattern, before.within, []string{living + "=" + name})
-					red = !green
-				}
-				failed[i] = errors.Join(failed[i], r.saw(m, red))
+				failed[i] = errors.Join(failed[i], do(name))
 			}
 		})
 	}
-	order := make([]string, 0, len(mutants))
-	for name := range mutants {
-		order = append(order, name)
-	}
-	slices.Sort(order)
 	for _, name := range order {
 		names <- name
 	}
@@ -273,7 +270,7 @@ func (b *built) asIs(root string, of tests) (*baseline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, said)
 	}
-	out := &baseline{within: time.Minute, reaches: map[string][]string{}, all: testName.FindAllString(string(said), -1)}
+	out := &baseline{within: 2 * time.Minute, reaches: map[string][]string{}, all: testName.FindAllString(string(said), -1)}
 	if len(out.all) == 0 {
 		return nil, fmt.Errorf("there is no test %s", of.run)
 	}

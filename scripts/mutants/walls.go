@@ -1,18 +1,20 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
 	wallTests     = []tests{{"./internal/store", "^TestSecondWall$"}}
+	parentTests   = []tests{{"./internal/store", "^TestWallThroughParents$"}}
 	entranceTests = []tests{{"./internal/e2e", "^TestEntrances$"}}
 	rightTests    = []tests{{"./internal/httpapi", "^TestScopes$"}}
 
 	created = regexp.MustCompile(`(?ms)^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*?)^\);`)
 	orgs    = regexp.MustCompile(`\borg text\b`)
+	parents = regexp.MustCompile(`(?m)^\t"(\w+)": +(?:belongs\(|"split_part)`)
 )
 
 // ofPolicies makes the mutants of the second wall: a table without its policy, and
@@ -20,8 +22,19 @@ var (
 func ofPolicies(root string) (out []mutant) {
 	const file = "internal/store/walls.go"
 	text := read(root, file)
+	const begun = "\tfor _, t := range tables {\n\t\tname :="
+	open := func(a *alike, table string, by []tests) {
+		out = append(out, a.mutant(file, text, "no policy for "+table, begun, table, " of "+table+" finds", by))
+	}
+	without := func(tables []string) string {
+		return strings.Replace(begun, "\t\tname", "\t\tswitch t.Name {\n\t\tcase "+cases(tables)+":\n\t\t\tcontinue\n\t\t}\n\t\tname", 1)
+	}
+	own, through := &alike{without}, &alike{without}
 	for _, table := range walled(root) {
-		out = append(out, replace(file, text, "no policy for "+table, "\tfor _, t := range tables {\n\t\tname :=", "\tfor _, t := range tables {\n\t\tif t.Name == \""+table+"\" {\n\t\t\tcontinue\n\t\t}\n\t\tname :=", wallTests))
+		open(own, table, wallTests)
+	}
+	for _, m := range parents.FindAllStringSubmatch(text, -1) {
+		open(through, m[1], parentTests)
 	}
 	for _, m := range []struct{ what, old, new string }{
 		{"the condition of each policy", `"(current_setting('" + reachSetting + "', true) IN (%s, '*') OR`, `"(%s <> '' OR`},
@@ -35,6 +48,7 @@ func ofPolicies(root string) (out []mutant) {
 	} {
 		out = append(out, replace(file, text, m.what, m.old, m.new, wallTests))
 	}
+	out = append(out, replace(file, text, "rows of others' parents", `IS NULL OR " + through[t.Name] + ")"`, `IS NULL OR true)"`, parentTests))
 	const opened = `var open = map[string]string{`
 	return append(out, replace(file, text, "a further table left open", opened, opened+"\n\t\"document\": \"because\",", []tests{{"./internal/store", "^TestWallsAreRaisedAnew$"}}))
 }
@@ -43,7 +57,7 @@ func ofPolicies(root string) (out []mutant) {
 func walled(root string) (out []string) {
 	for _, file := range sources(root, "internal/store/migrations/postgres/*.sql") {
 		for _, m := range created.FindAllStringSubmatch(read(root, file), -1) {
-			if (orgs.MatchString(m[2]) || m[1] == "organisation") && m[1] != "page" {
+			if (orgs.MatchString(m[2]) || m[1] == "organisation") && m[1] != "page" && !slices.Contains(out, m[1]) {
 				out = append(out, m[1])
 			}
 		}
@@ -54,17 +68,29 @@ func walled(root string) (out []string) {
 // ofEntrances makes the mutants of the table of entrances: a route that is gone, and an
 // operation of the API that asks for no right, or for another.
 func ofEntrances(root string) (out []mutant) {
-	const gate, admit = "internal/entrance/entrance.go", "internal/httpapi/auth.go"
+	const (
+		gate, admit = "internal/entrance/entrance.go", "internal/httpapi/auth.go"
+		registers   = "\tg.mux.mux.Handle(pattern, h)\n"
+		asks        = "\t\terr = a.Service.AllowedBy(rq.actor, do)\n"
+	)
 	gates, admits := read(root, gate), read(root, admit)
+	gone := &alike{func(patterns []string) string {
+		return "\tswitch pattern {\n\tcase " + cases(patterns) + ":\n\t\treturn\n\t}\n" + registers
+	}}
+	free := &alike{func(patterns []string) string {
+		return "\t\tswitch op.Method + \" \" + op.Path {\n\t\tcase " + cases(patterns) + ":\n\t\tdefault:\n\t" + asks + "\t\t}\n"
+	}}
+	seen := map[string]bool{}
 	for _, row := range rows(root, "docs/security/entrances.csv") {
 		pattern, does := row[0], row[2]
-		old := "\tg.mux.mux.Handle(pattern, h)\n"
-		out = append(out, replace(gate, gates, "without "+pattern, old, fmt.Sprintf("\tif pattern == %q {\n\t\treturn\n\t}\n", pattern)+old, entranceTests))
-		if does == "" || !strings.Contains(pattern, " /v1/") || strings.Contains(pattern, " /v1/uploads") {
+		if seen[pattern] {
 			continue
 		}
-		old = "\t\terr = a.Service.AllowedBy(rq.actor, do)\n"
-		out = append(out, replace(admit, admits, pattern+" asks for no right", old, fmt.Sprintf("\t\tif op.Method+\" \"+op.Path != %q {\n\t\t\terr = a.Service.AllowedBy(rq.actor, do)\n\t\t}\n", pattern), rightTests))
+		seen[pattern] = true
+		out = append(out, gone.mutant(gate, gates, "without "+pattern, registers, pattern, "stands behind: "+pattern+",", entranceTests))
+		if does != "" && strings.Contains(pattern, " /v1/") && !strings.Contains(pattern, " /v1/uploads") {
+			out = append(out, free.mutant(admit, admits, pattern+" asks for no right", asks, pattern, pattern+" is not refused", rightTests))
+		}
 	}
 	return out
 }
