@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string) error {
 		fs.IntVar(&l.documents, "documents", 1_000_000, "documents")
 		fs.IntVar(&l.entries, "entries", 10, "journal entries of each document, at least 6")
 		fs.Uint64Var(&l.seed, "seed", 1, "of everything")
+		fs.BoolVar(&l.unindexed, "unindexed", false, "leave the full-text index empty")
 	case measure != nil:
 		fs.IntVar(&o.rounds, "rounds", 5, "repetitions")
 		fs.Int64Var(&o.size, "size", 1<<30, "bytes of the file")

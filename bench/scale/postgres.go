@@ -10,8 +10,8 @@ import (
 
 // postgresLoader copies rows in.
 type postgresLoader struct {
-	db      *pgx.Conn
-	indexes []string
+	db    *pgx.Conn
+	after []string // statements that put back what was dropped for the loading
 }
 
 func openPostgres(ctx context.Context, url string) (*postgresLoader, error) {
@@ -36,10 +36,10 @@ func openPostgres(ctx context.Context, url string) (*postgresLoader, error) {
 			if _, err := db.Exec(ctx, "DROP INDEX "+i.Name); err != nil {
 				return nil, err
 			}
-			l.indexes = append(l.indexes, i.Text)
+			l.after = append(l.after, i.Text)
 		}
 	}
-	_, err = db.Exec(ctx, "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
+	_, err = db.Exec(ctx, "ALTER TABLE document DISABLE TRIGGER document_marked; SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
 	return l, err
 }
 
@@ -58,7 +58,9 @@ func (l *postgresLoader) finish(ctx context.Context, size int64, root []byte) er
 	if _, err := l.db.Exec(ctx, "INSERT INTO dispatch_cursor (name, next) VALUES ('jobs', $1) ON CONFLICT (name) DO UPDATE SET next = excluded.next", size); err != nil {
 		return err
 	}
-	for _, text := range append(l.indexes, "VACUUM ANALYZE", "CHECKPOINT") {
+	marks := `INSERT INTO document_mark SELECT d.org, 'label', j.key, j.value, d.id FROM document d, json_each_text(d.labels::json) j
+		UNION ALL SELECT d.org, 'approver', '', j.value, d.id FROM document d, json_array_elements_text(d.approvers::json) j ORDER BY 1, 2, 3, 4, 5`
+	for _, text := range append(append([]string{marks, "ALTER TABLE document ENABLE TRIGGER document_marked"}, l.after...), "VACUUM ANALYZE", "CHECKPOINT") {
 		if _, err := l.db.Exec(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}

@@ -29,8 +29,8 @@ var (
 	checkpointColumns = []string{"size", "root", "epoch", "note", "at"}
 )
 
-// loaded are the tables whose secondary indexes are made anew after loading.
-var loaded = []string{"document", "approval", "task", "entry", "checkpoint"}
+// loaded are the tables whose secondary indexes and triggers are made anew after loading.
+var loaded = []string{"document", "document_mark", "approval", "task", "entry", "checkpoint"}
 
 func micros(t time.Time) any {
 	if t.IsZero() {

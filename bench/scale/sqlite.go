@@ -24,10 +24,10 @@ func open(ctx context.Context, o loadOptions) (loader, error) {
 
 // sqliteLoader writes with all safety off, and syncs once at the end.
 type sqliteLoader struct {
-	path    string
-	db      *sql.DB
-	stmts   map[string]*sql.Stmt
-	indexes []string
+	path  string
+	db    *sql.DB
+	stmts map[string]*sql.Stmt
+	after []string // statements that put back what was dropped for the loading
 }
 
 func openSQLite(ctx context.Context, path string) (*sqliteLoader, error) {
@@ -38,19 +38,19 @@ func openSQLite(ctx context.Context, path string) (*sqliteLoader, error) {
 	}
 	db.SetMaxOpenConns(1)
 	l := &sqliteLoader{path: path, db: db, stmts: map[string]*sql.Stmt{}}
-	rows, err := db.QueryContext(ctx, "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+	rows, err := db.QueryContext(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY type")
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var drop []string
 	for rows.Next() {
-		var name, of, text string
-		if err := rows.Scan(&name, &of, &text); err != nil {
+		var kind, name, of, text string
+		if err := rows.Scan(&kind, &name, &of, &text); err != nil {
 			return nil, err
 		}
 		if slices.Contains(loaded, of) {
-			drop, l.indexes = append(drop, "DROP INDEX "+name), append(l.indexes, text)
+			drop, l.after = append(drop, "DROP "+kind+" "+name), append(l.after, text)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -118,7 +118,9 @@ func (l *sqliteLoader) finish(ctx context.Context, size int64, root []byte) erro
 	if _, err := l.db.ExecContext(ctx, "INSERT INTO dispatch_cursor (name, next) VALUES ('jobs', ?), ('webhooks', ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next", size, size); err != nil {
 		return err
 	}
-	if err := l.all(ctx, append(l.indexes, "PRAGMA optimize", "PRAGMA locking_mode(NORMAL)", "PRAGMA journal_mode(WAL)")); err != nil {
+	marks := `INSERT INTO document_mark SELECT d.org, 'label', j.key, j.value, d.id FROM document d, json_each(d.labels) j
+		UNION ALL SELECT d.org, 'approver', '', j.value, d.id FROM document d, json_each(d.approvers) j ORDER BY 1, 2, 3, 4, 5`
+	if err := l.all(ctx, append(append([]string{marks}, l.after...), "PRAGMA optimize", "PRAGMA locking_mode(NORMAL)", "PRAGMA journal_mode(WAL)")); err != nil {
 		return err
 	}
 	f, err := os.Open(l.path)

@@ -124,7 +124,7 @@ func (s *Send) Apply(do Action, now time.Time) error {
 type Row struct {
 	Number     int // from 1, without the header
 	State      RowState
-	Values     Values // nil once they went with the row's document
+	Values     Values // nil once they went with the row's document, or their time was over
 	DocumentID string
 	EnvelopeID string
 	Code       string // why it was refused

@@ -142,6 +142,8 @@ type Config struct {
 	WebhookMaxBody int64         `name:"webhook-max-body" doc:"Longest webhook taken in, in bytes. It rests in the database."`
 	InboundKeep    time.Duration `name:"inbound-keep" doc:"How long what came with a webhook, or with a message of the event bus, is kept after it has been processed."`
 
+	BulkKeep time.Duration `name:"bulk-keep" doc:"How long the cells of a bulk send's rows are kept that were not sent, after its end, or after it was paused. The cells of one that was sent go with its document."`
+
 	SMTPHost     string `name:"smtp-host" doc:"Mail server. Empty: messages are written to the log, but for those about tasks, which the inbox shows."`
 	SMTPPort     int    `name:"smtp-port" doc:"Port of the mail server."`
 	SMTPUser     string `name:"smtp-user" doc:"User name at the mail server."`
@@ -164,7 +166,7 @@ func Default() Config {
 		ClassLimits: []string{"reads=//128", "writes=//128", "uploads=50/200/32", "searches=50/200/16", "waits=//100", "tokens=50/200/32"}, OCRLanguages: "eng+deu", QueueAgeWarning: 15 * time.Minute,
 		TokenLifetime: 10 * time.Minute, LinkLifetime: 14 * 24 * time.Hour, EnvelopeLifetime: 30 * 24 * time.Hour, ReminderInterval: 3 * 24 * time.Hour,
 		DelegationLifetime: 90 * 24 * time.Hour, DelegationIdle: 14 * 24 * time.Hour,
-		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
+		BusStart: BusNew, WebhookMaxBody: 1 << 20, InboundKeep: 30 * 24 * time.Hour, BulkKeep: 30 * 24 * time.Hour, WebhookHistory: 30 * 24 * time.Hour, WebhookDeadHistory: 90 * 24 * time.Hour,
 		EvidenceAck: "checkpointed", AnchorInterval: time.Hour, SealLevel: "auto", RenewBefore: 90 * 24 * time.Hour,
 		SMTPPort: 587, SMTPFrom: "Paraph <paraph@localhost>", SMTPTLS: "starttls",
 		LogLevel: "info", LogFormat: "text", Metrics: true, KeyLogins: true,
@@ -290,7 +292,7 @@ func (c *Config) checkNumbers(add func(setting, format string, args ...any)) {
 		"smtp-port": c.SMTPPort < 1 || c.SMTPPort > 65535, "workers": c.Workers < 0, "memory-budget": c.MemoryBudget < 0, "queue-age-warning": c.QueueAgeWarning < 0, "rate-limit": c.RateLimit < 0 || c.RateLimit > 0 && c.RateBurst < 1, "address-rate": c.AddressRate < 0 || c.AddressRate > 0 && c.AddressBurst < 1,
 		"webhook-history": c.WebhookHistory < time.Hour, "webhook-dead-history": c.WebhookDeadHistory < time.Hour,
 		"reminder-interval": c.ReminderInterval < 0, "audit-interval": c.AuditInterval < 0, "shutdown-timeout": c.ShutdownTimeout < time.Second,
-		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour,
+		"webhook-max-body": c.WebhookMaxBody < 1<<10 || c.WebhookMaxBody > 32<<20, "inbound-keep": c.InboundKeep < 24*time.Hour, "bulk-keep": c.BulkKeep < time.Hour,
 		"anchor-interval": c.AnchorInterval != 0 && (c.AnchorInterval < time.Minute || c.AnchorInterval > 24*time.Hour),
 		"seal-certify":    c.SealCertify < 0 || c.SealCertify > 2, "renew-before": c.RenewBefore < 24*time.Hour,
 		"lease": c.Lease < time.Second || c.Lease > time.Minute, "drain-delay": c.DrainDelay < 0 || c.DrainDelay > 10*time.Minute,

@@ -58,7 +58,7 @@ func bulkSendOf(b *bulk.Send) BulkSend {
 type BulkRow struct {
 	Number     int        `json:"number" doc:"From 1, without the header."`
 	State      string     `json:"state" enum:"waiting,sent,refused"`
-	Values     Object     `json:"values" doc:"Its cells by column; empty once its document was disposed of."`
+	Values     Object     `json:"values" doc:"Its cells by column; empty once its document was disposed of, or its time is over."`
 	DocumentID string     `json:"document_id,omitempty"`
 	EnvelopeID string     `json:"envelope_id,omitempty"`
 	Code       string     `json:"code,omitempty" example:"external_id_taken" doc:"Why it was refused."`
@@ -101,8 +101,8 @@ func (a *api) bulkSends() {
 		run                      func(*service.Service, context.Context, service.Call, string) (service.Result[bulk.Send], error)
 	}{
 		{"cancelBulkSend", "cancel", "End a bulk send", "What was sent stays sent; to withdraw that, void its envelopes. The rows that wait are never sent.", nil, (*service.Service).CancelBulkSend},
-		{"resumeBulkSend", "resume", "Let a paused bulk send go on", "From the first row that waits, as whoever resumes it.", []string{"bulk_send_needs_own_token"}, (*service.Service).ResumeBulkSend},
-		{"retryBulkSend", "retry", "Try the refused rows again", "Of a bulk send that is finished or paused, as whoever asks for it.", []string{"bulk_send_needs_own_token", "nothing_refused"}, (*service.Service).RetryBulkSend},
+		{"resumeBulkSend", "resume", "Let a paused bulk send go on", "From the first row that waits, as whoever resumes it.", []string{"bulk_send_needs_own_token", "bulk_rows_gone"}, (*service.Service).ResumeBulkSend},
+		{"retryBulkSend", "retry", "Try the refused rows again", "Of a bulk send that is finished or paused, as whoever asks for it.", []string{"bulk_send_needs_own_token", "nothing_refused", "bulk_rows_gone"}, (*service.Service).RetryBulkSend},
 	} {
 		handle(a, route{id: c.id, atomic: true, method: http.MethodPost, path: base + "/{id}/" + c.verb, tag: tag, does: access.WriteEnvelope,
 			summary: c.summary, about: c.about, codes: append(c.codes, "not_found", "bulk_send_not_open")},

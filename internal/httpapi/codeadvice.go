@@ -106,6 +106,7 @@ var advice = map[string]string{
 	"too_many_bulk_sends":       "Wait for a running bulk send to end, or pause one.",
 	"bulk_send_not_open":        "Look at its state: one that runs can be paused or cancelled, a paused one resumed or cancelled, a finished one retried.",
 	"nothing_refused":           "There is nothing to try again.",
+	"bulk_rows_gone":            "Begin another bulk send with these rows: the setting bulk-keep says how long rows that were not sent are kept.",
 	"bulk_send_needs_own_token": "Get a token by client credentials or for a person, instead of one exchanged from another client's.",
 	"invalid_rows":              "Correct the rows that `errors` names, `/rows/17/email` each, and send all of them again: nothing was sent.",
 	"too_many_replays":          "Wait for a running replay to end.",

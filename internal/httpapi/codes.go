@@ -128,6 +128,7 @@ var catalogue = map[string]codeInfo{
 	"too_many_bulk_sends":       {kind: fault.Conflict, title: "Too many bulk sends are running"},
 	"bulk_send_not_open":        {kind: fault.Conflict, title: "The bulk send does not stand for this"},
 	"nothing_refused":           {kind: fault.Conflict, title: "No row was refused"},
+	"bulk_rows_gone":            {kind: fault.Gone, title: "The rows of the bulk send are not kept any more"},
 	"bulk_send_needs_own_token": {kind: fault.Forbidden, title: "A bulk send needs a token of the client's own, or of a person"},
 
 	"invalid_envelope":     {kind: fault.Invalid, title: "The envelope has faults"},

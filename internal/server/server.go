@@ -394,6 +394,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 			s.log.Warn("telling of directories' tokens that are about to end failed; it is tried again", "error", err)
 		}
 		s.purgeInbound(ctx)
+		s.purgeBulk(ctx)
 		s.sweepWebhooks(ctx)
 		n, err := blob.Collect(ctx, s.objects, s.clock.Now().Add(-orphanAge), s.knownBlob)
 		if err != nil && ctx.Err() == nil {

@@ -39,6 +39,10 @@ type bulkWriter interface {
 	SettleBulkRow(ctx context.Context, org, bulkID string, r bulk.Row) error
 	// RetryBulkRows lets the refused rows wait again, and tells how many there were.
 	RetryBulkRows(ctx context.Context, org, bulkID string) (int64, error)
+	// PurgeBulkRows takes away the cells of rows that were not sent, and what was said
+	// against them, where the bulk send ended before the time or has stood still since then;
+	// and tells how many rows there were.
+	PurgeBulkRows(ctx context.Context, before time.Time) (int64, error)
 }
 
 // BulkFilter narrows a list of bulk sends. Zero fields do not narrow.

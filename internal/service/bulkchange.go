@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/bulk"
@@ -45,7 +46,7 @@ func (s *Service) CancelBulkSend(ctx context.Context, call Call, bulkID string) 
 }
 
 // ResumeBulkSend lets a bulk send that was paused go on, as the one who resumes it.
-// Faults: NotFound; Forbidden; Conflict "bulk_send_not_open".
+// Faults: NotFound; Forbidden; Conflict "bulk_send_not_open"; Gone "bulk_rows_gone".
 func (s *Service) ResumeBulkSend(ctx context.Context, call Call, bulkID string) (Result[bulk.Send], error) {
 	return s.changeBulk(ctx, call, bulkID, func(ctx context.Context, c *change, b *bulk.Send) error {
 		return c.resumeBulk(ctx, b, bulk.Resume)
@@ -53,11 +54,14 @@ func (s *Service) ResumeBulkSend(ctx context.Context, call Call, bulkID string) 
 }
 
 // RetryBulkSend tries the rows that were refused once more, as the one who asks for it.
-// Faults: NotFound; Forbidden; Conflict "bulk_send_not_open", "nothing_refused".
+// Faults: NotFound; Forbidden; Conflict "bulk_send_not_open", "nothing_refused"; Gone "bulk_rows_gone".
 func (s *Service) RetryBulkSend(ctx context.Context, call Call, bulkID string) (Result[bulk.Send], error) {
 	return s.changeBulk(ctx, call, bulkID, func(ctx context.Context, c *change, b *bulk.Send) error {
 		if b.Refused == 0 {
 			return fault.New(fault.Conflict, "nothing_refused", "No row of the bulk send was refused.")
+		}
+		if err := c.bulkRowsKept(ctx, b, bulk.Refused); err != nil {
+			return err
 		}
 		if _, err := c.RetryBulkRows(ctx, b.Org, b.ID); err != nil {
 			return err
@@ -90,10 +94,33 @@ func (c *change) resumeBulk(ctx context.Context, b *bulk.Send, do bulk.Action) (
 	if b.By, err = callerOf(c.actor); err != nil {
 		return err
 	}
+	if err := c.bulkRowsKept(ctx, b, bulk.Waiting); err != nil {
+		return err
+	}
 	if err := b.Apply(do, c.Now()); err != nil {
 		return err
 	}
 	return c.beginBulk(ctx, b, journal.BulkSendResumed)
+}
+
+// bulkRowsKept tells whether the rows in a state can still be sent. Fault Gone
+// "bulk_rows_gone" where their cells were purged.
+func (c *change) bulkRowsKept(ctx context.Context, b *bulk.Send, state bulk.RowState) error {
+	rows, err := c.BulkRows(ctx, b.Org, b.ID, state, 0, 1)
+	if err == nil && len(rows) > 0 && rows[0].Values == nil {
+		err = fault.New(fault.Gone, "bulk_rows_gone", "The cells of its rows are not kept any more. Begin another bulk send.")
+	}
+	return err
+}
+
+// PurgeBulkRows takes away the cells of rows that were not sent of bulk sends that ended
+// before the time, or have stood still since then.
+func (s *Service) PurgeBulkRows(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		n, err = tx.PurgeBulkRows(ctx, before)
+		return err
+	})
+	return n, err
 }
 
 // endBulkWork ends the operation that sends the rows. Its worker finds it ended.

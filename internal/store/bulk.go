@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/paraph/paraph/internal/bulk"
 	"github.com/paraph/paraph/internal/service"
@@ -92,6 +93,14 @@ func (t *Tx) SettleBulkRow(ctx context.Context, org, bulkID string, r bulk.Row) 
 		return stale()
 	}
 	return err
+}
+
+// PurgeBulkRows implements service.Tx.
+func (t *Tx) PurgeBulkRows(ctx context.Context, before time.Time) (int64, error) {
+	// The end of the operation that sent its rows is when a bulk send was paused.
+	return exec(ctx, t.c, `UPDATE bulk_row SET cells = NULL, reason = '', faults = NULL WHERE document_id = '' AND cells IS NOT NULL AND EXISTS (
+		SELECT 1 FROM bulk_send b LEFT JOIN operation o ON o.org = b.org AND o.id = b.operation_id
+		WHERE b.org = bulk_row.org AND b.id = bulk_row.bulk_id AND b.state <> 'running' AND COALESCE(b.ended_at, o.ended_at) < ?)`, before)
 }
 
 // RetryBulkRows implements service.Tx.

@@ -29,8 +29,11 @@ type dialect struct {
 	// asks one document after the other, for what very many hold. holders gives so many of them.
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
-	search            func(query []service.SearchClause) string
-	words             func(words []string) (expression, value string)
+	// hits lists the newest rows of the full-text index that hold a query, below a number;
+	// "" where the index has no order.
+	hits   string
+	search func(query []service.SearchClause) string
+	words  func(words []string) (expression, value string)
 	// wordsApart: the full-text index is a table of its own, and has to be told words.
 	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
@@ -73,6 +76,8 @@ var sqliteDialect = &dialect{
 	foundFew:   "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid IN (SELECT rowid FROM search_fts WHERE search_fts MATCH ?))",
 	holders:    "SELECT 1 FROM search_fts WHERE ? <> '' AND search_fts MATCH ? LIMIT ?",
 	foundOften: wordsHold,
+	hits: "SELECT s.rid, s.org, s.document_id FROM search_fts CROSS JOIN search_document s ON s.rid = search_fts.rowid " +
+		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid DESC LIMIT ?",
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	wordsApart: true,

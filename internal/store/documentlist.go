@@ -24,6 +24,7 @@ const (
 	mostLeads  = 24   // where there would be more, the documents are walked through in their order
 	fewChanges = 1000 // so many are picked out beforehand
 	fewFound   = 5000 // so many are looked up; more of them are met on the way
+	near       = 400  // so many of the newest are asked first for what many hold
 )
 
 // listing is a list of documents on its way.
@@ -36,9 +37,10 @@ type listing struct {
 // Documents implements service.Reader.
 func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]document.Document, error) {
 	l := listing{DocumentFilter: f, r: r}
-	var err error
-	if l.often, err = l.common(ctx); err != nil {
-		return nil, err
+	if len(f.Search) > 0 {
+		if page, whole, err := l.searched(ctx); whole || err != nil {
+			return page, err
+		}
 	}
 	if f.Sort.By != "" {
 		return l.walked(ctx)
@@ -140,16 +142,6 @@ func (l *listing) among(ctx context.Context, ids []string) (out []document.Docum
 		}
 	}
 	return out, nil
-}
-
-// common tells whether very many documents hold what is searched for.
-func (l *listing) common(ctx context.Context) (bool, error) {
-	if len(l.Search) == 0 {
-		return false, nil
-	}
-	d := l.r.c.dialect()
-	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM ("+d.holders+") x", l.Org, d.search(l.Search), fewFound+1)
-	return n > fewFound, err
 }
 
 // leads gives the parts of a list in the default order: the units of an actor who does

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/paraph/paraph/internal/document"
@@ -71,6 +73,8 @@ func (t *Tx) IndexDocuments(ctx context.Context, documents []service.DocumentWor
 			changed = append(changed, c)
 		}
 	}
+	// By number: FTS5 begins another piece where one is lower than the last.
+	slices.SortFunc(changed, func(a, b reworded) int { return cmp.Compare(a.rid, b.rid) })
 	for _, c := range changed {
 		if err := t.indexWords(ctx, c); err != nil {
 			return err
@@ -85,6 +89,10 @@ type reworded struct {
 	old, new string
 }
 
+// insertSearched gives a row its place, or the first free one behind it.
+const insertSearched = `INSERT INTO search_document (rid, org, document_id, words, given) VALUES (
+	(WITH RECURSIVE at(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM at WHERE EXISTS (SELECT 1 FROM search_document WHERE rid = n)) SELECT MAX(n) FROM at), ?, ?, ?, 1) RETURNING rid`
+
 // reword gives a document its words where the full-text index stands apart from the table,
 // and tells which the index has to forget: none of a document that is new. The column given
 // keeps the triggers from telling the index, as they do for the program before.
@@ -95,7 +103,7 @@ func (t *Tx) reword(ctx context.Context, d service.DocumentWords, words string) 
 		return reworded{}, err
 	}
 	if len(found) == 0 {
-		rid, err := one(ctx, t.c, scanInt, "INSERT INTO search_document (org, document_id, words, given) VALUES (?, ?, ?, 1) RETURNING rid", d.Org, d.ID, words)
+		rid, err := one(ctx, t.c, scanInt, insertSearched, searchPlace(d.ID), d.Org, d.ID, words)
 		return reworded{rid: rid, new: words}, err
 	}
 	c := found[0]

@@ -99,7 +99,7 @@ def whole(value):
             whole(item)
 
 
-@schemathesis.serializer("application/pdf", "application/offset+octet-stream", "image/jpeg", "image/png", "image/tiff", "image/webp")
+@schemathesis.serializer("application/pdf", "application/offset+octet-stream", "image/jpeg", "image/png", "image/tiff", "image/webp", "application/zip")
 def as_bytes(context, value):
     value = getattr(value, "data", value)
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

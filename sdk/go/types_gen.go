@@ -706,7 +706,7 @@ type BulkRow struct {
 	Reason    string       `json:"reason,omitzero"`
 	SettledAt *time.Time   `json:"settled_at,omitzero"`
 	State     BulkRowState `json:"state"`
-	// Its cells by column; empty once its document was disposed of.
+	// Its cells by column; empty once its document was disposed of, or its time is over.
 	Values json.RawMessage `json:"values"`
 }
 

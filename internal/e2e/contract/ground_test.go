@@ -156,12 +156,16 @@ func (w *world) documents(g ground, i int) {
 // with a row whose external id is taken.
 func (w *world) bulk(g ground, i int) {
 	source := w.draft(i)
+	people := []object{{"name": "{{name}}", "email": "{{email}}"}}
+	initiator := object{"user_id": "u_42", "email": "mara.lind@tidewater.example"}
 	g.add(place{Body: object{"/document_id": source}}, "startBulkSend")
+	g.add(place{Body: object{"/document_id": source, "/document": object{"title": "Order of {{name}}"}, "/subject": "{{name}}", "/recipients": people, "/initiator": initiator,
+		"/rows": "name,email\r\nJonas Meer,jonas.meer@larkfield.example\r\n", "/format": "csv", "/delimiter": "comma", "/column_types": object{},
+		"/expires_at": time.Now().Add(48 * time.Hour).UTC().Format(time.RFC3339)}}, "startBulkSend")
 	stands := func(as, unit string, document object) string {
 		document["business_unit"] = unit
-		id := w.make("/v1/bulk-sends", object{"document_id": source, "document": document, "recipients": []object{{"name": "{{name}}", "email": "{{email}}"}},
-			"initiator": object{"user_id": "u_42", "email": "mara.lind@tidewater.example"},
-			"rows":      "name,email\r\nJonas Meer,jonas.meer@larkfield.example\r\nInes Aldana,ines.aldana@larkfield.example\r\n"}).ID
+		id := w.make("/v1/bulk-sends", object{"document_id": source, "document": document, "recipients": people, "initiator": initiator,
+			"rows": "name,email\r\nJonas Meer,jonas.meer@larkfield.example\r\nInes Aldana,ines.aldana@larkfield.example\r\n"}).ID
 		w.until("/v1/bulk-sends/"+id, func(m object) bool { return m["state"] == as })
 		return id
 	}
@@ -283,6 +287,7 @@ func (w *world) inbound(g ground, n int) {
 		ended := source()
 		g.add(place{Path: map[string]string{"id": ended.Source.ID, "secret_id": ended.SecretID}}, "endHookSecret")
 		for _, op := range []string{"getInboundEvent getInboundEventContent", "redriveInboundEvent", "discardInboundEvent"} {
+			s := source() // of its own: the one above is changed
 			body := fmt.Sprintf(`{"title":"for %s"}`, op)
 			w.hook(s, body)
 			var page struct{ Items []struct{ ID string } }

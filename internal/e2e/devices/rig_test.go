@@ -27,6 +27,8 @@ import (
 
 	"github.com/paraph/paraph/internal/access"
 	"github.com/paraph/paraph/internal/blob/crypt"
+	"github.com/paraph/paraph/internal/blob/disk"
+	"github.com/paraph/paraph/internal/blob/vault"
 	"github.com/paraph/paraph/internal/clock"
 	"github.com/paraph/paraph/internal/event"
 	"github.com/paraph/paraph/internal/httpapi"
@@ -55,6 +57,7 @@ type rig struct {
 	*testing.T
 	clock *clock.Fake
 	store *store.Store
+	vault *vault.Vault
 	svc   *service.Service
 	seq   *work.Sequencer
 	mux   *http.ServeMux
@@ -76,7 +79,10 @@ func newRig(t *testing.T, open storetest.Open) *rig {
 	r.store = open(storetest.With(r.clock))
 	cursors, err := journal.NewCursorCodec([32]byte{7})
 	r.must(err)
-	r.svc = service.New(service.Config{Store: r.store, Clock: r.clock, Box: box, Secrets: box, Cursors: cursors, PublicURL: issuer})
+	objects, err := disk.Open(t.TempDir())
+	r.must(err)
+	r.vault = vault.New(objects, r.store, ring, r.clock)
+	r.svc = service.New(service.Config{Store: r.store, Vault: r.vault, Clock: r.clock, Box: box, Meter: noMeter{}, Secrets: box, Cursors: cursors, PublicURL: issuer})
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	r.must(err)
 	signer, err := journal.NewSigner("paraph.example/audit", key)

@@ -72,7 +72,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 		"documents": documents, "lists": lists, "marks": marks, "search": search, "versions": versions, "settings": settings,
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths, "parts": parts, "kept": kept, "relations": relations,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
-		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "protection": protections,
+		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "bulk sends": bulkSends, "handovers": handovers, "protection": protections,
 		"endpoints": endpoints, "administration": administration, "use": use, "deliveries": deliveries, "replays": replays,
 		"delegations": delegations, "codes": codes, "devices": devices, "once": once, "token keys": tokenKeys,
 		"users": users, "groups": groupsOfPeople, "proofs": proofs, "logins": logins, "vouchers": vouchers,

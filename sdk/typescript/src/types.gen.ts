@@ -383,7 +383,7 @@ export interface BulkRow {
   reason?: string;
   settled_at?: string;
   state: BulkRowState;
-  /** Its cells by column; empty once its document was disposed of. */
+  /** Its cells by column; empty once its document was disposed of, or its time is over. */
   values: Json;
 }
 

@@ -353,7 +353,7 @@ class BulkRow:
     settled_at: datetime | None = None
     state: BulkRowState
     values: Any
-    """Its cells by column; empty once its document was disposed of."""
+    """Its cells by column; empty once its document was disposed of, or its time is over."""
 
 
 @dataclass(kw_only=True, slots=True)

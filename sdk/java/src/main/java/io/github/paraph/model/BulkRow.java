@@ -12,8 +12,8 @@ package io.github.paraph.model;
  * @param reason The same for people. May be null.
  * @param settledAt May be null.
  * @param state as it is named
- * @param values Its cells by column; empty once its document was disposed of. JSON: maps, lists, strings, numbers,
- *     booleans, null.
+ * @param values Its cells by column; empty once its document was disposed of, or its time is over. JSON: maps, lists,
+ *     strings, numbers, booleans, null.
  */
 public record BulkRow(String code, String documentId, String envelopeId, java.util.List<RefusalDetail> errors, long number, String reason, java.time.Instant settledAt, String state, Object values) {
 }

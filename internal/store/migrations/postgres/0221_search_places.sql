@@ -1,0 +1,1 @@
+-- PostgreSQL's full-text index has no order that rows could be numbered for: there is nothing to change.

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/paraph/paraph/internal/document"
+)
+
+// SQLite's full-text index names what it finds in the order of its rows' numbers, either
+// way. So the number of a document's row begins as its id does: who wants the newest
+// documents that hold a word asks the index for its last rows, and no more.
+const (
+	placeLetters = 12   // of an id: 48 bits of its time, 10 that are random
+	placeSlack   = 1000 // so far a row may lie behind its place, because others had taken it
+	manyHits     = 1000 // so many are looked at; where fewer fit, another way is taken
+	letters      = "0123456789abcdefghjkmnpqrstvwxyz"
+)
+
+// searchPlace is where the row of a document belongs: of two documents, the one with the
+// later id has no earlier place. Where the place is taken, the row has the next free one.
+func searchPlace(documentID string) (place int64) {
+	_, tail, _ := strings.Cut(documentID, "_")
+	for i := range placeLetters {
+		digit := 0
+		if i < len(tail) {
+			if digit = strings.IndexFunc(letters, func(r rune) bool { return byte(r) >= tail[i] }); digit < 0 {
+				digit = len(letters) - 1
+			}
+		}
+		place = place<<5 | int64(digit)
+	}
+	return place
+}
+
+// hit is a row of the full-text index that holds what is searched for.
+type hit struct {
+	row     int64
+	org, id string
+}
+
+func scanIndexed(s scanner) (h hit, err error) { return h, s.Scan(&h.row, &h.org, &h.id) }
+
+// searched reads a page of a search where the newest documents tell it: whole. Else it
+// finds out whether very many documents hold what is searched for.
+func (l *listing) searched(ctx context.Context) (page []document.Document, whole bool, err error) {
+	newest := l.Sort.By == "" && l.Since.IsZero() && l.Until.IsZero() && l.ExternalID == "" && l.Limit > 0
+	ordered := l.r.c.dialect().hits != ""
+	if newest && ordered {
+		if page, whole, err = l.newestHits(ctx); whole || err != nil {
+			return page, whole, err
+		}
+	}
+	many, err := l.heldBy(ctx, manyHits)
+	if err != nil || !many {
+		return nil, false, err
+	}
+	l.often = true
+	walks := len(l.Metadata) == 0 && l.UpdatedSince.IsZero() && l.ProtectedUntil.IsZero() && !l.ProtectionDelayed // what has no index may be far away
+	if newest && !ordered && walks && l.leads() == nil {
+		if page, err = l.nearest(ctx); err != nil || len(page) == l.Limit {
+			return page, true, err
+		}
+	}
+	l.often, err = l.heldBy(ctx, fewFound)
+	return nil, false, err
+}
+
+// heldBy tells whether more documents than that hold what is searched for.
+func (l *listing) heldBy(ctx context.Context, most int) (bool, error) {
+	d := l.r.c.dialect()
+	n, err := one(ctx, l.r.c, scanInt, "SELECT COUNT(*) FROM ("+d.holders+") x", l.Org, d.search(l.Search), most+1)
+	return n > int64(most), err
+}
+
+// nearest looks for a page among the newest documents that fit the other conditions.
+func (l *listing) nearest(ctx context.Context) ([]document.Document, error) {
+	rest := *l
+	rest.Search = nil
+	w := rest.visible()
+	w.before("d.id", l.Before)
+	from := selectDocument + w.clause("d.id DESC", near)
+	condition, args := l.r.c.dialect().foundOften(l.Org, l.Search)
+	args = append(append(w.args, args...), l.Limit)
+	return list(ctx, l.r.c, scanDocument, "SELECT d."+joined(documentColumns, ", d.")+" FROM ("+from+") d WHERE "+condition+" ORDER BY d.id DESC LIMIT ?", args...)
+}
+
+// newestHits reads a page from the newest rows of the full-text index that hold what is
+// searched for. whole is false where they do not tell it for certain: the others would
+// have to be looked at, since few of these fit the other conditions.
+func (l *listing) newestHits(ctx context.Context) (page []document.Document, whole bool, err error) {
+	below := int64(math.MaxInt64)
+	if l.Before != "" {
+		below = searchPlace(l.Before) + placeSlack
+	}
+	d, rest := l.r.c.dialect(), *l
+	rest.Search = nil
+	for _, most := range []int{3 * l.Limit, max(manyHits, 3*l.Limit)} {
+		hits, err := list(ctx, l.r.c, scanIndexed, d.hits, d.search(l.Search), below, most)
+		if err != nil {
+			return nil, false, err
+		}
+		var ids []string
+		for _, h := range hits {
+			if h.org == l.Org && (l.Before == "" || h.id < l.Before) {
+				ids = append(ids, h.id)
+			}
+		}
+		slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(b, a) })
+		if page, err = rest.among(ctx, ids); err != nil {
+			return nil, false, err
+		}
+		// What was not looked at lies before the last row, and so does its place.
+		if len(hits) < most || len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= hits[len(hits)-1].row {
+			return page, true, nil
+		}
+	}
+	return nil, false, nil
+}
