@@ -1,3 +1,5 @@
+//go:build judges
+
 package e2e
 
 import (

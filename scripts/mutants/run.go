@@ -222,7 +222,7 @@ func (r *runner) build(dir, pkg string, changed map[string]string) (*built, erro
 	if err := os.WriteFile(b.overlay, raw, 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", b.overlay, "-o", b.path, pkg)
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-tags=judges", "-ldflags=-s -w", "-overlay", b.overlay, "-o", b.path, pkg)
 	cmd.Dir = r.root
 	if said, err := cmd.CombinedOutput(); err != nil {
 		keep := filepath.Join(os.TempDir(), "mutants-failed")

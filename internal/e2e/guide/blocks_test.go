@@ -1,3 +1,5 @@
+//go:build judges
+
 // Package guide runs what the documentation shows: the code blocks of every page, in
 // the order of reading, in an empty folder, against the real program.
 package guide

@@ -174,11 +174,15 @@ func TestStrict(t *testing.T) {
 			t.Errorf("%+v", blocked.Health)
 		}
 		w.do("POST", base+"/"+e.ID+"/deliveries/"+poison+"/skip", nil, 200, nil)
-		got := r.wait(6)[2:]
-		for i, a := range got {
-			if a.ID != log[i+1].ID {
-				t.Errorf("event %d is %s, want %s", i, a.ID, log[i+1].ID)
-			}
+		var got, want []string
+		for _, a := range r.wait(6)[2:] {
+			got = append(got, a.ID)
+		}
+		for _, e := range log[1:] {
+			want = append(want, e.ID)
+		}
+		if got = slices.Compact(got); !slices.Equal(got, want) { // one may come again, and is the same then
+			t.Errorf("the events are %v, want %v; the poison is %s", got, want, poison)
 		}
 		w.until(e.ID, "well", func(e endpoint) bool { return e.Health.State == "well" && e.Health.Pending == 0 && e.Health.Dead == 0 })
 		w.refused("POST", base+"/"+e.ID+"/deliveries/"+poison+"/skip", nil, "delivery_ended")
