@@ -87,9 +87,9 @@ func (r *Reader) DocumentKeyByID(ctx context.Context, id string) (service.Docume
 }
 
 // Unkeyed implements service.Reader.
-func (r *Reader) Unkeyed(ctx context.Context, limit int) ([]document.Document, error) {
-	return list(ctx, r.c, scanDocument, selectDocument+`WHERE NOT EXISTS
-		(SELECT 1 FROM document_key k WHERE k.org = d.org AND k.document_id = d.id) ORDER BY d.id LIMIT ?`, limit)
+func (r *Reader) Unkeyed(ctx context.Context, org, id string, limit int) ([]document.Document, error) {
+	return list(ctx, r.c, scanDocument, selectDocument+`WHERE (d.org, d.id) > (?, ?) AND NOT EXISTS
+		(SELECT 1 FROM document_key k WHERE k.org = d.org AND k.document_id = d.id) ORDER BY d.org, d.id LIMIT ?`, org, id, limit)
 }
 
 // BlobsOf implements service.Reader.
