@@ -93,7 +93,7 @@ func Take(ctx context.Context, s Source, w Where, now time.Time, say func(string
 
 // rows writes every table of the snapshot, and gives the files that it names.
 func (r *Report) rows(ctx context.Context, tx *store.Reader, keys blob.Keys, folder string, say func(string)) (named []string, err error) {
-	waiting, err := tx.Unkeyed(ctx, "", "", 1)
+	waiting, err := tx.Unkeyed(ctx, nil, 1)
 	if err != nil {
 		return nil, err
 	}

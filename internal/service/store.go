@@ -191,9 +191,9 @@ type documentReader interface {
 	// DocumentKey gives the key of a document. NotFound where it has none.
 	DocumentKey(ctx context.Context, org, documentID string) (DocumentKey, error)
 	DocumentKeyByID(ctx context.Context, id string) (DocumentKey, error)
-	// Unkeyed gives documents that have no key yet, by organisation and id, those after
-	// the given one.
-	Unkeyed(ctx context.Context, org, id string, limit int) ([]document.Document, error)
+	// Unkeyed gives documents of all organisations that have no key yet, by organisation
+	// and id, those behind after; nil: from the first.
+	Unkeyed(ctx context.Context, after *document.Document, limit int) ([]document.Document, error)
 	// BlobsOf gives all the files of a document: its versions, its pages' words,
 	// its archive package; by id.
 	BlobsOf(ctx context.Context, org, documentID string) ([]Blob, error)

@@ -87,7 +87,11 @@ func (r *Reader) DocumentKeyByID(ctx context.Context, id string) (service.Docume
 }
 
 // Unkeyed implements service.Reader.
-func (r *Reader) Unkeyed(ctx context.Context, org, id string, limit int) ([]document.Document, error) {
+func (r *Reader) Unkeyed(ctx context.Context, after *document.Document, limit int) ([]document.Document, error) {
+	org, id := "", ""
+	if after != nil {
+		org, id = after.Org, after.ID
+	}
 	return list(ctx, r.c, scanDocument, selectDocument+`WHERE (d.org, d.id) > (?, ?) AND NOT EXISTS
 		(SELECT 1 FROM document_key k WHERE k.org = d.org AND k.document_id = d.id) ORDER BY d.org, d.id LIMIT ?`, org, id, limit)
 }

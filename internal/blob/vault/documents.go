@@ -16,17 +16,17 @@ const adoptBatch = 100
 // keys, and wraps the keys of its files by it. It may be broken off at any
 // moment and goes on where it was. It tells how many documents it did.
 func (v *Vault) AdoptAll(ctx context.Context) (int, error) {
-	var last document.Document // begun anew for each batch, a store of a million would be gone through ten thousand times
+	var last *document.Document // begun anew for each batch, a store of a million would be gone through ten thousand times
 	for done := 0; ; {
 		var waiting []document.Document
 		err := v.db.Read(ctx, func(ctx context.Context, tx service.Reader) (err error) {
-			waiting, err = tx.Unkeyed(ctx, last.Org, last.ID, adoptBatch)
+			waiting, err = tx.Unkeyed(ctx, last, adoptBatch)
 			return err
 		})
 		if err != nil || len(waiting) == 0 {
 			return done, err
 		}
-		last = waiting[len(waiting)-1]
+		last = &waiting[len(waiting)-1]
 		for _, d := range waiting {
 			if err := v.adopt(ctx, &d); err != nil {
 				return done, err
