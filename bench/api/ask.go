@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/paraph/paraph/bench/rig"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -164,17 +164,5 @@ func (s *sized) ask(ctx context.Context, method, path string, body []byte, into 
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Idempotency-Key", fmt.Sprint("bench-", made, "-", asked.Add(1)))
 	}
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, answer)
-	}
-	return json.Unmarshal(answer, into)
+	return rig.Answer(client, req, into)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/paraph/paraph/bench/rig"
 	"github.com/paraph/paraph/internal/config"
+	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/server"
 )
 
@@ -103,7 +104,7 @@ var words = func() string {
 func inSQLite() []string {
 	var place []string
 	for i := range 12 {
-		place = append(place, fmt.Sprintf("((instr('0123456789abcdefghjkmnpqrstvwxyz', substr(id, %d, 1)) - 1) << %d)", len("doc_")+1+i, 55-5*i))
+		place = append(place, fmt.Sprintf("((instr('%s', substr(id, %d, 1)) - 1) << %d)", id.Alphabet, len("doc_")+1+i, 55-5*i))
 	}
 	const again = "CREATE TRIGGER search_inserted AFTER INSERT ON search_document WHEN new.given = 0 BEGIN INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words); END"
 	return []string{"DROP TRIGGER search_inserted",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paraph/paraph/internal/approval"
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
 )
 
@@ -41,19 +42,17 @@ func newScribe(seed uint64, at places, steps int, from time.Time) *scribe {
 	return &scribe{rnd: rand.New(rand.NewPCG(seed, 1)), at: at, steps: steps, from: from}
 }
 
-const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
-
 // id makes an id of the product's form that sorts by time, then by birth.
 func (s *scribe) id(prefix string, at time.Time) string {
 	s.ids++
 	var b [26]byte
 	low, high := s.ids, uint64(at.UnixMilli())
 	for i := 25; i >= 10; i-- {
-		b[i] = crockford[low&31]
+		b[i] = id.Alphabet[low&31]
 		low >>= 5
 	}
 	for i := 9; i >= 0; i-- {
-		b[i] = crockford[high&31]
+		b[i] = id.Alphabet[high&31]
 		high >>= 5
 	}
 	return prefix + "_" + string(b[:])

@@ -5,9 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
+
+	"github.com/paraph/paraph/bench/rig"
 )
 
 // endpoints is where the API has them.
@@ -39,20 +40,5 @@ func (a *asker) ask(ctx context.Context, method, path string, body, into any) er
 	if method != http.MethodGet {
 		req.Header.Set("Idempotency-Key", fmt.Sprint("bench-", time.Now().UnixNano(), "-", a.sent))
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, answer)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, into)
+	return rig.Answer(http.DefaultClient, req, into)
 }

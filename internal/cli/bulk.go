@@ -190,13 +190,9 @@ func runBulkShow(ctx context.Context, env *Env, p *part, args []string) int {
 	wait := fs.Bool("wait", false, "Wait until no row waits.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which bulk send (blk_…)")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which bulk send (blk_…)")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	b, err := client.GetBulkSend(ctx, id)
 	if err == nil && *wait {
@@ -218,13 +214,9 @@ func runBulkRows(ctx context.Context, env *Env, p *part, args []string) int {
 	state := fs.String("state", "", "waiting, sent or refused.")
 	asJSON := fs.Bool("json", false, "Write one line of JSON for each row.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which bulk send (blk_…)")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which bulk send (blk_…)")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	var rows [][]string
 	for r, err := range client.AllBulkRows(ctx, id, paraph.ListBulkRowsParams{State: paraph.BulkRowState(*state), Limit: 100}) {
@@ -248,13 +240,9 @@ func runBulkResults(ctx context.Context, env *Env, p *part, args []string) int {
 	state := fs.String("state", "", "waiting, sent or refused. Empty: all.")
 	asJSON := fs.Bool("json", false, "JSON lines instead of CSV.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which bulk send (blk_…)")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which bulk send (blk_…)")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	params := paraph.GetBulkResultsParams{State: paraph.BulkRowState(*state)}
 	if *asJSON {
@@ -279,15 +267,12 @@ func runBulkChange(ctx context.Context, env *Env, p *part, args []string) int {
 	}
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which bulk send (blk_…)")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which bulk send (blk_…)")
 	if done {
 		return code
 	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
-	}
 	var b *paraph.BulkSend
+	var err error
 	switch p.name {
 	case "pause":
 		b, err = client.PauseBulkSend(ctx, id, paraph.Reason{Reason: *reason})

@@ -63,6 +63,19 @@ func parseOne(env *Env, fs *flag.FlagSet, args []string, missing string) (one st
 	return rest[0], 0, false
 }
 
+// oneAt is parseOne for commands that ask the server about it; connect is what apiFlags gave.
+func oneAt(env *Env, fs *flag.FlagSet, args []string, connect func() (*paraph.Client, error), missing string) (client *paraph.Client, one string, code int, done bool) {
+	one, code, done = parseOne(env, fs, args, missing)
+	if done {
+		return nil, "", code, true
+	}
+	client, err := connect()
+	if err != nil {
+		return nil, "", fail(env, err), true
+	}
+	return client, one, 0, false
+}
+
 // parseMixed reads flags and other arguments in any order, as people type them.
 func parseMixed(fs *flag.FlagSet, args []string) (rest []string, code int, done bool) {
 	for {
@@ -284,13 +297,9 @@ func runDocShow(ctx context.Context, env *Env, p *part, args []string) int {
 	fs := p.flags(env, "doc")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which document, by its id")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which document, by its id")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	d, err := client.GetDocument(ctx, id)
 	if err != nil {

@@ -24,13 +24,9 @@ func runDecide(ctx context.Context, env *Env, command string, outcome paraph.Dec
 	assignee := fs.String("assignee", "", "Decide the task of this person, on their behalf. Empty: your own.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which task or which document, by its id")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which task or which document, by its id")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	task, err := taskOf(ctx, client, id, *assignee)
 	if err != nil {
@@ -156,13 +152,9 @@ func runRemind(ctx context.Context, env *Env, args []string) int {
 	who := fs.String("who", "", "Only this person, by address. Empty: everybody whose turn it is.")
 	asJSON := fs.Bool("json", false, "Write JSON.")
 	connect := apiFlags(env, fs)
-	id, code, done := parseOne(env, fs, args, "say which envelope or which document, by its id")
+	client, id, code, done := oneAt(env, fs, args, connect, "say which envelope or which document, by its id")
 	if done {
 		return code
-	}
-	client, err := connect()
-	if err != nil {
-		return fail(env, err)
 	}
 	e, err := envelopeOf(ctx, client, id)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+// Alphabet are the characters of an id behind its prefix, in their order.
+const Alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // length is the number of characters after the prefix and its underscore.
 const length = 26
@@ -33,11 +34,11 @@ func New(prefix string, now time.Time) string {
 func Next(prev string) string {
 	b := []byte(prev)
 	for i := len(b) - 1; i >= 0 && b[i] != '_'; i-- {
-		if n := strings.IndexByte(alphabet, b[i]); n+1 < len(alphabet) {
-			b[i] = alphabet[n+1]
+		if n := strings.IndexByte(Alphabet, b[i]); n+1 < len(Alphabet) {
+			b[i] = Alphabet[n+1]
 			return string(b)
 		}
-		b[i] = alphabet[0]
+		b[i] = Alphabet[0]
 	}
 	return string(b)
 }
@@ -53,7 +54,7 @@ func encode(raw [16]byte) string {
 		bits += 8
 		for bits >= 5 {
 			bits -= 5
-			out[n] = alphabet[acc>>bits&31]
+			out[n] = Alphabet[acc>>bits&31]
 			n++
 		}
 	}
@@ -68,7 +69,7 @@ func Valid(prefix, s string) bool {
 		return false
 	}
 	for i := 0; i < len(rest); i++ {
-		if strings.IndexByte(alphabet, rest[i]) < 0 {
+		if strings.IndexByte(Alphabet, rest[i]) < 0 {
 			return false
 		}
 	}

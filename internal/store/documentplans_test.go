@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store/pgtest"
 )
 
 // manyDocuments fills a store with documents of two types, units and creators; each has
@@ -31,20 +30,13 @@ var manyDocuments = []string{
 // holds it in the order of the list.
 func TestPlansOfDocuments(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(*testing.T) *Store{
-		"sqlite":   func(t *testing.T) *Store { return openTest(t) },
-		"postgres": func(t *testing.T) *Store { return openPg(t, pgtest.Database(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t)
-			if name == "sqlite" {
-				plansOfDocuments(t, s) // of PostgreSQL, plans of empty tables say nothing
-			}
-			filled(t, s, manyDocuments)
-			plansOfDocuments(t, s)
-		})
-	}
+	onBoth(t, func(t *testing.T, database string, s *Store) {
+		if database == "sqlite" {
+			plansOfDocuments(t, s) // of PostgreSQL, plans of empty tables say nothing
+		}
+		filled(t, s, manyDocuments)
+		plansOfDocuments(t, s)
+	})
 }
 
 func plansOfDocuments(t *testing.T, s *Store) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store/pgtest"
 	"github.com/paraph/paraph/internal/webhook"
 )
 
@@ -44,20 +43,13 @@ var manyDeliveries = []string{
 // holds it in the order that is wanted, whether the database knows its tables or not.
 func TestPlansOfDeliveries(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(*testing.T) *Store{
-		"sqlite":   func(t *testing.T) *Store { return openTest(t) },
-		"postgres": func(t *testing.T) *Store { return openPg(t, pgtest.Database(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t)
-			if name == "sqlite" {
-				plansOfDeliveries(t, s) // of PostgreSQL, plans of empty tables say nothing
-			}
-			filled(t, s, manyDeliveries)
-			plansOfDeliveries(t, s)
-		})
-	}
+	onBoth(t, func(t *testing.T, database string, s *Store) {
+		if database == "sqlite" {
+			plansOfDeliveries(t, s) // of PostgreSQL, plans of empty tables say nothing
+		}
+		filled(t, s, manyDeliveries)
+		plansOfDeliveries(t, s)
+	})
 }
 
 // filled carries statements out.

@@ -20,6 +20,18 @@ func openPg(t *testing.T, url string) *Store {
 	return openTest(t, func(o *Options) { o.URL, o.MaxConns, o.Across = url, 16, "tests" })
 }
 
+// onBoth runs fn over an empty store on each database, side by side.
+func onBoth(t *testing.T, fn func(t *testing.T, database string, s *Store)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		fn(t, "sqlite", openTest(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		fn(t, "postgres", openPg(t, pgtest.Database(t)))
+	})
+}
+
 // TestLateCommit: an entry whose transaction commits after later ones were
 // numbered is numbered all the same.
 func TestLateCommit(t *testing.T) {

@@ -50,26 +50,11 @@ var selectChanged = "SELECT d." + strings.Join(documentColumns, ", d.") + `, c.f
 func (t *Tx) IndexDocuments(ctx context.Context, documents []service.DocumentWords) error {
 	var changed []reworded
 	for _, d := range documents {
-		if len(d.Words) == 0 {
-			if _, err := exec(ctx, t.c, "DELETE FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID); err != nil {
-				return err
-			}
-			continue
-		}
-		form, value := t.c.dialect().words(d.Words)
-		if !t.c.dialect().wordsApart {
-			// Most of what is indexed anew has the words it had, and is left as it is.
-			if _, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
-				d.Org, d.ID, value); err != nil {
-				return err
-			}
-			continue
-		}
-		c, err := t.reword(ctx, d, value)
+		c, err := t.reword(ctx, d)
 		if err != nil {
 			return err
 		}
-		if c.old != value {
+		if c.old != c.new {
 			changed = append(changed, c)
 		}
 	}
@@ -83,7 +68,8 @@ func (t *Tx) IndexDocuments(ctx context.Context, documents []service.DocumentWor
 	return nil
 }
 
-// reworded is a row of search_document whose words became others.
+// reworded is a row of search_document whose words became others, where the full-text
+// index has to be told; none where the database tells it by itself.
 type reworded struct {
 	rid      int64
 	old, new string
@@ -93,10 +79,26 @@ type reworded struct {
 const insertSearched = `INSERT INTO search_document (rid, org, document_id, words, given) VALUES (
 	(WITH RECURSIVE at(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM at WHERE EXISTS (SELECT 1 FROM search_document WHERE rid = n)) SELECT MAX(n) FROM at), ?, ?, ?, 1) RETURNING rid`
 
-// reword gives a document its words where the full-text index stands apart from the table,
-// and tells which the index has to forget: none of a document that is new. The column given
+// reword gives a document its words.
+func (t *Tx) reword(ctx context.Context, d service.DocumentWords) (reworded, error) {
+	if len(d.Words) == 0 {
+		_, err := exec(ctx, t.c, "DELETE FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID)
+		return reworded{}, err
+	}
+	form, words := t.c.dialect().words(d.Words)
+	if t.c.dialect().wordsApart {
+		return t.rewordApart(ctx, d, words)
+	}
+	// Most of what is indexed anew has the words it had, and is left as it is.
+	_, err := exec(ctx, t.c, "INSERT INTO search_document (org, document_id, words) VALUES (?, ?, "+form+") ON CONFLICT (org, document_id) DO UPDATE SET words = excluded.words WHERE search_document.words <> excluded.words",
+		d.Org, d.ID, words)
+	return reworded{}, err
+}
+
+// rewordApart is reword where the full-text index stands apart from the table, and tells
+// which words the index has to forget: none of a document that is new. The column given
 // keeps the triggers from telling the index, as they do for the program before.
-func (t *Tx) reword(ctx context.Context, d service.DocumentWords, words string) (reworded, error) {
+func (t *Tx) rewordApart(ctx context.Context, d service.DocumentWords, words string) (reworded, error) {
 	scan := func(s scanner) (c reworded, err error) { err = s.Scan(&c.rid, &c.old); return }
 	found, err := list(ctx, t.c, scan, "SELECT rid, words FROM search_document WHERE org = ? AND document_id = ?", d.Org, d.ID)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/paraph/paraph/internal/document"
+	"github.com/paraph/paraph/internal/id"
 )
 
 // SQLite's full-text index names what it finds in the order of its rows' numbers, either
@@ -17,7 +18,6 @@ const (
 	placeLetters = 12   // of an id: 48 bits of its time, 10 that are random
 	placeSlack   = 1000 // so far a row may lie behind its place, because others had taken it
 	manyHits     = 1000 // so many are looked at; where fewer fit, another way is taken
-	letters      = "0123456789abcdefghjkmnpqrstvwxyz"
 )
 
 // searchPlace is where the row of a document belongs: of two documents, the one with the
@@ -27,8 +27,8 @@ func searchPlace(documentID string) (place int64) {
 	for i := range placeLetters {
 		digit := 0
 		if i < len(tail) {
-			if digit = strings.IndexFunc(letters, func(r rune) bool { return byte(r) >= tail[i] }); digit < 0 {
-				digit = len(letters) - 1
+			if digit = strings.IndexFunc(id.Alphabet, func(r rune) bool { return byte(r) >= tail[i] }); digit < 0 {
+				digit = len(id.Alphabet) - 1
 			}
 		}
 		place = place<<5 | int64(digit)

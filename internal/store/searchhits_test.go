@@ -11,7 +11,6 @@ import (
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/service"
-	"github.com/paraph/paraph/internal/store/pgtest"
 )
 
 // TestSearchPlaces: of two documents, the one with the later id has no earlier place.
@@ -53,43 +52,36 @@ var searchedWords = map[string]func(i int) bool{
 // each once and from new to old, in whatever order they were indexed.
 func TestSearchedPages(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(*testing.T) *Store{
-		"sqlite":   func(t *testing.T) *Store { return openTest(t) },
-		"postgres": func(t *testing.T) *Store { return openPg(t, pgtest.Database(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t)
-			order := rand.New(rand.NewPCG(1, 2)).Perm(manySearched)
-			err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
-				var all []service.DocumentWords
-				for _, i := range order {
-					d := document.Document{ID: searchedID(i), Org: "org", Unit: "general", Type: "document", Title: "x", State: document.State(searchedState(i)), CreatedAt: time.Unix(1, 0), UpdatedAt: time.Unix(1, 0), Revision: 1}
-					if err := tx.InsertDocument(ctx, d); err != nil {
-						return err
-					}
-					var words []string
-					for word, holds := range searchedWords {
-						if holds(i) {
-							words = append(words, word)
-						}
-					}
-					for _, org := range []string{"org", "other"} { // whose documents are none
-						all = append(all, service.DocumentWords{Org: org, ID: d.ID, Words: words})
+	onBoth(t, func(t *testing.T, database string, s *Store) {
+		order := rand.New(rand.NewPCG(1, 2)).Perm(manySearched)
+		err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+			var all []service.DocumentWords
+			for _, i := range order {
+				d := document.Document{ID: searchedID(i), Org: "org", Unit: "general", Type: "document", Title: "x", State: document.State(searchedState(i)), CreatedAt: time.Unix(1, 0), UpdatedAt: time.Unix(1, 0), Revision: 1}
+				if err := tx.InsertDocument(ctx, d); err != nil {
+					return err
+				}
+				var words []string
+				for word, holds := range searchedWords {
+					if holds(i) {
+						words = append(words, word)
 					}
 				}
-				return tx.IndexDocuments(ctx, all)
-			})
-			if err != nil {
-				t.Fatal(err)
+				for _, org := range []string{"org", "other"} { // whose documents are none
+					all = append(all, service.DocumentWords{Org: org, ID: d.ID, Words: words})
+				}
 			}
-			searchedAll(t, s)
-			if name == "sqlite" {
-				misplaced(t, s)
-				searchedAll(t, s)
-			}
+			return tx.IndexDocuments(ctx, all)
 		})
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+		searchedAll(t, s)
+		if database == "sqlite" {
+			misplaced(t, s)
+			searchedAll(t, s)
+		}
+	})
 }
 
 // searchedAll goes through the pages of every search.

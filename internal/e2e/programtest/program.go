@@ -28,9 +28,9 @@ var built struct {
 	paths map[string]string // by tags
 }
 
-// Build builds the program with the tags, once for each test binary. All test binaries share what was built in
-// the repository's cache: linking is most of the work, and go leaves a file as it is
-// that is up to date.
+// Build builds the program with the tags, once for each test binary. All of them share
+// what was built in the repository's cache: linking is most of the work, and go leaves
+// a file as it is that is up to date.
 func Build(t testing.TB, tags ...string) string {
 	t.Helper()
 	goCommand := testneed.Command(t, "go")
