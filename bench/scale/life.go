@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -9,9 +10,11 @@ import (
 	"time"
 
 	"github.com/paraph/paraph/internal/approval"
+	"github.com/paraph/paraph/internal/blob"
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/id"
 	"github.com/paraph/paraph/internal/journal"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // places is what the rows of a generated store belong to.
@@ -20,16 +23,19 @@ type places struct {
 	units  []string
 	types  []string
 	people []string
+	keys   *blob.KeyRing // of the units; wraps the documents' keys
 }
 
 // life is one document with everything that happened to it.
 type life struct {
 	doc      document.Document
+	key      blob.DocumentKeyRow
 	approval approval.Approval
 	entries  []journal.Entry
 }
 
-// scribe makes lives. The same seed makes the same documents, ids and salts.
+// scribe makes lives. The same seed makes the same documents, ids and salts;
+// only their keys are drawn anew.
 type scribe struct {
 	rnd   *rand.Rand
 	at    places
@@ -62,7 +68,7 @@ func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 // live makes the n-th document: created, corrected a few times, and handed in;
 // of ten, six are approved, two wait, one is rejected and one voided.
-func (s *scribe) live(n int) (*life, error) {
+func (s *scribe) live(ctx context.Context, n int) (*life, error) {
 	// Documents come evenly, a second apart, and each lives for an hour.
 	born := s.from.Add(time.Duration(n) * time.Second)
 	unit, kind, who := pick(s.rnd, s.at.units), pick(s.rnd, s.at.types), pick(s.rnd, s.at.people)
@@ -92,7 +98,9 @@ func (s *scribe) live(n int) (*life, error) {
 		}
 	}
 	l.doc.UpdatedAt = l.entries[len(l.entries)-1].At
-	return l, nil
+	var err error
+	l.key, _, err = s.at.keys.NewDocumentKey(ctx, blob.Scope{Org: s.at.org, Unit: unit, Class: service.ClassDocuments}, l.doc.ID)
+	return l, err
 }
 
 // review gives the document its approval, in the state of its end.

@@ -90,7 +90,7 @@ func fill(ctx context.Context, o loadOptions, say io.Writer, started time.Time) 
 	work.Go(func() error {
 		defer close(blocks)
 		for from := 0; from < o.documents; from += blockDocuments {
-			b, err := s.write(g, from, min(from+blockDocuments, o.documents))
+			b, err := s.write(busy, g, from, min(from+blockDocuments, o.documents))
 			if err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func fill(ctx context.Context, o loadOptions, say io.Writer, started time.Time) 
 // what the documents belong to.
 func begin(ctx context.Context, o loadOptions) (*journal.Signer, journal.Tree, places, error) {
 	c := o.config()
-	srv, err := server.New(ctx, &c, server.Options{Version: "bench", Log: slog.New(slog.DiscardHandler)})
+	srv, err := server.New(ctx, &c, server.Options{Version: "bench", Log: slog.New(slog.DiscardHandler), ChildArgv: []string{"/nowhere"}})
 	if err != nil {
 		return nil, journal.Tree{}, places{}, err
 	}
@@ -149,6 +149,9 @@ func begin(ctx context.Context, o loadOptions) (*journal.Signer, journal.Tree, p
 	at := places{org: srv.Admin.Client.Org, units: []string{"general"}, types: []string{"document"}}
 	for n := range 40 {
 		at.people = append(at.people, fmt.Sprintf("person%d@bench.example", n))
+	}
+	if at.keys, err = keysOf(ctx, srv, at.org, at.units); err != nil {
+		return nil, journal.Tree{}, at, err
 	}
 	var tree journal.Tree
 	err = numbered(ctx, srv.Store, func(ctx context.Context, tx service.Reader, head service.LogHead) (err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -25,12 +26,13 @@ var (
 	entryColumns = []string{"id", "idx", "org", "unit", "kind", "subject_type", "subject_id", "document_id", "doc_version",
 		"doc_seq", "at", "actor_kind", "actor_id", "principal", "on_behalf_of", "peer", "forwarded", "user_agent",
 		"request_id", "digests", "data", "trace", "salt", "prev_leaf", "leaf"}
+	keyColumns        = []string{"id", "org", "document_id", "key_id", "wrapped", "created_at"}
 	hashColumns       = []string{"pos", "hash"}
 	checkpointColumns = []string{"size", "root", "epoch", "note", "at"}
 )
 
 // loaded are the tables whose secondary indexes and triggers are made anew after loading.
-var loaded = []string{"document", "document_mark", "approval", "task", "entry", "checkpoint"}
+var loaded = []string{"document", "document_mark", "document_key", "approval", "task", "entry", "checkpoint"}
 
 func micros(t time.Time) any {
 	if t.IsZero() {
@@ -51,6 +53,11 @@ func (l *life) documentRow() []any {
 	d := &l.doc
 	return []any{d.Org, d.ID, d.Unit, d.Type, d.Title, d.ExternalID, text(d.Labels), string(d.Metadata), text(d.ApproverList),
 		d.CreatedBy, micros(d.CreatedAt), micros(d.UpdatedAt), string(d.State), int64(0), int64(0), "ready", "", "", "", "", d.Revision, d.EntrySeq, d.LastLeaf}
+}
+
+func (l *life) keyRow() []any {
+	k := &l.key
+	return []any{k.ID, k.Org, k.Document, k.KeyID, k.Wrapped, micros(k.CreatedAt)}
 }
 
 func (l *life) approvalRow() []any {
@@ -116,16 +123,17 @@ func (g *log) add(entries []*journal.Entry, hashes, checkpoints *table) error {
 
 // write makes the block of documents from to to (exclusive). Their entries
 // stand in the log mixed, one step of every document after the other.
-func (s *scribe) write(g *log, from, to int) (*block, error) {
+func (s *scribe) write(ctx context.Context, g *log, from, to int) (*block, error) {
 	lives := make([]*life, 0, to-from)
 	for n := from; n < to; n++ {
-		l, err := s.live(n)
+		l, err := s.live(ctx, n)
 		if err != nil {
 			return nil, err
 		}
 		lives = append(lives, l)
 	}
 	documents, approvals, tasks := table{name: "document", columns: documentColumns}, table{name: "approval", columns: approvalColumns}, table{name: "task", columns: taskColumns}
+	keys := table{name: "document_key", columns: keyColumns}
 	hashes, checkpoints := table{name: "tree_hash", columns: hashColumns}, table{name: "checkpoint", columns: checkpointColumns}
 	entries := table{name: "entry", columns: entryColumns}
 	var mixed []*journal.Entry
@@ -142,8 +150,9 @@ func (s *scribe) write(g *log, from, to int) (*block, error) {
 	}
 	for _, l := range lives {
 		documents.rows = append(documents.rows, l.documentRow())
+		keys.rows = append(keys.rows, l.keyRow())
 		approvals.rows = append(approvals.rows, l.approvalRow())
 		tasks.rows = append(tasks.rows, l.taskRow())
 	}
-	return &block{tables: []table{documents, approvals, tasks, entries, hashes, checkpoints}, entries: len(mixed)}, nil
+	return &block{tables: []table{documents, keys, approvals, tasks, entries, hashes, checkpoints}, entries: len(mixed)}, nil
 }
