@@ -287,6 +287,7 @@ func TestWhoMayProvision(t *testing.T) {
 		r.as("nobody", "GET", "Users", "").want(401)
 		r.as("admin", "GET", "Users", "").want(403)
 		r.as("unit", "GET", "Users", "").want(403)
+		r.as("admin", "POST", "Users", "x").want(403) // before it is read
 		r.as("other", "GET", "Users/"+id, "").want(404)
 		r.as("other", "PATCH", "Users/"+id, `{"schemas":["`+patchSchema+`"],"Operations":[{"op":"replace","path":"active","value":false}]}`).want(404)
 		r.as("other", "DELETE", "Users/"+id, "").want(404)

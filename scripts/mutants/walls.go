@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -91,6 +92,12 @@ func ofEntrances(root string) (out []mutant) {
 		if does != "" && strings.Contains(pattern, " /v1/") && !strings.Contains(pattern, " /v1/uploads") {
 			out = append(out, free.mutant(admit, admits, pattern+" asks for no right", asks, pattern, pattern+" is not refused", rightTests))
 		}
+	}
+	for _, m := range []struct{ file, asks, what, test string }{
+		{"internal/httpapi/tus.go", "\t\terr = a.Service.AllowedBy(rq.actor, access.WriteDocument)\n", "uploads in pieces ask for no right", "TestScopes"},
+		{"internal/scim/scim.go", "\t\t\terr = s.Service.AllowedBy(actor, access.ProvisionPeople)\n", "a directory is asked for no right", "TestWhoMayProvision"},
+	} {
+		out = append(out, replace(m.file, read(root, m.file), m.what, m.asks, "", []tests{{"./" + path.Dir(m.file), "^" + m.test + "$"}}))
 	}
 	return out
 }
