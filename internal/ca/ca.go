@@ -11,6 +11,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -151,6 +152,11 @@ func (a *Authority) root(name, organisation string, now time.Time) error {
 	return err
 }
 
+// minRSA is the bits of an RSA key that seals, where its certificate is the first: 128 bits
+// of security. A shorter one that has sealed before goes on, and so does one to which somebody
+// else gave a certificate.
+const minRSA = 3072
+
 func (a *Authority) seal(organisation string, now time.Time, o Options) error {
 	if o.Key != nil {
 		spki, err := x509.MarshalPKIXPublicKey(o.Key.Public())
@@ -159,6 +165,9 @@ func (a *Authority) seal(organisation string, now time.Time, o Options) error {
 		}
 		a.Key, a.Files.SealKey = o.Key, ""
 		a.Files.SealCert = filepath.Join(filepath.Dir(a.Files.SealCert), fmt.Sprintf("seal.%.8x.cert.pem", sha256.Sum256(spki)))
+		if rsaKey, ok := o.Key.Public().(*rsa.PublicKey); ok && rsaKey.N.BitLen() < minRSA && !exists(a.Files.SealCert) {
+			return fmt.Errorf("an RSA key of %d bits is too short; a new one takes %d", rsaKey.N.BitLen(), minRSA)
+		}
 	}
 	return a.leaf(now, o.ListURL, func() *x509.Certificate {
 		tmpl := template(organisation+" document seal", organisation, now, sealYears)

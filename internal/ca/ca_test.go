@@ -1,7 +1,12 @@
 package ca
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,5 +72,46 @@ func TestForeignCertificateIsRefused(t *testing.T) {
 	}
 	if _, err := LoadOrCreate(filepath.Dir(a.Files.SealCert), "A", noon, Options{}); err == nil {
 		t.Fatal("a certificate of another key was taken")
+	}
+}
+
+// elsewhere is a key that lies elsewhere: certificates need no more of it than this.
+type elsewhere struct {
+	crypto.Signer
+	public rsa.PublicKey
+}
+
+func (e elsewhere) Public() crypto.PublicKey { return &e.public }
+
+// TestKeyStrength: the root gives its first certificate to no RSA key of less than 3072
+// bits. A shorter one that has sealed before goes on, and has its certificate renewed.
+func TestKeyStrength(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	of := func(bits uint) elsewhere {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return elsewhere{public: rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}}
+	}
+	weak := of(2048)
+	if _, err := LoadOrCreate(dir, "A", noon, Options{Key: weak}); err == nil || !strings.Contains(err.Error(), "2048 bits") || !strings.Contains(err.Error(), "3072") {
+		t.Fatalf("an RSA key of 2048 bits: %v", err)
+	}
+	a, err := LoadOrCreate(dir, "A", noon, Options{Key: of(3072)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(weak.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := *a // as an earlier version left it
+	before.Key, before.Files.SealCert = weak, filepath.Join(dir, fmt.Sprintf("seal.%.8x.cert.pem", sha256.Sum256(spki)))
+	if err := before.leaf(noon, "", func() *x509.Certificate { return template("A document seal", "A", noon, sealYears) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range []time.Time{noon, noon.AddDate(2, 11, 0)} {
+		if _, err := LoadOrCreate(dir, "A", now, Options{Key: weak}); err != nil {
+			t.Errorf("a key that has sealed before, at %s: %v", now, err)
+		}
 	}
 }

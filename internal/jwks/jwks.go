@@ -21,9 +21,10 @@ func Algorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256}
 }
 
-// Bounds of RSA keys, in bits: a shorter one can be broken, a longer one makes work.
+// Bounds of RSA keys, in bits: a shorter one is weaker than all others that are taken, which
+// have 128 bits of security (NIST SP 800-57 part 1, table 2); a longer one makes work.
 const (
-	minRSA = 2048
+	minRSA = 3072
 	maxRSA = 4096
 )
 

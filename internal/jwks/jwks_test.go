@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 	must(err)
 	ed, edPrivate, err := ed25519.GenerateKey(rand.Reader)
 	must(err)
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, minRSA)
 	must(err)
 	small := rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
 	large := rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 16000), E: 65537}
@@ -77,6 +77,18 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestKeyStrength: RSA keys are taken from 3072 bits on, which is 128 bits of security.
+func TestKeyStrength(t *testing.T) {
+	t.Parallel()
+	for bits, taken := range map[int]bool{1024: false, 2048: false, 3071: false, 3072: true, 4096: true, 4097: false} {
+		n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+		alg, err := Algorithm(&rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537})
+		if (err == nil) != taken || taken && alg != jose.PS256 {
+			t.Errorf("an RSA key of %d bits: %s %v", bits, alg, err)
+		}
+	}
 }
 
 // TestOddKeys: keys that no library makes by itself.

@@ -208,7 +208,7 @@ func TestDPoPForgeries(t *testing.T) {
 		m.Write([]byte(text))
 		return text + "." + base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 	}
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	small, err := rsa.GenerateKey(rand.Reader, 2048)
 	r.must(err)
 	for name, proof := range map[string]string{
 		"empty": "", "no JWT": "abc", "too long": strings.Repeat("a", maxProof+1),

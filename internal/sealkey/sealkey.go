@@ -183,7 +183,8 @@ func verify(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts, sign
 }
 
 // Fit says why a public key cannot seal; nil: it can. Seals are made with ECDSA on
-// P-256, P-384 or P-521, or with RSA of 2048 bits or more.
+// P-256, P-384 or P-521, or with RSA of 2048 bits or more: trust service providers still give
+// such keys. The own root gives no new one a certificate below 3072 bits (package ca).
 func Fit(public crypto.PublicKey) error {
 	switch pub := public.(type) {
 	case *ecdsa.PublicKey:
