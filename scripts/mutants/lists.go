@@ -5,10 +5,11 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^TestStore$"}}
+var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^(TestReported|TestPartsAreOnesOwn|TestWordsAreOnesOwn|TestStore)$"}}
 
 var (
 	// ofOrg is the condition that a row belongs to an organisation.
@@ -62,20 +63,23 @@ func ofLists(root string) (out []mutant) {
 			})
 		}
 	}
-	return append(out, ofParts(root)...)
+	return slices.Concat(out, ofParts(root), ofWords(root))
 }
 
-// reads tells whether a function only reads: it is a reader's, or gathers conditions.
+// reads tells whether a function only reads: it is a reader's or a list's, or gathers conditions.
 func reads(f *ast.FuncDecl) bool {
-	if f.Recv == nil || f.Body == nil {
+	if f.Body == nil {
 		return false
 	}
-	star, ok := f.Recv.List[0].Type.(*ast.StarExpr)
-	if !ok {
-		return false
+	if f.Recv == nil {
+		return f.Name.Name == "partSet" || f.Name.Name == "wordsHold"
 	}
-	name, ok := star.X.(*ast.Ident)
-	return ok && name.Name == "Reader"
+	of := f.Recv.List[0].Type
+	if star, ok := of.(*ast.StarExpr); ok {
+		of = star.X
+	}
+	name, ok := of.(*ast.Ident)
+	return ok && (name.Name == "Reader" || name.Name == "listing" || name.Name == "where")
 }
 
 // ofParts makes the mutants of the relations by which somebody finds a document, and
@@ -90,9 +94,28 @@ func ofParts(root string) (out []mutant) {
 	return append(out,
 		replace(file, text, "grants that were taken back", " AND r.revoked_at IS NULL", "", storeTests),
 		replace(file, text, "a program as creator", "|| (relation == access.AsCreator && !access.Person(principal))", "", storeTests),
-		replace(file, text, "confined to no units", `w.add("1 = 0")`, `w.add("1 = 1")`, storeTests),
-		replace(file, text, "not confined to units", `w.add("("+strings.Join(either, " OR ")+")", args...)`, `w.add("(1 = 1 OR "+strings.Join(either, " OR ")+")", args...)`, storeTests),
+		replace(file, text, "parts in other organisations' documents", `r.org = " + org + " AND " + id`, `" + id`, storeTests),
 		replace(file, text, "relations that were not asked for", "if relations&relation == 0 {", "if false && relations&relation == 0 {", storeTests))
+}
+
+// ofWords makes the mutants of how either database finds documents by their words.
+func ofWords(root string) (out []mutant) {
+	const file, ofOne = "internal/store/dialect.go", "s.org = ?"
+	text := read(root, file)
+	sqlite, postgres := []tests{{"./internal/store", "^TestWordsAreOnesOwn$"}}, []tests{{"./internal/store", "^TestWordsAreOnesOwnBeforeTheWall$"}}
+	for _, m := range []struct {
+		place string
+		by    []tests
+	}{
+		{`found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid`, sqlite},
+		{`foundFew:   "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid`, sqlite},
+		{`found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words`, postgres},
+		{`foundFew:   "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND`, postgres},
+		{`"EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id`, postgres},
+	} {
+		out = append(out, replace(file, text, "words of any organisation, "+m.place, m.place, strings.Replace(m.place, ofOne, "COALESCE(?, '') IS NOT NULL", 1), m.by))
+	}
+	return out
 }
 
 // replace makes a mutant of a text that a file has once.
