@@ -150,3 +150,76 @@ func wordsAreOnesOwn(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+// TestPagesGoOn: page after page, a list gives what was asked for, each document once and
+// in its order, whatever another organisation has under the same ids.
+func TestPagesGoOn(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, func(o *Options) { o.Across = "a test" })
+	err := s.Write(t.Context(), func(ctx context.Context, tx service.Tx) error {
+		var words []service.DocumentWords
+		for _, org := range []string{"abroad", "org"} {
+			for i, id := range []string{"a", "b", "c", "d"} {
+				d := document.Document{ID: id, Org: org, Unit: "general", Type: "document", Title: "dcba"[i : i+1], State: document.Draft, CreatedAt: time.Unix(int64(100+i), 0), UpdatedAt: time.Unix(int64(200+i), 0), Revision: 1}
+				if org == "abroad" {
+					d.CreatedAt = time.Unix(50, 0)
+				}
+				if err := tx.InsertDocument(ctx, d); err != nil {
+					return err
+				}
+				words = append(words, service.DocumentWords{Org: org, ID: id, Words: []string{"word" + id}})
+			}
+		}
+		return tx.IndexDocuments(ctx, words)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	search := []service.SearchClause{{Words: []string{"wordb"}}}
+	title, down, changed := service.DocumentSort{By: "title"}, service.DocumentSort{By: "title", Down: true}, service.DocumentSort{By: "updated_at"}
+	err = s.Read(t.Context(), func(ctx context.Context, r service.Reader) error {
+		for _, c := range []struct {
+			f    service.DocumentFilter
+			want string
+		}{
+			{service.DocumentFilter{}, "dcba"},
+			{service.DocumentFilter{Since: time.Unix(101, 0)}, "dcb"},
+			{service.DocumentFilter{Sort: title}, "dcba"},
+			{service.DocumentFilter{Sort: down}, "abcd"},
+			{service.DocumentFilter{Sort: changed, UpdatedSince: time.Unix(202, 0)}, "cd"},
+			{service.DocumentFilter{Sort: title, Search: search}, "b"},
+		} {
+			f, got := c.f, ""
+			for f.Org, f.Limit = "org", 1; len(got) <= len(c.want); {
+				found, err := r.Documents(ctx, f)
+				if err != nil {
+					return err
+				}
+				if len(found) == 0 {
+					break
+				}
+				last := &found[0]
+				got += last.ID
+				if f.Before = last.ID; f.Sort.By != "" {
+					f.Before, f.Sort.After = "", &service.SortPlace{Text: last.Title, Time: last.UpdatedAt, ID: last.ID}
+				}
+			}
+			if got != c.want {
+				t.Errorf("%+v gives %s, want %s", c.f, got, c.want)
+			}
+		}
+		f := service.DocumentFilter{Org: "org", Search: search, Limit: 5}
+		l := listing{DocumentFilter: f, r: r.(*Reader), often: true} // as where thousands hold the word
+		if found, err := l.walked(ctx); err != nil || len(found) != 1 || found[0].ID != "b" {
+			t.Errorf("a word that very many hold finds %d documents: %v", len(found), err)
+		}
+		rows, err := r.ReportDocuments(ctx, service.ReportQuery{DocumentFilter: f, Zone: time.UTC})
+		if err != nil || len(rows) != 1 || rows[0].Documents != 1 {
+			t.Errorf("a word is counted: %+v %v", rows, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^(TestReported|TestPartsAreOnesOwn|TestWordsAreOnesOwn|TestStore)$"}}
+var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^(TestReported|TestPartsAreOnesOwn|TestWordsAreOnesOwn|TestPagesGoOn|TestStore)$"}}
 
 var (
 	// ofOrg is the condition that a row belongs to an organisation.
 	ofOrg = regexp.MustCompile(`\b(?:[a-z]\w*\.)?org(?: \|\| '')? = \?`)
 	// conditions are the ways in which filter.go takes a condition.
-	conditions = map[string]bool{"add": true, "is": true, "in": true, "before": true, "within": true}
+	conditions = map[string]bool{"add": true, "is": true, "in": true, "before": true, "within": true, "found": true}
 )
 
 // ofLists makes the mutants of what reads from the store: each condition that a row
