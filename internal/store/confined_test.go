@@ -161,6 +161,9 @@ func TestPagesGoOn(t *testing.T) {
 		for _, org := range []string{"abroad", "org"} {
 			for i, id := range []string{"a", "b", "c", "d"} {
 				d := document.Document{ID: id, Org: org, Unit: "general", Type: "document", Title: "dcba"[i : i+1], State: document.Draft, CreatedAt: time.Unix(int64(100+i), 0), UpdatedAt: time.Unix(int64(200+i), 0), Revision: 1}
+				if id == "b" {
+					d.ApproverList = []string{"boss@example.org"}
+				}
 				if org == "abroad" {
 					d.CreatedAt = time.Unix(50, 0)
 				}
@@ -188,6 +191,9 @@ func TestPagesGoOn(t *testing.T) {
 			{service.DocumentFilter{Sort: down}, "abcd"},
 			{service.DocumentFilter{Sort: changed, UpdatedSince: time.Unix(202, 0)}, "cd"},
 			{service.DocumentFilter{Sort: title, Search: search}, "b"},
+			{service.DocumentFilter{Sort: title, Approver: "boss@example.org"}, "b"},
+			{service.DocumentFilter{Search: search}, "b"},
+			{service.DocumentFilter{States: []string{"draft", "signed"}}, "dcba"},
 		} {
 			f, got := c.f, ""
 			for f.Org, f.Limit = "org", 1; len(got) <= len(c.want); {

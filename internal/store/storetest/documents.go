@@ -223,7 +223,7 @@ func marks(t *testing.T, s service.Store) {
 
 	write(t, s, func(ctx context.Context, tx service.Tx) error {
 		for _, d := range []document.Document{first, second, third} {
-			if err := errors.Join(tx.InsertApproval(ctx, newApproval(d, "many@example.org", "other@example.org", "many@example.org")), tx.InsertEnvelope(ctx, newEnvelope(d, "many@example.org"))); err != nil {
+			if err := errors.Join(tx.InsertApproval(ctx, newApproval(d, "many@example.org", "twice@example.org", "twice@example.org", "many@example.org")), tx.InsertEnvelope(ctx, newEnvelope(d, "many@example.org"))); err != nil {
 				return err
 			}
 		}
@@ -233,6 +233,7 @@ func marks(t *testing.T, s service.Store) {
 	find("the first page", many, third.ID, second.ID)
 	many.Before = second.ID
 	find("the second page", many, first.ID)
+	find("a page of who has several tasks and nothing else", service.DocumentFilter{Units: []string{"elsewhere"}, Principal: "twice@example.org", Limit: 2}, third.ID, second.ID)
 }
 
 func versions(t *testing.T, s service.Store) {

@@ -133,6 +133,12 @@ func imports(t *testing.T, s service.Store) {
 		same(t, "rows", rows, []service.ImportRow{made, failed})
 		rows, err5 := tx.ImportRows(ctx, service.ImportRowFilter{Org: org, Import: m.ID, Outcome: service.ImportFailed, After: 1, Limit: 10})
 		same(t, "what failed", rows, []service.ImportRow{failed})
+		for after, want := range map[int64]int{0: 2, 1: 1, 2: 0} {
+			rows, err := tx.ImportRows(ctx, service.ImportRowFilter{Org: org, Import: m.ID, After: after, Limit: 10})
+			if err != nil || len(rows) != want {
+				t.Errorf("%d rows after the first %d, want %d: %v", len(rows), after, want, err)
+			}
+		}
 		rows, err6 := tx.ImportRows(ctx, service.ImportRowFilter{Org: other, Import: m.ID, Limit: 10})
 		same(t, "another organisation's rows", rows, []service.ImportRow(nil))
 		one, err7 := tx.ImportRow(ctx, org, m.ID, 2)
