@@ -49,6 +49,12 @@ func (k Kind) MediaType() string {
 	return "image/" + string(k)
 }
 
+// Defaults of Limits.
+const (
+	mostPages  = 2000
+	mostPixels = 120_000_000
+)
+
 // Limits bound what is accepted. Zero values take the defaults.
 type Limits struct {
 	Pages  int   `json:"pages,omitempty"`  // default 2,000
@@ -58,10 +64,10 @@ type Limits struct {
 // WithDefaults fills in what is zero.
 func (l Limits) WithDefaults() Limits {
 	if l.Pages <= 0 {
-		l.Pages = 2000
+		l.Pages = mostPages
 	}
 	if l.Pixels <= 0 {
-		l.Pixels = 120_000_000
+		l.Pixels = mostPixels
 	}
 	return l
 }
