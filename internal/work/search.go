@@ -19,7 +19,7 @@ const (
 
 // searchGather is how long documents wait for others to be indexed with. Commands
 // write beside the index, and each of its transactions takes their turn.
-const searchGather = 50 * time.Millisecond
+const searchGather = 250 * time.Millisecond
 
 // SearchIndexer keeps the full-text index: it reads the journal with a cursor of
 // its own, and indexes each document anew of which an entry says that its words may
