@@ -92,6 +92,7 @@ func TestSearchedPages(t *testing.T) {
 // a policy it could not, whatever it costs.
 func byIndex(t *testing.T, s *Store) {
 	t.Helper()
+	filled(t, s, []string{"ANALYZE"})
 	query := []service.SearchClause{{Words: []string{"two"}}}
 	err := s.Read(service.Within(t.Context(), "org"), func(ctx context.Context, tx service.Reader) error {
 		r := *tx.(*Reader)
