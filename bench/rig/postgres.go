@@ -72,7 +72,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	}
 	for range 300 {
 		if c, err := pgx.Connect(ctx, p.URL("postgres")); err == nil {
-			_, err := c.Exec(ctx, "CREATE ROLE app LOGIN")
+			_, err := c.Exec(ctx, "CREATE ROLE app LOGIN; CREATE ROLE filler LOGIN SUPERUSER")
 			return p, errors.Join(err, c.Close(ctx))
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -91,6 +91,22 @@ func (p *Postgres) Create(ctx context.Context, name string) (string, error) {
 	defer c.Close(ctx)
 	_, err = c.Exec(ctx, "CREATE DATABASE "+name+" OWNER app")
 	return p.address(name, "app"), err
+}
+
+// Filled lets fill write into a database as a superuser, for COPY takes no rows past row-level
+// security, and gives what was made to the owner.
+func (p *Postgres) Filled(ctx context.Context, name string, fill func(database string) error) error {
+	database := p.address(name, "filler")
+	if err := fill(database); err != nil {
+		return err
+	}
+	c, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	_, err = c.Exec(ctx, "REASSIGN OWNED BY filler TO app")
+	return err
 }
 
 // URL is the address of a database for a superuser, over the server's socket.
