@@ -19,8 +19,8 @@ type searchReader interface {
 	SearchCursor(ctx context.Context) (int64, error)
 	// ChangedDocuments gives the documents, of all organisations, that entries of SearchKinds
 	// with from ≤ index < to are about, as they are now: each once, in the order of its first
-	// such entry.
-	ChangedDocuments(ctx context.Context, from, to int64, limit int) ([]ChangedDocument, error)
+	// such entry. Those that entries with to ≤ index < head tell of too are left to these.
+	ChangedDocuments(ctx context.Context, from, to, head int64, limit int) ([]ChangedDocument, error)
 }
 
 // ChangedDocument is a document whose words may have changed, with the index of the

@@ -30,21 +30,26 @@ func (r *Reader) SearchCursor(ctx context.Context) (int64, error) {
 }
 
 // ChangedDocuments implements service.Reader.
-func (r *Reader) ChangedDocuments(ctx context.Context, from, to int64, limit int) ([]service.ChangedDocument, error) {
-	args := []any{from, to}
+func (r *Reader) ChangedDocuments(ctx context.Context, from, to, head int64, limit int) ([]service.ChangedDocument, error) {
+	var kinds []any
 	for _, k := range service.SearchKinds {
-		args = append(args, string(k))
+		kinds = append(kinds, string(k))
 	}
+	args := slices.Concat([]any{from, to}, kinds, []any{to, head}, kinds, []any{limit})
 	scan := func(s scanner) (d service.ChangedDocument, err error) {
 		err = s.Scan(append(documentTargets(&d.Document), &d.Index)...)
 		return
 	}
-	return list(ctx, r.c, scan, selectChanged+marks(len(service.SearchKinds))+`) AND e.document_id <> '' GROUP BY e.org, e.document_id ORDER BY 3 LIMIT ?)
-		c JOIN document d ON d.org = c.org AND d.id = c.document_id ORDER BY c.first`, append(args, limit)...)
+	return list(ctx, r.c, scan, selectChanged, args...)
 }
 
+// selectChanged asks for later entries by the document's chain; the sign keeps it from
+// asking by their index, of which there may be millions.
 var selectChanged = "SELECT d." + strings.Join(documentColumns, ", d.") + `, c.first FROM (SELECT e.org, e.document_id, MIN(e.idx) AS first FROM entry e
-	WHERE e.idx >= ? AND e.idx < ? AND e.kind IN (`
+	WHERE e.idx >= ? AND e.idx < ? AND e.kind IN (` + marks(len(service.SearchKinds)) + `) AND e.document_id <> '' AND NOT EXISTS
+		(SELECT 1 FROM entry l WHERE l.document_id = e.document_id AND l.document_id <> '' AND l.doc_seq > e.doc_seq
+		AND +l.idx >= ? AND +l.idx < ? AND l.kind IN (` + marks(len(service.SearchKinds)) + `))
+	GROUP BY e.org, e.document_id ORDER BY 3 LIMIT ?) c JOIN document d ON d.org = c.org AND d.id = c.document_id ORDER BY c.first`
 
 // IndexDocuments implements service.Tx.
 func (t *Tx) IndexDocuments(ctx context.Context, documents []service.DocumentWords) error {

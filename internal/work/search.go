@@ -19,7 +19,7 @@ const (
 
 // searchGather is how long documents wait for others to be indexed with. Commands
 // write beside the index, and each of its transactions takes their turn.
-const searchGather = 50 * time.Millisecond
+const searchGather = 250 * time.Millisecond
 
 // SearchIndexer keeps the full-text index: it reads the journal with a cursor of
 // its own, and indexes each document anew of which an entry says that its words may
@@ -135,7 +135,7 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 	}
 	p.to = max(from, min(from+searchBatch, head.Size))
 	if p.to > from {
-		if err := p.read(ctx, tx, from); err != nil {
+		if err := p.read(ctx, tx, from, head.Size); err != nil {
 			return p, err
 		}
 	}
@@ -144,8 +144,8 @@ func (x *SearchIndexer) look(ctx context.Context, tx service.Reader) (p reading,
 }
 
 // read reads the words of the documents of the part, which ends sooner where they are many.
-func (p *reading) read(ctx context.Context, tx service.Reader, from int64) error {
-	changed, err := tx.ChangedDocuments(ctx, from, p.to, searchDocuments+1)
+func (p *reading) read(ctx context.Context, tx service.Reader, from, head int64) error {
+	changed, err := tx.ChangedDocuments(ctx, from, p.to, head, searchDocuments+1)
 	if err != nil {
 		return err
 	}
