@@ -66,28 +66,28 @@ func counts(t *testing.T, group []string) string {
 }
 
 // attacked lets schemathesis attack an address that leads to the server.
-func (w *world) attacked(url string, g ground, arguments ...string) (a attack) {
-	w.t.Helper()
+func (w *world) attacked(t *testing.T, url string, g ground, arguments ...string) (a attack) {
+	t.Helper()
 	program := os.Getenv("PARAPH_SCHEMATHESIS")
 	if program == "" {
-		w.t.Skip("PARAPH_SCHEMATHESIS names no schemathesis; make judges installs it")
+		t.Skip("PARAPH_SCHEMATHESIS names no schemathesis; make judges installs it")
 	}
-	root := testneed.Root(w.t)
+	root := testneed.Root(t)
 	folder := filepath.Join(root, "judges", "schemathesis")
 	raw, err := json.Marshal(g)
-	must(w.t, err)
-	work := w.t.TempDir()
-	must(w.t, os.WriteFile(filepath.Join(work, "ground.json"), raw, 0o600))
+	must(t, err)
+	work := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(work, "ground.json"), raw, 0o600))
 	args := append([]string{"--config-file", filepath.Join(folder, "schemathesis.toml"), "run", filepath.Join(root, "api", "openapi.yaml"), "--url", url, "--no-color"}, arguments...)
-	cmd := exec.CommandContext(w.t.Context(), program, args...)
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+folder, "GROUND="+filepath.Join(work, "ground.json"), "TALLY="+filepath.Join(work, "tally.json"), "SERVER="+w.URL,
 		"CLIENT_ID="+w.srv.Admin.Client.ID, "CLIENT_SECRET="+w.srv.Admin.Secret, "OWN="+strings.Join(w.own(), " "))
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if dir := os.Getenv("PARAPH_SCHEMATHESIS_OUT"); dir != "" { // to look at while it runs
-		file, err := os.OpenFile(filepath.Join(dir, strings.ReplaceAll(w.t.Name(), "/", "-")+".txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		must(w.t, err)
+		file, err := os.OpenFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+".txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		must(t, err)
 		defer file.Close()
 		cmd.Stdout = io.MultiWriter(&out, file)
 	}
@@ -96,9 +96,9 @@ func (w *world) attacked(url string, g ground, arguments ...string) (a attack) {
 	a.out, a.failed = out.String(), err != nil
 	tally, err := os.ReadFile(filepath.Join(work, "tally.json"))
 	if err != nil {
-		w.t.Fatalf("schemathesis has counted nothing: %v\n%s", err, a.out)
+		t.Fatalf("schemathesis has counted nothing: %v\n%s", err, a.out)
 	}
-	must(w.t, json.Unmarshal(tally, &a))
+	must(t, json.Unmarshal(tally, &a))
 	return a
 }
 
@@ -166,7 +166,7 @@ func (w *world) group(t *testing.T, g ground, group []string) (a attack) {
 	for _, id := range group {
 		arguments = append(arguments, "--include-operation-id", id)
 	}
-	a = w.attacked(w.URL, g, arguments...)
+	a = w.attacked(t, w.URL, g, arguments...)
 	if a.failed {
 		t.Errorf("schemathesis has found something:\n%s", a.out)
 	} else if file != "" {
