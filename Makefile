@@ -42,11 +42,11 @@ fuzz: ## run every fuzz target for 10 minutes, and keep as seeds what reaches ne
 
 soak: ## kill the server 500 times on SQLite, PostgreSQL, and PostgreSQL with a bucket, and count what is lost (ARGS="-kills 100 -store s3 -seed 7")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep -vE '^=== '
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/soak -v -count 1 -timeout 4h -run '^TestSoak$$' -args -kills 500 -store all $(ARGS) | grep --line-buffered -vE '^=== '
 
 chaos-webhooks: ## kill the server 50 times on each store while 50,000 events are sent to endpoints that are well, flapping and away, and count what is lost (ARGS="-kills 10 -events 5000")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep -vE '^=== '
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/e2e/webhooks -v -count 1 -timeout 4h -run '^TestChaos$$' -args -kills 50 -events 50000 $(ARGS) | grep --line-buffered -vE '^=== '
 
 judges: ## let software that nobody here wrote judge the output: pyHanko, EU DSS, LibPDF, pdfsig, qpdf, veraPDF, Standard Webhooks, Kafka, Tessera, openssl, go-oidc, openid-client, oidc-provider, Authlib, tus-js-client, schemathesis, spectral, axe
 	@scripts/setup judges
@@ -59,7 +59,7 @@ verify-page: ## build the static page that checks files in a browser, without se
 
 bulk: ## send one document to 1,000 people on both stores, and print the time (ARGS="-bulk-rows 10000")
 	@scripts/setup test
-	@PARAPH_REQUIRE=1 $(GO) test ./internal/httpapi -v -count 1 -run '^TestBulkMany$$' -args -bulk-rows 1000 $(ARGS) | grep -vE '^=== '
+	@PARAPH_REQUIRE=1 $(GO) test ./internal/httpapi -v -count 1 -run '^TestBulkMany$$' -args -bulk-rows 1000 $(ARGS) | grep --line-buffered -vE '^=== '
 
 bench: ## measure OCR beside plain Tesseract and OCRmyPDF, in one run
 	@scripts/setup bench

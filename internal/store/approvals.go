@@ -17,9 +17,6 @@ var (
 	selectApproval = selectFrom("approval", "a", approvalColumns)
 	// A document has one open approval; a second one has lost a race.
 	insertApproval = insertInto("approval", approvalColumns, 1, "ON CONFLICT (org, document_id) WHERE state = 'open' DO NOTHING")
-	updateApproval = `UPDATE approval SET unit = ?, document_id = ?, document_version = ?, document_sha256 = ?, initiator_user = ?,
-		initiator_email = ?, mode = ?, quorum = ?, due_at = ?, state = ?, created_at = ?, closed_at = ?, revision = ?, four_eyes = ?, submitted_by = ?
-		WHERE org = ? AND id = ? AND revision = ?`
 
 	taskColumns = []string{"org", "id", "approval_id", "document_id", "position", "assignee", "state", "comment",
 		"decided_by", "on_behalf_of", "opened_at", "decided_at"}
@@ -38,6 +35,11 @@ func scanApproval(s scanner) (a approval.Approval, err error) {
 	err = s.Scan(&a.Org, &a.ID, &a.Unit, &a.DocumentID, &a.DocumentVersion, &a.DocumentSHA256, &a.Initiator.UserID,
 		&a.Initiator.Email, &a.Mode, &a.Quorum, stamp{&a.DueAt}, &a.State, stamp{&a.CreatedAt}, stamp{&a.ClosedAt}, &a.Revision, &a.FourEyes, &a.SubmittedBy)
 	return
+}
+
+// taskRow gives the values of taskColumns after org and id.
+func taskRow(a *approval.Approval, k *approval.Task) []any {
+	return []any{a.ID, a.DocumentID, k.Position, k.Assignee, string(k.State), k.Comment, k.DecidedBy, k.OnBehalfOf, k.OpenedAt, k.DecidedAt}
 }
 
 func scanTask(s scanner) (t approval.Task, err error) {
@@ -62,6 +64,12 @@ func (r *Reader) approval(ctx context.Context, condition string, args ...any) (a
 		return a, err
 	}
 	a.Tasks, err = list(ctx, r.c, scanTask, selectTask+"WHERE t.org = ? AND t.approval_id = ? ORDER BY t.position, t.id", a.Org, a.ID)
+	if s := remembers(r.c); s != nil && err == nil {
+		s.keep("approval", a.Org, a.ID, approvalRow(&a, a.Revision))
+		for i := range a.Tasks {
+			s.keep("task", a.Org, a.Tasks[i].ID, taskRow(&a, &a.Tasks[i]))
+		}
+	}
 	return a, err
 }
 
@@ -114,8 +122,7 @@ func (t *Tx) InsertApproval(ctx context.Context, a approval.Approval) error {
 
 // UpdateApproval implements service.Tx.
 func (t *Tx) UpdateApproval(ctx context.Context, a *approval.Approval) error {
-	args := append(approvalRow(a, a.Revision+1), a.Org, a.ID, a.Revision)
-	ok, err := change(ctx, t.c, 1, updateApproval, args...)
+	ok, err := rewrite(ctx, t.c, "approval", a.Org, a.ID, approvalColumns[2:], approvalRow(a, a.Revision+1), a.Revision)
 	if err := swapped(ctx, t.c, ok, err, &a.Revision, "approval", a.Org, a.ID); err != nil {
 		return err
 	}
@@ -125,14 +132,38 @@ func (t *Tx) UpdateApproval(ctx context.Context, a *approval.Approval) error {
 // saveTasks writes the tasks. They belong to the approval whatever they say of
 // themselves, so that no task of another approval can be overwritten by mistake.
 func (t *Tx) saveTasks(ctx context.Context, a *approval.Approval) error {
-	all := make([][]any, len(a.Tasks))
-	for i, k := range a.Tasks {
-		all[i] = []any{a.Org, k.ID, a.ID, a.DocumentID, k.Position, k.Assignee, string(k.State), k.Comment,
-			k.DecidedBy, k.OnBehalfOf, k.OpenedAt, k.DecidedAt}
+	var fresh [][]any
+	for i := range a.Tasks {
+		k := &a.Tasks[i]
+		if remembers(t.c)[seenKey("task", a.Org, k.ID)] == nil {
+			fresh = append(fresh, append([]any{a.Org, k.ID}, taskRow(a, k)...))
+			continue
+		}
+		if err := t.saveTask(ctx, a, k); err != nil {
+			return err
+		}
 	}
-	ok, err := insertRows(ctx, t.c, "task", taskColumns, saveTask+" WHERE task.approval_id = excluded.approval_id", all)
-	if err == nil && !ok {
-		return errors.New("a task belongs to another approval")
+	ok, err := insertRows(ctx, t.c, "task", taskColumns, saveTask+" WHERE task.approval_id = excluded.approval_id", fresh)
+	return cmp.Or(err, elsewhere(ok))
+}
+
+// saveTask writes what has changed of a task that was read.
+func (t *Tx) saveTask(ctx context.Context, a *approval.Approval, k *approval.Task) error {
+	row, err := bind(taskRow(a, k))
+	if err != nil {
+		return err
 	}
-	return err
+	query, args := remembers(t.c).update("task", a.Org, k.ID, taskColumns[2:], row, "org = ? AND id = ? AND approval_id = ?", a.Org, k.ID, a.ID)
+	if query == "" {
+		return nil
+	}
+	ok, err := change(ctx, t.c, 1, query, args...)
+	return cmp.Or(err, elsewhere(ok))
+}
+
+func elsewhere(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errors.New("a task belongs to another approval")
 }

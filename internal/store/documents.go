@@ -13,12 +13,9 @@ var (
 	documentColumns = []string{"org", "id", "unit", "doc_type", "title", "external_id", "labels", "metadata", "approvers",
 		"created_by", "created_at", "updated_at", "state", "current_version", "pages", "proc_status", "proc_step",
 		"proc_operation", "proc_code", "proc_reason", "revision", "entry_seq", "last_leaf"}
+	externalAt     = slices.Index(documentColumns, "external_id") - 2 // in a documentRow
 	selectDocument = selectFrom("document", "d", documentColumns)
 	insertDocument = insertInto("document", documentColumns, 1, "ON CONFLICT (org, external_id) WHERE external_id <> '' DO NOTHING")
-	updateDocument = `UPDATE document SET unit = ?, doc_type = ?, title = ?, external_id = ?, labels = ?, metadata = ?, approvers = ?,
-		created_by = ?, created_at = ?, updated_at = ?, state = ?, current_version = ?, pages = ?, proc_status = ?, proc_step = ?,
-		proc_operation = ?, proc_code = ?, proc_reason = ?, revision = ?, entry_seq = ?, last_leaf = ?
-		WHERE org = ? AND id = ? AND revision = ?`
 )
 
 // documentRow gives the values of documentColumns after org and id.
@@ -55,7 +52,11 @@ func scanDocument(s scanner) (d document.Document, err error) {
 
 // Document implements service.Reader.
 func (r *Reader) Document(ctx context.Context, org, id string) (document.Document, error) {
-	return one(ctx, r.c, scanDocument, selectDocument+"WHERE d.org = ? AND d.id = ?", org, id)
+	d, err := one(ctx, r.c, scanDocument, selectDocument+"WHERE d.org = ? AND d.id = ?", org, id)
+	if s := remembers(r.c); s != nil && err == nil {
+		s.keep("document", org, id, documentRow(&d, d.Revision))
+	}
+	return d, err
 }
 
 // InsertDocument implements service.Tx. The revision is written as given.
@@ -90,7 +91,7 @@ func (t *Tx) UpdateDocument(ctx context.Context, d *document.Document) error {
 	if err := checkLabels(d.Labels); err != nil {
 		return err
 	}
-	if d.ExternalID != "" {
+	if d.ExternalID != "" && !remembers(t.c).has("document", d.Org, d.ID, externalAt, d.ExternalID) {
 		other, err := exists(ctx, t.c, "SELECT 1 FROM document WHERE org = ? AND external_id = ? AND external_id <> '' AND id <> ?", d.Org, d.ExternalID, d.ID)
 		if err != nil {
 			return err
@@ -100,8 +101,7 @@ func (t *Tx) UpdateDocument(ctx context.Context, d *document.Document) error {
 		}
 	}
 	t.orderBy(d.ID)
-	args := append(documentRow(d, d.Revision+1), d.Org, d.ID, d.Revision)
-	ok, err := change(ctx, t.c, 1, updateDocument, args...)
+	ok, err := rewrite(ctx, t.c, "document", d.Org, d.ID, documentColumns[2:], documentRow(d, d.Revision+1), d.Revision)
 	return swapped(ctx, t.c, ok, err, &d.Revision, "document", d.Org, d.ID)
 }
 

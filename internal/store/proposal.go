@@ -24,6 +24,7 @@ import (
 type proposal struct {
 	from    conn // the snapshot
 	steps   []step
+	seen    seen
 	tables  []string     // that it changes
 	entries []freshEntry // written last, since on SQLite they get their numbers in the same moment
 	topics  map[string]struct{}
@@ -132,7 +133,7 @@ func (d deciding) enter(ctx context.Context) (leave func(), err error) {
 // propose runs fn on a snapshot. A proposal comes back only without an error;
 // errInTurn where fn cannot be proposed.
 func propose(ctx context.Context, from conn, t Tx, fn func(context.Context, *Tx) error) (*proposal, error) {
-	p := &proposal{from: from}
+	p := &proposal{from: from, seen: seen{}}
 	t.Reader.c, t.proposal = p, p
 	err := guard(func() error { return fn(ctx, &t) })
 	p.from, p.topics = nil, t.topics

@@ -69,7 +69,7 @@ func run(t *testing.T, open Open, as func(*store.Store) service.Store, without .
 	s := as(open())
 	seed(t, s)
 	tests := map[string]func(*testing.T, service.Store){
-		"documents": documents, "lists": lists, "marks": marks, "search": search, "changed": changed, "versions": versions, "settings": settings,
+		"documents": documents, "lists": lists, "marks": marks, "search": search, "changed": changed, "rewrites": rewrites, "versions": versions, "settings": settings,
 		"approvals": approvals, "envelopes": envelopes, "journal": entries, "operations": operations, "backlog": backlog, "shares": shares, "deaths": deaths, "parts": parts, "kept": kept, "relations": relations,
 		"idempotency": idempotency, "tenants": tenants, "leases": leases, "releases": releases, "cursors": cursors, "present": present, "snapshot": snapshot,
 		"failures": failures, "race": race, "writers": writers, "characters": characters, "claims": claims, "witnesses": witnesses, "hooks": hooks, "inbound": inbound, "bulk sends": bulkSends, "handovers": handovers, "protection": protections,
