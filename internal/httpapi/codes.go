@@ -213,7 +213,7 @@ var catalogue = map[string]codeInfo{
 	"wrong_master_key":    {kind: fault.Unavailable, title: "The master key in force is not in the key file"},
 	"master_key_rotated":  {kind: fault.Unavailable, title: "The master key was rotated a moment ago"},
 	"unit_key_rotated":    {kind: fault.Unavailable, title: "The business unit's key was rotated a moment ago"},
-	"unit_without_key":    {kind: fault.Conflict, title: "The business unit has no key yet"},
+	"unit_without_key":    {kind: fault.Conflict, title: "The business unit has no key in force"},
 	"upgrade_running":     {kind: fault.Unavailable, title: "Processes of another version are running"},
 	"key_in_use":          {kind: fault.Conflict, title: "Something still lies under the key"},
 	"storage_full":        {kind: fault.Unavailable, title: "The storage is full"},

@@ -23,7 +23,7 @@ const CodeKeyRotated = "unit_key_rotated"
 // and destroys it at the end. Files are not touched.
 //
 // Faults: NotFound; Conflict "unit_without_key" where nothing was kept for the
-// unit yet; Forbidden "missing_scope".
+// unit yet, or nothing since its key was rotated; Forbidden "missing_scope".
 func (s *Service) RotateUnitKey(ctx context.Context, call Call, unit string) (Result[Operation], error) {
 	if call.Actor.Kind != access.System {
 		if err := access.Allowed(call.Actor, access.ManageSettings); err != nil {
@@ -43,7 +43,7 @@ func rotatable(ctx context.Context, tx Reader, org, unit string) error {
 	}
 	_, err := tx.Key(ctx, org, unit, ClassDocuments)
 	if fault.KindOf(err) == fault.NotFound {
-		return fault.New(fault.Conflict, "unit_without_key", "The business unit %s has no key yet: nothing was kept for it.", unit)
+		return fault.New(fault.Conflict, "unit_without_key", "The business unit %s has no key in force: nothing was kept for it yet, or its key was rotated a moment ago.", unit)
 	}
 	return err
 }
