@@ -118,9 +118,9 @@ func measureStore(ctx context.Context, o options, name, bin, filler string, r *r
 	}
 	var all []*sized
 	for _, n := range o.sizes {
-		s := &sized{documents: n, data: filepath.Join(dir, fmt.Sprint("documents-", n))}
+		s := &sized{documents: n, data: filepath.Join(dir, fmt.Sprint("documents-", n)), pg: pg}
 		if pg != nil {
-			if s.database, err = pg.Create(ctx, fmt.Sprint("documents", n)); err != nil {
+			if s.database, err = pg.Create(ctx, s.name()); err != nil {
 				return err
 			}
 		}

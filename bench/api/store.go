@@ -24,6 +24,7 @@ import (
 type sized struct {
 	documents      int
 	data, database string
+	pg             *rig.Postgres // nil: it is SQLite
 	process        *rig.Process
 	login          rig.Login
 	token          string
@@ -33,7 +34,13 @@ type sized struct {
 // open fills the store, unless that was done before, and starts a server on it.
 func (s *sized) open(ctx context.Context, bin, filler string) error {
 	if _, err := os.Stat(filepath.Join(s.data, "filled")); err != nil {
-		if err := s.fill(ctx, filler); err != nil {
+		fill := func(database string) error { return s.fill(ctx, filler, database) }
+		if s.pg == nil {
+			err = fill("")
+		} else {
+			err = s.pg.Filled(ctx, s.name(), fill)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -57,19 +64,22 @@ func (s *sized) open(ctx context.Context, bin, filler string) error {
 	return s.known(ctx)
 }
 
+// name is that of its database.
+func (s *sized) name() string { return fmt.Sprint("documents", s.documents) }
+
 // fill has bench/scale write the documents, and writes the full-text index past the
 // product's own ways: it would make it by reading the whole log.
-func (s *sized) fill(ctx context.Context, filler string) error {
+func (s *sized) fill(ctx context.Context, filler, database string) error {
 	began := time.Now()
-	cmd := exec.CommandContext(ctx, filler, "load", "-data", s.data, "-database", s.database, "-documents", fmt.Sprint(s.documents), "-entries", "6", "-unindexed")
+	cmd := exec.CommandContext(ctx, filler, "load", "-data", s.data, "-database", database, "-documents", fmt.Sprint(s.documents), "-entries", "6", "-unindexed")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("filling: %w: %s", err, out)
 	}
 	c := config.Default()
 	c.DataDir = s.data
 	driver, place, statements := "sqlite", "file:"+server.DatabaseURL(&c)+"?_pragma=synchronous(OFF)&_pragma=cache_size(-500000)", inSQLite()
-	if s.database != "" {
-		driver, place, statements = "pgx", s.database, inPostgres
+	if database != "" {
+		driver, place, statements = "pgx", database, inPostgres
 	}
 	db, err := sql.Open(driver, place)
 	if err != nil {

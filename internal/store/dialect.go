@@ -30,10 +30,12 @@ type dialect struct {
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
 	// hits lists the newest rows of the full-text index that hold a query, below a number;
-	// "" where the index has no order.
-	hits   string
-	search func(query []service.SearchClause) string
-	words  func(words []string) (expression, value string)
+	// "" where the index has no order. There latest looks through so many of the newest
+	// documents below an id, and newestHolders counts those that hold a query below an id,
+	// up to so many, and lists so many of the newest of them.
+	hits, latest, newestHolders string
+	search                      func(query []service.SearchClause) string
+	words                       func(words []string) (expression, value string)
 	// wordsApart: the full-text index is a table of its own, and has to be told words.
 	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
@@ -112,6 +114,10 @@ var postgresDialect = &dialect{
 	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
 	foundFew:   "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery)))",
 	holders:    "SELECT 1 FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery) LIMIT ?",
+	latest: "SELECT x.document_id FROM (SELECT s.document_id, s.words FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?) x " +
+		"WHERE x.words @@ CAST(? AS tsquery) ORDER BY x.document_id DESC",
+	newestHolders: "SELECT COUNT(*) OVER (), x.document_id FROM (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.document_id < ? AND s.words @@ CAST(? AS tsquery) LIMIT ?) x " +
+		"ORDER BY x.document_id DESC LIMIT ?",
 	foundOften: func(org string, query []service.SearchClause) (string, []any) {
 		return "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id AND s.words @@ CAST(? AS tsquery) OFFSET 0)", []any{org, tsQuery(query)}
 	},

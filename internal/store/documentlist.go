@@ -41,6 +41,12 @@ func (r *Reader) Documents(ctx context.Context, f service.DocumentFilter) ([]doc
 			return page, err
 		}
 	}
+	return l.listed(ctx)
+}
+
+// listed reads a page by whatever way its conditions have.
+func (l *listing) listed(ctx context.Context) ([]document.Document, error) {
+	f := l.DocumentFilter
 	if f.Sort.By != "" {
 		return l.walked(ctx)
 	}

@@ -47,9 +47,12 @@ func scanIndexed(s scanner) (h hit, err error) { return h, s.Scan(&h.row, &h.org
 // searched reads a page of a search where the index's newest rows tell it: whole. Else it
 // finds out whether very many documents hold what is searched for.
 func (l *listing) searched(ctx context.Context) (page []document.Document, whole bool, err error) {
-	newest := l.Sort.By == "" && l.Since.IsZero() && l.Until.IsZero() && l.ExternalID == "" && l.Limit > 0
-	if newest && l.r.c.dialect().hits != "" {
-		if page, whole, err = l.newestHits(ctx); whole || err != nil {
+	if newest := l.Sort.By == "" && l.Since.IsZero() && l.Until.IsZero() && l.ExternalID == "" && l.Limit > 0; newest {
+		way := l.newestHits
+		if l.r.c.dialect().hits == "" {
+			way = l.newestHolders
+		}
+		if page, whole, err = way(ctx); whole || err != nil {
 			return page, whole, err
 		}
 	}
@@ -95,4 +98,41 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 		}
 	}
 	return nil, false, nil
+}
+
+// PostgreSQL's full-text index has no order, and gives all or none: it costs what there is
+// to find. So the newest documents are looked through where that fills the page, as it
+// does for words that many of them hold.
+const (
+	firstLook = 4    // documents for each of the page
+	farLook   = 2000 // documents at most
+	lastID    = "~"  // after every id
+)
+
+// newestHolders is newestHits where the full-text index has no order.
+func (l *listing) newestHolders(ctx context.Context) (page []document.Document, whole bool, err error) {
+	d, rest, before := l.r.c.dialect(), *l, cmp.Or(l.Before, lastID)
+	rest.Search = nil
+	for look := firstLook * l.Limit; look <= farLook; {
+		ids, err := list(ctx, l.r.c, scanString, d.latest, l.Org, before, look, d.search(l.Search))
+		if err != nil {
+			return nil, false, err
+		}
+		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit {
+			return page, err == nil, err
+		}
+		if len(page) == 0 {
+			break
+		}
+		// So far that the page fills, if those before hold the words as often, and half as far again.
+		look *= 1 + 3*l.Limit/(2*len(page)+1)
+	}
+	n := 0
+	scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
+	ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(l.Search), fewFound+1, 3*l.Limit)
+	if err != nil || n > fewFound { // of very many, these need not be the newest
+		return nil, false, err
+	}
+	page, err = rest.among(ctx, ids)
+	return page, err == nil && (len(page) == l.Limit || n == len(ids)), err
 }

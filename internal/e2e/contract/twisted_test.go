@@ -53,23 +53,23 @@ var twists = map[string]twist{
 func TestSeededFaults(t *testing.T) {
 	w := start(t, "")
 	g := w.prepare(1)
-	seek := func(tw twist, operations ...string) attack {
+	seek := func(t *testing.T, tw twist, operations ...string) attack {
 		arguments := []string{"--max-examples", "20", "--seed", strconv.Itoa(*seed), "--phases", "coverage,fuzzing"}
 		for _, id := range operations {
 			arguments = append(arguments, "--include-operation-id", id)
 		}
-		return w.attacked(w.twisted(t, tw), g, arguments...)
+		return w.attacked(t, w.twisted(t, tw), g, arguments...)
 	}
 	var operations []string
 	for name, tw := range twists {
 		operations = append(operations, tw.operation)
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-			if a := seek(tw, tw.operation); !a.failed || !strings.Contains(a.out, tw.found) {
+			if a := seek(t, tw, tw.operation); !a.failed || !strings.Contains(a.out, tw.found) {
 				t.Errorf("it was not found:\n%s", a.out)
 			}
 		})
 	}
-	a := seek(twist{}, operations...)
+	a := seek(t, twist{}, operations...)
 	for name, tw := range twists {
 		if strings.Contains(a.out, tw.found) {
 			t.Errorf("%s was found where nothing was put in:\n%s", name, a.out)
