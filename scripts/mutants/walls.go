@@ -18,6 +18,9 @@ var (
 	parents = regexp.MustCompile(`(?m)^\t"(\w+)": +(?:belongs\(|"split_part)`)
 )
 
+// opened begins the tables that are left open on purpose.
+const opened = `var open = map[string]string{`
+
 // ofPolicies makes the mutants of the second wall: a table without its policy, and
 // everything by which the policies hold.
 func ofPolicies(root string) (out []mutant) {
@@ -50,15 +53,17 @@ func ofPolicies(root string) (out []mutant) {
 		out = append(out, replace(file, text, m.what, m.old, m.new, wallTests))
 	}
 	out = append(out, replace(file, text, "rows of others' parents", `IS NULL OR " + through[t.Name] + ")"`, `IS NULL OR true)"`, parentTests))
-	const opened = `var open = map[string]string{`
 	return append(out, replace(file, text, "a further table left open", opened, opened+"\n\t\"document\": \"because\",", []tests{{"./internal/store", "^TestWallsAreRaisedAnew$"}}))
 }
 
-// walled gives the tables with an organisation, as the migrations make them.
+// walled gives the tables with an organisation, as the migrations make them, but for those
+// that are left open.
 func walled(root string) (out []string) {
+	_, left, _ := strings.Cut(read(root, "internal/store/walls.go"), opened)
+	left, _, _ = strings.Cut(left, "\n}")
 	for _, file := range sources(root, "internal/store/migrations/postgres/*.sql") {
 		for _, m := range created.FindAllStringSubmatch(read(root, file), -1) {
-			if (orgs.MatchString(m[2]) || m[1] == "organisation") && m[1] != "page" && !slices.Contains(out, m[1]) {
+			if (orgs.MatchString(m[2]) || m[1] == "organisation") && !strings.Contains(left, `"`+m[1]+`":`) && !slices.Contains(out, m[1]) {
 				out = append(out, m[1])
 			}
 		}
