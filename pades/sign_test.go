@@ -164,3 +164,14 @@ func TestEveryAlgorithm(t *testing.T) {
 		checkQPDF(t, out)
 	}
 }
+
+// TestSameBytes: the same file, key and time make the same bytes, where the scheme allows it.
+func TestSameBytes(t *testing.T) {
+	for _, kind := range []string{"p256", "p384", "ed25519", "rsa"} {
+		id := identity(t, "Ada Signer", kind)
+		in := testpdf.Make(testpdf.Options{})
+		if !bytes.Equal(sign(t, in, id, options(id)), sign(t, in, id, options(id))) {
+			t.Errorf("%s: signed twice, the bytes differ", kind)
+		}
+	}
+}

