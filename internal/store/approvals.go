@@ -139,7 +139,7 @@ func (t *Tx) saveTasks(ctx context.Context, a *approval.Approval) error {
 			fresh = append(fresh, append([]any{a.Org, k.ID}, taskRow(a, k)...))
 			continue
 		}
-		if err := t.saveTask(ctx, a, k); err != nil {
+		if err := t.rewriteTask(ctx, a, k); err != nil {
 			return err
 		}
 	}
@@ -147,8 +147,8 @@ func (t *Tx) saveTasks(ctx context.Context, a *approval.Approval) error {
 	return cmp.Or(err, elsewhere(ok))
 }
 
-// saveTask writes what has changed of a task that was read.
-func (t *Tx) saveTask(ctx context.Context, a *approval.Approval, k *approval.Task) error {
+// rewriteTask writes what has changed of a task that was read.
+func (t *Tx) rewriteTask(ctx context.Context, a *approval.Approval, k *approval.Task) error {
 	row, err := bind(taskRow(a, k))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -82,6 +83,10 @@ func rewrite(ctx context.Context, c conn, table, org, id string, columns []strin
 	if err != nil {
 		return false, err
 	}
-	query, args := remembers(c).update(table, org, id, columns, row, "org = ? AND id = ? AND revision = ?", org, id, revision)
+	known := remembers(c)
+	if !known.has(table, org, id, slices.Index(columns, "revision"), revision) {
+		delete(known, seenKey(table, org, id)) // it was read at another revision: nothing is known of this one
+	}
+	query, args := known.update(table, org, id, columns, row, "org = ? AND id = ? AND revision = ?", org, id, revision)
 	return change(ctx, c, 1, query, args...)
 }
