@@ -110,12 +110,8 @@ func plansOf(t *testing.T, s *Store, asks map[string]func(context.Context, *Read
 			r := *tx.(*Reader)
 			w := &watching{conn: r.c}
 			r.c = w
-			if r.c.dialect() == postgresDialect { // it may sort what is little, but must not have to
-				for _, way := range []string{"sort", "seqscan", "bitmapscan"} {
-					if _, err := exec(ctx, r.c, "SET LOCAL enable_"+way+" = off"); err != nil {
-						return err
-					}
-				}
+			if err := inOrder(ctx, r.c); err != nil {
+				return err
 			}
 			if err := ask(ctx, &r); err != nil && name != "next" { // which finds NULL where there is none
 				return err
@@ -139,6 +135,19 @@ func plansOf(t *testing.T, s *Store, asks map[string]func(context.Context, *Read
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// inOrder keeps PostgreSQL from sorting: it may sort what is little, but must not have to.
+func inOrder(ctx context.Context, c conn) error {
+	if c.dialect() != postgresDialect {
+		return nil
+	}
+	for _, way := range []string{"sort", "seqscan", "bitmapscan"} {
+		if _, err := exec(ctx, c, "SET LOCAL enable_"+way+" = off"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // small are scans of one document's JSON, and of what a subquery has limited.
