@@ -56,6 +56,7 @@ var questions = []question{
 	list("list: one state", always("state=in_review")),
 	list("list: three states", always("state=rejected,voided,in_review")),
 	list("list: type and state", always("document_type=document&state=rejected")),
+	list("list: type and state, not of the newest", always("document_type=document&state=expired")),
 	list("list: unit and state", always("business_unit=general&state=voided")),
 	list("list: external id", func(s *sized, dice *rand.Rand) string {
 		return fmt.Sprintf("external_id=ext-%d", dice.IntN(s.documents))

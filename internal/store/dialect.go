@@ -29,7 +29,7 @@ type dialect struct {
 	// asks one document after the other, for what very many hold. holders gives so many of them.
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
-	// hits lists the newest rows of the full-text index that hold a query, below a number;
+	// hits lists the rows of the full-text index that hold a query, below a number, by number;
 	// "" where the index has no order. There latest looks through so many of the newest
 	// documents below an id, and newestHolders counts those that hold a query below an id,
 	// up to so many, and lists so many of the newest of them.
@@ -79,7 +79,7 @@ var sqliteDialect = &dialect{
 	holders:    "SELECT 1 FROM search_fts WHERE ? <> '' AND search_fts MATCH ? LIMIT ?",
 	foundOften: wordsHold,
 	hits: "SELECT s.rid, s.org, s.document_id FROM search_fts CROSS JOIN search_document s ON s.rid = search_fts.rowid " +
-		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid DESC LIMIT ?",
+		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid",
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	wordsApart: true,

@@ -11,13 +11,14 @@ import (
 	"github.com/paraph/paraph/internal/service"
 )
 
-// lead is what a part of a list begins with: an index that has the documents of a
-// condition in the order of their ids, so that a page costs what it shows.
+// lead is a part of a list that an index holds in the order of the ids, so that a page
+// costs what it shows.
 type lead struct {
-	table     string // whose rows r name the documents; "": document itself
-	condition string
+	of        service.DocumentFilter // what is asked of its documents
+	table     string                 // whose rows r name them; "": document itself
+	condition string                 // on those rows; on document itself, the filter says it all
 	args      []any
-	seen      bool // the actor may see all of them
+	often     bool // several rows may name the same document
 }
 
 const (
@@ -59,29 +60,38 @@ func (l *listing) listed(ctx context.Context) ([]document.Document, error) {
 		}
 		return l.among(ctx, changed)
 	}
-	leads := l.leads()
-	if leads == nil {
+	switch leads := l.leads(); len(leads) {
+	case 0:
 		return l.walked(ctx)
+	case 1:
+		from, id, w := l.led(leads[0])
+		return list(ctx, l.r.c, scanDocument, "SELECT d."+joined(documentColumns, ", d.")+from+w.clause(id+" DESC", l.Limit), w.args...)
+	default:
+		return l.merged(ctx, leads)
 	}
-	var out []document.Document
-	for _, lead := range leads {
-		part, err := l.led(ctx, lead)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
-	}
-	return newest(out, f.Limit), nil
 }
 
-// newest brings parts of a list together.
-func newest(all []document.Document, limit int) []document.Document {
-	slices.SortFunc(all, func(a, b document.Document) int { return cmp.Compare(b.ID, a.ID) })
-	all = slices.CompactFunc(all, func(a, b document.Document) bool { return a.ID == b.ID })
-	if limit > 0 {
-		all = all[:min(len(all), limit)]
+// merged reads the newest documents of several leads: by one question, and first their ids,
+// which stand in an index, since each lead gives a page of them.
+func (l *listing) merged(ctx context.Context, leads []lead) ([]document.Document, error) {
+	var parts []string
+	var args []any
+	for _, lead := range leads {
+		from, id, w := l.led(lead)
+		parts = append(parts, "SELECT x.id FROM (SELECT "+id+" AS id"+from+w.clause(id+" DESC", l.Limit)+") x")
+		args = append(args, w.args...)
 	}
-	return all
+	ids, err := list(ctx, l.r.c, scanString, strings.Join(parts, " UNION ALL "), args...)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(b, a) })
+	if ids = slices.Compact(ids); l.Limit > 0 {
+		ids = ids[:min(len(ids), l.Limit)]
+	}
+	// They were found in this same state of the store, so nothing else is asked of them.
+	page := listing{DocumentFilter: service.DocumentFilter{Org: l.Org, Limit: l.Limit}, r: l.r}
+	return page.among(ctx, ids)
 }
 
 // matching gives the conditions of the filter; mine opens a document whatever its unit.
@@ -150,78 +160,104 @@ func (l *listing) among(ctx context.Context, ids []string) (out []document.Docum
 }
 
 // leads gives the parts of a list in the default order: the units of an actor who does
-// not see all, with the documents that he has a part in, or else the states or the types
-// that are asked for. nil: one walk is as good.
+// not see all, with the documents that he has a part in, and each of the types and the
+// states that are asked for. nil: one walk is as good.
 func (l *listing) leads() (out []lead) {
-	same := func(column string, values []string, seen bool) {
-		for _, v := range values {
-			out = append(out, lead{condition: column + " = ?", args: []any{v}, seen: seen})
-		}
-	}
 	switch {
 	case l.ExternalID != "" || len(l.Search) > 0 && !l.often: // few are left
+		return nil
 	case len(l.Labels) > 0:
 		name := sortedKeys(l.Labels)[0]
-		return []lead{marked("label", name, l.Labels[name])}
+		return []lead{l.marked("label", name, l.Labels[name])}
 	case l.Approver != "":
-		return []lead{marked("approver", "", l.Approver)}
-	case l.Units != nil && len(l.Units) <= mostLeads:
-		same("d.unit", l.Units, true)
-		for _, relation := range access.Relations() {
-			if access.Parts(access.ReadDocument)&relation == 0 {
-				continue
-			}
-			if table, condition, args := relating(relation, l.Principal, l.r.now); table == "document" {
-				out = append(out, lead{condition: "d.created_by = ?", args: args, seen: true})
-			} else if table != "" {
-				out = append(out, lead{table, condition, args, true})
+		return []lead{l.marked("approver", "", l.Approver)}
+	case len(l.Units) > mostLeads:
+		return nil
+	}
+	parts := []service.DocumentFilter{l.DocumentFilter}
+	if l.Units != nil {
+		f := l.DocumentFilter
+		f.Units = nil
+		out, parts = l.related(f), nil
+		for _, f.Unit = range l.Units {
+			if l.Unit == "" || l.Unit == f.Unit {
+				parts = append(parts, f)
 			}
 		}
-	case l.Units != nil:
-	case len(l.States) > 1:
-		same("d.state", l.States, false)
-	case len(l.Types) > 1 && len(l.Types) <= mostLeads:
-		same("d.doc_type", l.Types, false)
+	}
+	parts = each(parts, l.Types, func(f *service.DocumentFilter, kind string) { f.Types = []string{kind} })
+	states := l.States
+	if (l.Unit != "" || l.Units != nil) && len(l.Types) > 0 && len(states) == 0 { // the index of both has them by state
+		for _, s := range document.States() {
+			states = append(states, string(s))
+		}
+	}
+	for _, f := range each(parts, states, func(f *service.DocumentFilter, state string) { f.States = []string{state} }) {
+		out = append(out, lead{of: f})
+	}
+	return out
+}
+
+// each parts filters further by a value, unless that would make too many of them.
+func each(parts []service.DocumentFilter, values []string, set func(*service.DocumentFilter, string)) (out []service.DocumentFilter) {
+	if len(values) == 0 || len(parts)*len(values) > mostLeads {
+		return parts
+	}
+	for _, f := range parts {
+		for _, v := range values {
+			set(&f, v)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// related gives the leads by which an actor finds the documents that he has a part in.
+func (l *listing) related(f service.DocumentFilter) (out []lead) {
+	for _, relation := range access.Relations() {
+		if access.Parts(access.ReadDocument)&relation == 0 {
+			continue
+		}
+		if table, condition, args := relating(relation, l.Principal, l.r.now); table == "document" {
+			out = append(out, lead{of: f, condition: "d.created_by = ?", args: args})
+		} else if table != "" {
+			out = append(out, lead{f, table, condition, args, true})
+		}
 	}
 	return out
 }
 
 // marked is what triggers have written for a label, or for one of the approvers. Long
 // texts stand there cut, so the document itself is asked as well.
-func marked(kind, name, value string) lead {
+func (l *listing) marked(kind, name, value string) lead {
 	cut := func(s string, n int) string { r := []rune(s); return string(r[:min(len(r), n)]) }
-	return lead{table: "document_mark", condition: "r.kind = ? AND r.name = ? AND r.value = ?", args: []any{kind, cut(name, 100), cut(value, 200)}}
+	return lead{l.DocumentFilter, "document_mark", "r.kind = ? AND r.name = ? AND r.value = ?", []any{kind, cut(name, 100), cut(value, 200)}, false}
 }
 
-// led lists the documents of a part.
-func (l listing) led(ctx context.Context, by lead) ([]document.Document, error) {
-	if by.seen {
-		l.Units = nil
-	}
-	switch by.condition {
-	case "d.state = ?":
-		l.States = nil
-	case "d.doc_type = ?":
-		l.Types = nil
-	}
+// led says where the documents of a lead are found, what their id is called there, and
+// what is asked of them.
+func (l listing) led(by lead) (from, id string, w *where) {
+	l.DocumentFilter = by.of
 	if by.table == "" {
-		w := l.visible()
-		w.add(by.condition, by.args...)
+		w = l.visible()
+		if by.condition != "" {
+			w.add(by.condition, by.args...)
+		}
 		w.before("d.id", l.Before)
-		return list(ctx, l.r.c, scanDocument, selectDocument+w.clause("d.id DESC", l.Limit), w.args...)
+		return " FROM document d ", "d.id", w
 	}
-	w := &where{}
+	w = &where{}
 	w.add("r.org = ?", l.Org)
 	w.add(by.condition, by.args...)
 	w.before("r.document_id", l.Before)
-	if by.seen { // of the rows that name the same document, one is enough
+	if by.often { // of the rows that name the same document, one is enough
 		w.add("NOT EXISTS (SELECT 1 FROM "+by.table+" o WHERE o.org = r.org AND o.document_id = r.document_id AND o.id > r.id AND "+strings.ReplaceAll(by.condition, "r.", "o.")+")", by.args...)
 	}
 	w.add("d.org = r.org AND d.id = r.document_id")
 	of := l.visible()
 	w.add(strings.Join(of.conditions, " AND "), of.args...)
 	// The join is written so that SQLite keeps its order.
-	return list(ctx, l.r.c, scanDocument, "SELECT d."+joined(documentColumns, ", d.")+" FROM "+by.table+" r CROSS JOIN document d "+w.clause("r.document_id DESC", l.Limit), w.args...)
+	return " FROM " + by.table + " r CROSS JOIN document d ", "r.document_id", w
 }
 
 // matching gives the conditions of a filter on the documents d without its search; mine

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,4 +59,76 @@ func plansOfDocuments(t *testing.T, s *Store) {
 		asks[name] = func(ctx context.Context, r *Reader) error { return second(r.Documents(ctx, f)) }
 	}
 	plansOf(t, s, asks)
+}
+
+// TestPlansByTwoAndThree: where a list is narrowed by unit, type and state, all of them are
+// looked up together. One after the other, the newest documents of one may hold nothing of
+// another, and there may be a million of them.
+func TestPlansByTwoAndThree(t *testing.T) {
+	t.Parallel()
+	unit, kinds, states := "d.unit", "d.doc_type", "d.state"
+	asked := []struct {
+		f  service.DocumentFilter
+		by []string
+	}{
+		{service.DocumentFilter{Types: []string{"order"}, States: []string{"draft"}}, []string{kinds, states}},
+		{service.DocumentFilter{Types: []string{"order", "document"}, States: []string{"draft", "approved"}, Before: "doc_110000"}, []string{kinds, states}},
+		{service.DocumentFilter{Unit: "sales", States: []string{"draft"}}, []string{unit, states}},
+		{service.DocumentFilter{Unit: "sales", States: []string{"draft", "approved"}}, []string{unit, states}},
+		{service.DocumentFilter{Unit: "sales", Types: []string{"order"}}, []string{unit, kinds, states}},
+		{service.DocumentFilter{Unit: "sales", Types: []string{"order", "document"}, Before: "doc_110000"}, []string{unit, kinds, states}},
+		{service.DocumentFilter{Unit: "sales", Types: []string{"order"}, States: []string{"draft"}}, []string{unit, kinds, states}},
+		{service.DocumentFilter{Units: []string{"sales", "general"}, States: []string{"draft", "approved"}}, []string{unit, states}},
+		{service.DocumentFilter{Units: []string{"sales"}, Types: []string{"order"}}, []string{unit, kinds, states}},
+		{service.DocumentFilter{Units: []string{"sales", "general"}, Types: []string{"order"}, States: []string{"draft"}}, []string{unit, kinds, states}},
+	}
+	onBoth(t, func(t *testing.T, database string, s *Store) {
+		filled(t, s, manyDocuments)
+		err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) error {
+			if err := inOrder(ctx, tx.(*Reader).c); err != nil {
+				return err
+			}
+			for _, a := range asked {
+				l := listing{DocumentFilter: a.f, r: tx.(*Reader)}
+				l.Org, l.Limit = "org", 20
+				leads := l.leads()
+				for _, lead := range leads {
+					if lead.condition != "" || !strings.Contains("draft in_review approved", strings.Join(lead.of.States, "")) {
+						continue // PostgreSQL has counted that there is nothing in the other states
+					}
+					from, id, w := l.led(lead)
+					plan, err := planOf(ctx, l.r.c, question{"SELECT " + id + from + w.clause(id+" DESC", l.Limit), w.args})
+					if err != nil {
+						return err
+					}
+					for _, by := range a.by {
+						if !lookedUp(database, plan, by) {
+							t.Errorf("%+v: %s is not looked up\n%s", a.f, by, plan)
+						}
+					}
+				}
+				if len(leads) == 0 {
+					t.Errorf("%+v has no leads", a.f)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// lookedUp tells whether a plan looks a column up in the index that it goes through.
+func lookedUp(database, plan, column string) bool {
+	_, name, _ := strings.Cut(column, ".")
+	if database == "sqlite" {
+		return strings.Contains(plan, name+"=?")
+	}
+	for line := range strings.SplitSeq(plan, "\n") {
+		if strings.Contains(line, "Index Cond:") && strings.Contains(line, "("+name+" = ") {
+			return true
+		}
+	}
+	return false
 }

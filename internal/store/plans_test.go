@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,12 +111,8 @@ func plansOf(t *testing.T, s *Store, asks map[string]func(context.Context, *Read
 			r := *tx.(*Reader)
 			w := &watching{conn: r.c}
 			r.c = w
-			if r.c.dialect() == postgresDialect { // it may sort what is little, but must not have to
-				for _, way := range []string{"sort", "seqscan", "bitmapscan"} {
-					if _, err := exec(ctx, r.c, "SET LOCAL enable_"+way+" = off"); err != nil {
-						return err
-					}
-				}
+			if err := inOrder(ctx, r.c); err != nil {
+				return err
 			}
 			if err := ask(ctx, &r); err != nil && name != "next" { // which finds NULL where there is none
 				return err
@@ -139,6 +136,19 @@ func plansOf(t *testing.T, s *Store, asks map[string]func(context.Context, *Read
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// inOrder keeps PostgreSQL from sorting: it may sort what is little, but must not have to.
+func inOrder(ctx context.Context, c conn) error {
+	if c.dialect() != postgresDialect {
+		return nil
+	}
+	for _, way := range []string{"sort", "seqscan", "bitmapscan"} {
+		if _, err := exec(ctx, c, "SET LOCAL enable_"+way+" = off"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // small are scans of one document's JSON, and of what a subquery has limited.
@@ -179,6 +189,34 @@ func TestPlansOfReports(t *testing.T) {
 			plan, err := planOf(ctx, w.conn, w.asked[len(w.asked)-1])
 			if !strings.Contains(plan, "d USING COVERING INDEX document_") {
 				t.Errorf("%v\n%s", by, plan)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLimitsAreNotPlannedWith: a statement of several parts is prepared once, whatever
+// limits its parts are given. SQLite writes a limit that it has read into the program.
+func TestLimitsAreNotPlannedWith(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	const parts = "EXPLAIN SELECT x.id FROM (SELECT d.id FROM document d WHERE d.org = ? ORDER BY d.id LIMIT ?) x UNION ALL SELECT x.id FROM (SELECT d.id FROM document d WHERE d.org = ? ORDER BY d.id LIMIT ?) x"
+	for range 2 { // as it comes, and prepared
+		err := s.Read(t.Context(), func(ctx context.Context, tx service.Reader) error {
+			scan := func(s scanner) (p int64, err error) {
+				var op string
+				var rest any
+				if err = s.Scan(&rest, &op, &p, &rest, &rest, &rest, &rest, &rest); op != "Integer" {
+					p = 0
+				}
+				return p, err
+			}
+			found, err := list(ctx, tx.(*Reader).c, scan, parts, "org", 4711, "org", 4712)
+			if slices.Contains(found, 4711) || slices.Contains(found, 4712) {
+				t.Error("the limits stand in the program")
 			}
 			return err
 		})

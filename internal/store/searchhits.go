@@ -77,10 +77,19 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 	}
 	d, rest := l.r.c.dialect(), *l
 	rest.Search = nil
-	for _, most := range []int{3 * l.Limit, max(manyHits, 3*l.Limit)} {
-		hits, err := list(ctx, l.r.c, scanIndexed, d.hits, d.search(l.Search), below, most)
+	// Few are all found upwards: FTS5 goes down a long list in steps that each take as long as
+	// a part of the list, and up in one go.
+	for _, look := range []struct {
+		order string
+		most  int
+	}{{" LIMIT ?", 3 * l.Limit}, {" DESC LIMIT ?", 3 * l.Limit}, {" DESC LIMIT ?", max(manyHits, 3*l.Limit)}} {
+		most := look.most
+		hits, err := list(ctx, l.r.c, scanIndexed, d.hits+look.order, d.search(l.Search), below, most)
 		if err != nil {
 			return nil, false, err
+		}
+		if look.order == " LIMIT ?" && len(hits) == most {
+			continue // the oldest of many
 		}
 		var ids []string
 		for _, h := range hits {

@@ -1,0 +1,1 @@
+CREATE INDEX document_unit_state ON document (org, unit, state, id);
