@@ -2,7 +2,6 @@ package archtest
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -122,7 +121,7 @@ func TestNothingUnwanted(t *testing.T) {
 	for _, u := range unwanted {
 		re := regexp.MustCompile(u.pattern)
 		for _, f := range files {
-			raw, err := os.ReadFile(filepath.Join(root, f))
+			raw, err := read(root, f)
 			if err != nil || bytes.IndexByte(raw[:min(len(raw), 8000)], 0) >= 0 {
 				continue // a deleted or a binary file
 			}
@@ -145,7 +144,7 @@ func TestNoSleepsInTests(t *testing.T) {
 		if !s.test {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(root, s.path))
+		raw, err := read(root, s.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +166,7 @@ func TestRoutesHaveEntrances(t *testing.T) {
 		if s.test || !strings.HasPrefix(s.pkg, "internal/") || s.pkg == "internal/entrance" || s.pkg == "internal/witness" || s.pkg == "internal/tsa" || strings.HasSuffix(s.pkg, "test") {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(root, s.path))
+		raw, err := read(root, s.path)
 		if err != nil {
 			t.Fatal(err)
 		}
