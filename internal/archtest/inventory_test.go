@@ -434,3 +434,18 @@ func mentions(text, module string) bool {
 	}
 	return false
 }
+
+// TestPromisesAreWritten: what people ask about and no code can hold stands where it is
+// looked for.
+func TestPromisesAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, p := range []struct{ doc, heading, words string }{
+		{inventory, "Sessions", "A person may have any number of sessions, one in each browser"},
+		{inventory, "Sessions", "the provider's own session is neither asked again nor ended"},
+		{"docs/security.md", "Requirements", "is out of `main` within 7 days where it is critical or in use, within 30 days otherwise"},
+	} {
+		if !strings.Contains(section(t, p.doc, p.heading), p.words) {
+			t.Errorf("%s, %s: nothing is said of it any more: %q", p.doc, p.heading, p.words)
+		}
+	}
+}
