@@ -6,21 +6,29 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/paraph/paraph/internal/testneed"
 )
 
+// walk is what all tests share: the files are read once.
+var walk struct {
+	sync.Once
+	all []source
+	err error
+}
+
 func sources(t *testing.T) []source {
 	t.Helper()
-	all, err := load(testneed.Root(t))
-	if err != nil {
-		t.Fatal(err)
+	walk.Do(func() { walk.all, walk.err = load(testneed.Root(t)) })
+	if walk.err != nil {
+		t.Fatal(walk.err)
 	}
-	if len(all) < 20 {
-		t.Fatalf("only %d Go files found: the walk is broken", len(all))
+	if len(walk.all) < 20 {
+		t.Fatalf("only %d Go files found: the walk is broken", len(walk.all))
 	}
-	return all
+	return walk.all
 }
 
 func TestArrows(t *testing.T) {
