@@ -14,8 +14,7 @@ import (
 
 // signature makes the signature dictionary (ISO 32000-1, 12.8.1; EN 319 142-1, 5.3).
 func (l *layout) signature(contentsDigits int) pdffile.Dict {
-	// Three numbers of ten digits after the leading zero, padded with blanks.
-	l.byteRange = &pdffile.Verbatim{Data: []byte("[0" + strings.Repeat(" ", 3*11) + "]")}
+	l.byteRange = &pdffile.Verbatim{Data: emptyRange}
 	l.contents = &pdffile.Verbatim{Data: placeholder(contentsDigits)}
 	if l.timestamp {
 		return pdffile.Dict{
@@ -40,6 +39,9 @@ func (l *layout) signature(contentsDigits int) pdffile.Dict {
 	}
 	return d
 }
+
+// emptyRange has room for three numbers of ten digits after the leading zero. It is not changed.
+var emptyRange = []byte("[0" + strings.Repeat(" ", 3*11) + "]")
 
 // emptyContents is the placeholder that was made last; a server makes the same again and again.
 var emptyContents atomic.Pointer[[]byte]
@@ -76,7 +78,7 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 	}
 	look, rect, rotate := pdffile.Ref{}, noPlace, 0
 	if l.opts.Visible == nil {
-		look = l.blank()
+		look = l.update.Add(unseen)
 	} else {
 		form, _, box, err := l.pen().Form(page, *l.opts.Visible, true)
 		if err != nil {
@@ -103,13 +105,11 @@ func (l *layout) widget(sig pdffile.Ref) (pdffile.Ref, error) {
 // noPlace is the rectangle of what is not to be seen; it is not changed.
 var noPlace = pdffile.Array{pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0), pdffile.Integer(0)}
 
-// blank is the look of a field that shows nothing: PDF/A-1 wants one of every
-// field (ISO 19005-1, 6.9).
-func (l *layout) blank() pdffile.Ref {
-	return l.update.AddStream(pdffile.Dict{
-		"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "BBox": noPlace, "Resources": pdffile.Dict{},
-	}, nil)
-}
+// unseen is the look of a field that shows nothing: PDF/A-1 wants one of every
+// field (ISO 19005-1, 6.9). It is not changed.
+var unseen = &pdffile.Stream{Dict: pdffile.Dict{
+	"Type": pdffile.Name("XObject"), "Subtype": pdffile.Name("Form"), "BBox": noPlace, "Resources": pdffile.Dict{}, "Length": pdffile.Integer(0),
+}}
 
 // annotate adds the widget to the page's /Annots, touching as little as it can:
 // where the list is an object of its own, the page stays as it is.
@@ -211,14 +211,19 @@ func (l *layout) extensions() error {
 	if _, there := ext["ESIC"]; there {
 		return nil
 	}
-	if ext = ext.Clone(); ext == nil {
-		ext = pdffile.Dict{}
+	if ext == nil {
+		ext = esic
+	} else {
+		ext = ext.Clone()
+		ext["ESIC"] = esic["ESIC"]
 	}
-	ext["ESIC"] = pdffile.Dict{"BaseVersion": pdffile.Name("1.7"), "ExtensionLevel": pdffile.Integer(1)}
 	l.catalog["Extensions"] = ext
 	l.changed = true
 	return nil
 }
+
+// esic is what says that the file uses ETSI's extension of PDF 1.7. It is not changed.
+var esic = pdffile.Dict{"ESIC": pdffile.Dict{"BaseVersion": pdffile.Name("1.7"), "ExtensionLevel": pdffile.Integer(1)}}
 
 // pdfDate writes a date as 7.9.4 says, in UTC.
 func pdfDate(t time.Time) string { return t.UTC().Format("D:20060102150405+00'00'") }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -238,21 +238,9 @@ func (p *Prepared) hashAppended(h hash.Hash) {
 
 // fill puts a value into the placeholder and gives the update.
 func (p *Prepared) fill(der []byte) []byte {
-	to := p.Appended[p.ContentsAt+1:][:2*len(der)]
-	for i, c := range der {
-		binary.LittleEndian.PutUint16(to[2*i:], hexPairs[c])
-	}
+	hex.Encode(p.Appended[p.ContentsAt+1:], der)
 	return p.Appended
 }
-
-// hexPairs are the two digits of each byte; encoding/hex takes three times as long.
-var hexPairs = func() (pairs [256]uint16) {
-	const digits = "0123456789abcdef"
-	for i := range pairs {
-		pairs[i] = uint16(digits[i>>4]) | uint16(digits[i&15])<<8
-	}
-	return pairs
-}()
 
 // finish fills the placeholder, writes the update behind the copied file, and
 // adds the revisions that protect it.

@@ -47,7 +47,7 @@ type File struct {
 	lim        Limits
 	whole      []byte     // all of a small file
 	sections   []*Section // newest first
-	chunk      []byte     // a parser's window, kept between two parsers
+	parser     *parser    // the one that was given back last, with its window
 	cache      map[Ref]Object
 	front      *Page // the first page, once Check has come by it
 	packed     map[uint32]*objectStream
@@ -389,25 +389,25 @@ func (p *parser) nextObject(w []byte) bool {
 	return err == nil && p.keyword("obj") == nil
 }
 
-// borrow gives a parser at a place of the file. It takes the file's window,
-// so that only one that is needed meanwhile allocates another.
+// borrow gives a parser at a place of the file. It takes the file's own, so that
+// only one that is needed meanwhile, with its window, is made anew.
 func (f *File) borrow(off int64) *parser {
-	p := &parser{size: f.size, lim: &f.lim, room: f.lim.ObjectSize}
+	p := f.parser
+	f.parser = nil
+	if p == nil {
+		p = &parser{}
+	}
+	*p = parser{size: f.size, lim: &f.lim, room: f.lim.ObjectSize, chunk: p.chunk}
 	if f.whole != nil {
 		p.buf, p.i = f.whole, int(min(max(off, 0), f.size))
 		return p
 	}
-	p.src, p.chunk = f.src, f.chunk
-	f.chunk = nil
+	p.src = f.src
 	p.seek(off)
 	return p
 }
 
-func (f *File) giveBack(p *parser) {
-	if p.src != nil {
-		f.chunk = p.chunk
-	}
-}
+func (f *File) giveBack(p *parser) { f.parser = p }
 
 func (p *parser) objectHeader(ref Ref) error {
 	at := p.pos()

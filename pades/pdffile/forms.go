@@ -17,10 +17,13 @@ func (s SignatureField) SubFilter() Name { n, _ := s.Dict["SubFilter"].(Name); r
 // maxFields bounds the form fields that are read.
 const maxFields = 100_000
 
-// FieldNames gives the fully qualified names of all form fields (12.7.3.2).
-func (f *File) FieldNames() (map[string]bool, error) {
-	names := map[string]bool{}
-	err := f.WalkFields(func(name string, _ Ref, _ Dict, _ Object) error {
+// FieldNames gives the fully qualified names of all form fields (12.7.3.2), nil
+// where there are none.
+func (f *File) FieldNames() (names map[string]bool, err error) {
+	err = f.WalkFields(func(name string, _ Ref, _ Dict, _ Object) error {
+		if names == nil {
+			names = map[string]bool{}
+		}
 		names[name] = true
 		return nil
 	})

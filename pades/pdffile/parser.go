@@ -361,7 +361,8 @@ func ignoreEnd(err error) error {
 }
 
 func (p *parser) array(depth int) (Object, error) {
-	a := Array{}
+	var few [4]Object // mostly a rectangle, or a kid
+	a := few[:0]
 	for {
 		if err := p.skipSpace(); err != nil {
 			return nil, err
@@ -372,7 +373,7 @@ func (p *parser) array(depth int) (Object, error) {
 		}
 		if c == ']' {
 			p.i++
-			return a, nil
+			return append(Array{}, a...), nil
 		}
 		o, err := p.object(depth + 1)
 		if err != nil {

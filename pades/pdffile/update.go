@@ -239,8 +239,12 @@ func (u *Update) trailer() Dict {
 // identifier keeps the permanent half of the file's /ID and changes the other (14.4).
 func (u *Update) identifier() Array {
 	id, _ := u.file.Resolve(u.file.Trailer()["ID"])
-	numbers := Array{Integer(u.file.size), Integer(u.file.sections[0].Offset), Integer(u.next), id}
-	sum := sha256.Sum256(AppendObject(nil, numbers, 0))
+	var room [160]byte
+	about := append(room[:0], '[')
+	for _, n := range [...]int64{u.file.size, u.file.sections[0].Offset, int64(u.next)} {
+		about = append(strconv.AppendInt(about, n, 10), ' ')
+	}
+	sum := sha256.Sum256(append(AppendObject(about, id, 0), ']'))
 	changed := String(sum[:16])
 	if a, ok := id.(Array); ok && len(a) == 2 {
 		return Array{a[0], changed}

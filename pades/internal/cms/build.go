@@ -83,15 +83,15 @@ type Attributes struct {
 
 // Attributes makes the attributes, all but the digest.
 func (t Template) Attributes() (Attributes, error) {
-	contentType := derData
+	contentType, digest := derDataType, derNoDigest[t.Hash]
 	if t.ContentType != nil {
-		var err error
-		if contentType, err = asn1.Marshal(t.ContentType); err != nil {
+		other, err := asn1.Marshal(t.ContentType)
+		if err != nil {
 			return Attributes{}, err
 		}
+		contentType = tlv(derSequence, derContentType, tlv(derSet, other))
 	}
-	digest := tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, make([]byte, t.Hash.Size()))))
-	attrs := [][]byte{tlv(derSequence, derContentType, tlv(derSet, contentType)), digest, t.signingCertificate()}
+	attrs := [][]byte{contentType, digest, t.signingCertificate()}
 	slices.SortFunc(attrs, bytes.Compare) // DER orders a SET OF (X.690, 11.6); the digest decides nothing there
 	a := Attributes{der: tlv(derSet, attrs...)}
 	a.at = len(a.der)
@@ -122,7 +122,7 @@ func (t Template) signingCertificate() []byte {
 	h := t.Hash.New()
 	h.Write(cert.Raw)
 	w := newBackwards(len(cert.RawIssuer) + 256)
-	w.put(integer(cert.SerialNumber))
+	w.integer(cert.SerialNumber)
 	serial := w.size()
 	w.value(derContext4, cert.RawIssuer)
 	w.wrap(derSequence, serial)
@@ -208,7 +208,8 @@ func (t Template) signerInfo(w *backwards, digest, algorithm, attrs, signature, 
 	w.value(derOctets, signature)
 	w.put(digest, implicit0, attrs[1:], algorithm) // [0] IMPLICIT instead of SET OF
 	rest := w.size()
-	w.put(t.Chain[0].RawIssuer, integer(t.Chain[0].SerialNumber))
+	w.integer(t.Chain[0].SerialNumber)
+	w.put(t.Chain[0].RawIssuer)
 	w.wrap(derSequence, rest)
 	w.put(derVersion1)
 	w.wrap(derSequence, 0)
@@ -234,7 +235,7 @@ func (t Template) MaxStamped(a Attributes, token int) int {
 		unsigned = derSize(derSize(len(derTimestamp) + derSize(token)))
 	}
 	digest := len(derDigests[t.Hash])
-	signer := derSize(len(derVersion1) + derSize(len(t.Chain[0].RawIssuer)+len(integer(t.Chain[0].SerialNumber))) + digest + len(a.der) +
+	signer := derSize(len(derVersion1) + derSize(len(t.Chain[0].RawIssuer)+integerSize(t.Chain[0].SerialNumber)) + digest + len(a.der) +
 		len(derSchemes[schemeHash{t.Scheme, t.Hash}]) + derSize(t.MaxSignature()) + unsigned)
 	certs := 0
 	for _, c := range t.included() {

@@ -104,13 +104,15 @@ func derSize(n int) int {
 }
 
 // integer writes a number that is not negative.
-func integer(n *big.Int) []byte {
-	b := n.Bytes()
-	if len(b) == 0 || b[0]&0x80 != 0 {
-		return tlv(derInteger, []byte{0}, b)
-	}
-	return tlv(derInteger, b)
+func (w *backwards) integer(n *big.Int) {
+	size := n.BitLen()/8 + 1 // the highest bit is the sign
+	w.make(size)
+	n.FillBytes(w.buf[w.at : w.at+size])
+	w.wrap(derInteger, w.size()-size)
 }
+
+// integerSize is the size of such a number.
+func integerSize(n *big.Int) int { return derSize(n.BitLen()/8 + 1) }
 
 // mustDER encodes what stands in this package.
 func mustDER(v any) []byte {
@@ -130,11 +132,13 @@ var (
 	derSigningCert = mustDER(oidSigningCertV2)
 	derTimestamp   = mustDER(oidTimestamp)
 	derDataContent = tlv(derSequence, derData)
+	derDataType    = tlv(derSequence, derContentType, tlv(derSet, derData)) // the attribute
 	derVersion1    = mustDER(1)
 	derVersion3    = mustDER(3)
 
-	derDigests = map[crypto.Hash][]byte{} // AlgorithmIdentifier without parameters
-	derSchemes = map[schemeHash][]byte{}  // AlgorithmIdentifier of the signature
+	derDigests  = map[crypto.Hash][]byte{} // AlgorithmIdentifier without parameters
+	derSchemes  = map[schemeHash][]byte{}  // AlgorithmIdentifier of the signature
+	derNoDigest = map[crypto.Hash][]byte{} // the attribute messageDigest, of zeros
 )
 
 type schemeHash struct {
@@ -145,6 +149,7 @@ type schemeHash struct {
 func init() {
 	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
 		derDigests[h] = tlv(derSequence, mustDER(hashOID(h)))
+		derNoDigest[h] = tlv(derSequence, derDigest, tlv(derSet, tlv(derOctets, make([]byte, h.Size()))))
 		for _, s := range []Scheme{PKCS1v15, PSS, ECDSA, Ed25519} {
 			b, err := signatureAlgorithm(s, h)
 			if err != nil {
