@@ -2,26 +2,33 @@ package archtest
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/paraph/paraph/internal/testneed"
 )
 
+// walk is what all tests share: the files are read once.
+var walk struct {
+	sync.Once
+	all []source
+	err error
+}
+
 func sources(t *testing.T) []source {
 	t.Helper()
-	all, err := load(testneed.Root(t))
-	if err != nil {
-		t.Fatal(err)
+	walk.Do(func() { walk.all, walk.err = load(testneed.Root(t)) })
+	if walk.err != nil {
+		t.Fatal(walk.err)
 	}
-	if len(all) < 20 {
-		t.Fatalf("only %d Go files found: the walk is broken", len(all))
+	if len(walk.all) < 20 {
+		t.Fatalf("only %d Go files found: the walk is broken", len(walk.all))
 	}
-	return all
+	return walk.all
 }
 
 func TestArrows(t *testing.T) {
@@ -122,7 +129,7 @@ func TestNothingUnwanted(t *testing.T) {
 	for _, u := range unwanted {
 		re := regexp.MustCompile(u.pattern)
 		for _, f := range files {
-			raw, err := os.ReadFile(filepath.Join(root, f))
+			raw, err := read(root, f)
 			if err != nil || bytes.IndexByte(raw[:min(len(raw), 8000)], 0) >= 0 {
 				continue // a deleted or a binary file
 			}
@@ -145,7 +152,7 @@ func TestNoSleepsInTests(t *testing.T) {
 		if !s.test {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(root, s.path))
+		raw, err := read(root, s.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +174,7 @@ func TestRoutesHaveEntrances(t *testing.T) {
 		if s.test || !strings.HasPrefix(s.pkg, "internal/") || s.pkg == "internal/entrance" || s.pkg == "internal/witness" || s.pkg == "internal/tsa" || strings.HasSuffix(s.pkg, "test") {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(root, s.path))
+		raw, err := read(root, s.path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -60,15 +59,15 @@ func load(root string) ([]source, error) {
 }
 
 func parse(root, file string) (source, error) {
-	raw, err := os.ReadFile(file)
+	rel, err := filepath.Rel(root, file)
+	if err != nil {
+		return source{}, err
+	}
+	raw, err := read(root, filepath.ToSlash(rel))
 	if err != nil {
 		return source{}, err
 	}
 	f, err := parser.ParseFile(token.NewFileSet(), file, raw, parser.ImportsOnly|parser.ParseComments)
-	if err != nil {
-		return source{}, err
-	}
-	rel, err := filepath.Rel(root, file)
 	if err != nil {
 		return source{}, err
 	}

@@ -72,6 +72,8 @@ func TestSecurityRequirementsAreAnswered(t *testing.T) {
 			t.Errorf("%s needs a test or a reason, and not both: %q", r[0], r)
 		case (test == "") != (off[r[0]] == nil):
 			t.Errorf("%s has a test or a control to switch off, and not both", r[0])
+		case test == "" && !strings.HasPrefix(reason, "absent"):
+			t.Errorf("%s has a reason that is not the feature's absence: %q", r[0], reason)
 		case test != "" && !tests[off[r[0]][1]+" "+test]:
 			t.Errorf("%s names the test %s, which is not in %s", r[0], test, off[r[0]][1])
 		}

@@ -115,6 +115,27 @@ func Check(address string) error {
 	return err
 }
 
+// Protection is how connections to a bus are protected.
+type Protection struct {
+	Hosts     []string // without their ports
+	Encrypted bool
+	Known     bool // whoever connects proves who they are
+}
+
+// ProtectionOf tells it of an address. The error is that of Check.
+func ProtectionOf(address string) (Protection, error) {
+	s, err := read(address)
+	if err != nil {
+		return Protection{}, err
+	}
+	p := Protection{Encrypted: s.tls != nil, Known: s.user != "" || s.creds != ""}
+	for _, h := range s.hosts {
+		host, _, _ := strings.Cut(h, ":")
+		p.Hosts = append(p.Hosts, host)
+	}
+	return p, nil
+}
+
 // read reads an address. Its errors never hold the address, which has a password in it.
 func read(address string) (*settings, error) {
 	// Several hosts are no URL; they are taken out first.

@@ -64,7 +64,7 @@ type Config struct {
 	DataDir      string   `name:"data-dir" doc:"Folder for database, documents and keys."`
 	Listen       string   `name:"listen" doc:"Address and port to serve on."`
 	AdminListen  string   `name:"admin-listen" doc:"Address and port for /livez, /readyz and /metrics, in every role. The main address then serves no /metrics. Empty: none."`
-	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server; links in messages start with it. Empty: http:// and the listen address."`
+	PublicURL    string   `name:"public-url" doc:"Address under which people reach this server, on a host name of its own; links in messages start with it. Empty: http:// and the listen address."`
 	VerifyURL    string   `name:"verify-url" doc:"Where the code on certificates of completion leads: a page that checks files, as make verify-page builds it. Empty: /verify of this server, which says how."`
 	KeysDir      string   `name:"keys-dir" doc:"Folder of the key files, the same for all processes of an installation. Empty: keys in the data folder."`
 	Organisation string   `name:"organisation" doc:"Name of the first organisation, and what certificates made here say."`
@@ -225,6 +225,8 @@ func (c *Config) Check() error {
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" {
 			add("public-url", "%q is not an http or https address", c.PublicURL)
+		} else if strings.Trim(u.Path, "/") != "" {
+			add("public-url", "%q has a path: Paraph wants a host name of its own, so that no other application shares its origin and cookies", c.PublicURL)
 		}
 	}
 	if u, err := url.Parse(c.MTLSURL); c.MTLSURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" || u.RawQuery != "") {

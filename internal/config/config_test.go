@@ -132,3 +132,16 @@ func TestTimestamping(t *testing.T) {
 		}
 	}
 }
+
+// TestAHostOfItsOwn: Paraph is not put beside other applications under one name, where their
+// scripts would be of its origin and its cookies go to them.
+func TestAHostOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for address, ok := range map[string]bool{"https://paraph.example": true, "https://paraph.example/": true, "http://127.0.0.1:8080": true,
+		"https://example.com/paraph": false, "https://example.com/a/b/": false, "https://example.com?x=1": false, "ftp://example.com": false} {
+		c := Default()
+		if c.PublicURL = address; (c.Check() == nil) != ok {
+			t.Errorf("%s: %v", address, c.Check())
+		}
+	}
+}

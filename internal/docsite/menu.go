@@ -22,7 +22,7 @@ func menu() []*section {
 		{Title: "How to", texts: []string{"guide/webhook.md", "guide/approvals.md", "guide/signing.md", "guide/verifying.md", "guide/batches.md", "guide/bulk.md", "guide/finding.md", "guide/moving.md", "guide/failing.md"}},
 		{Title: "Move here", texts: []string{"guide/from-docusign.md", "guide/from-dropbox-sign.md", "guide/from-documenso.md"}},
 		{Title: sectionReference, texts: []string{"api/versions.md", "contract-changes.md"}},
-		{Title: sectionOperator, texts: []string{"operations.md", "security.md", "glossary.md", "architecture.md", "dependencies.md"}},
+		{Title: sectionOperator, texts: []string{"operations.md", "security.md", "inventory.md", "glossary.md", "architecture.md", "dependencies.md"}},
 		{Title: sectionDecisions},
 	}
 }

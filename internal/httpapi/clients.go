@@ -178,10 +178,16 @@ type rotateClientInput struct {
 func (a *api) rotateClientSecret(ctx context.Context, in *rotateClientInput) (*clientSecret, error) {
 	overlap := service.DefaultSecretOverlap
 	if in.Body.Overlap != nil {
-		overlap = time.Duration(min(max(*in.Body.Overlap, -1), int64(service.MaxSecretOverlap/time.Second)+1)) * time.Second
+		overlap = wholeSeconds(*in.Body.Overlap, service.MaxSecretOverlap)
 	}
 	out, err := a.Service.RotateClientSecret(ctx, callOf(ctx), in.ID, in.revision(), overlap)
 	return secretAnswer(out, err)
+}
+
+// wholeSeconds is n seconds, but at most one more than the most that is taken: a number so
+// large that it would wrap around is refused as any other that is too large.
+func wholeSeconds(n int64, most time.Duration) time.Duration {
+	return time.Duration(min(max(n, -1), int64(most/time.Second)+1)) * time.Second
 }
 
 type revokeClientInput struct {

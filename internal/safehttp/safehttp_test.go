@@ -2,19 +2,25 @@ package safehttp
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -233,4 +239,58 @@ func TestCertificatesAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
+}
+
+// rsaKey is drawn once; it takes long.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// weak serves by TLS 1.2 with one suite, and is asked.
+func weak(t *testing.T, suite uint16) error {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	key, err := rsaKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	res, err := New(Options{Allow: loopback, Roots: roots}).Get(s.URL)
+	if err == nil {
+		res.Body.Close()
+	}
+	return err
+}
+
+// TestWeakSuitesAreRefused: a server with nothing better than CBC and SHA-1 of the old kind, or
+// with Triple-DES, is not spoken to; one with a good suite is.
+func TestWeakSuitesAreRefused(t *testing.T) {
+	t.Parallel()
+	if err := weak(t, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256); err != nil {
+		t.Fatal(err)
+	}
+	for _, suite := range []uint16{tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_ECDHE_RSA_WITH_RC4_128_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA} {
+		if weak(t, suite) == nil {
+			t.Errorf("%s is spoken", tls.CipherSuiteName(suite))
+		}
+	}
+}
+
+// TestKeysAreAgreedAnew: a server that has the key sent to it under its certificate's, so that
+// whoever has that later can read everything, is not spoken to.
+func TestKeysAreAgreedAnew(t *testing.T) {
+	t.Parallel()
+	for _, suite := range []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384} {
+		if weak(t, suite) == nil {
+			t.Errorf("%s is spoken", tls.CipherSuiteName(suite))
+		}
+	}
 }

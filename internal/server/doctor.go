@@ -30,7 +30,7 @@ const leastFree = 2 << 30
 // Doctor looks for what is wrong with an installation. It changes nothing.
 func Doctor(ctx context.Context, c *config.Config) []Finding {
 	var all []Finding
-	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookScanner, lookTimestamps, lookBus, lookFonts, lookAddress} {
+	for _, look := range []func(context.Context, *config.Config) []Finding{lookOCR, lookFolder, lookKeys, lookDatabase, lookBlobs, lookMail, lookScanner, lookTimestamps, lookBus, lookFonts, lookAddress, lookCertificate, lookWays, lookMemory} {
 		all = append(all, look(ctx, c)...)
 	}
 	return all
@@ -145,12 +145,4 @@ func lookMail(_ context.Context, c *config.Config) []Finding {
 	}
 	conn.Close()
 	return []Finding{{About: "mail", OK: true, Says: addr + " answers"}}
-}
-
-func lookAddress(_ context.Context, c *config.Config) []Finding {
-	out := []Finding{{About: "address", OK: true, Says: c.Listen}}
-	if c.PublicURL == "" && !strings.HasPrefix(c.Listen, "127.") && !strings.HasPrefix(c.Listen, "localhost") {
-		out[0] = Finding{About: "address", Says: "people are to reach " + c.Listen + ", but links in messages will name that very address", Mend: "set PARAPH_PUBLIC_URL to the address people use"}
-	}
-	return out
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/paraph/paraph/docs"
 )
 
 // TestTables: every table of the schema and every column stands in Tables, or
@@ -53,5 +55,39 @@ func TestTables(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestClassesAreInTheInventory: docs/inventory.md says of each class of data what is in it.
+func TestClassesAreInTheInventory(t *testing.T) {
+	t.Parallel()
+	raw, err := docs.Files.ReadFile("inventory.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(raw), "\n## Classes of data\n")
+	text, _, _ := strings.Cut(after, "\n## ")
+	said := map[string]string{}
+	for line := range strings.Lines(text) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			said[strings.TrimSpace(cells[1])] = strings.TrimSpace(strings.ReplaceAll(cells[2], "`", ""))
+		}
+	}
+	there := map[string][]string{}
+	for _, table := range Tables {
+		switch {
+		case table.Secret:
+			there["keys"] = append(there["keys"], table.Name)
+		case table.Of != "":
+			there["of documents"] = append(there["of documents"], table.Name)
+		default:
+			there["of the installation"] = append(there["of the installation"], table.Name)
+		}
+	}
+	for class, tables := range there {
+		slices.Sort(tables)
+		if want := strings.Join(tables, " "); said[class] != want {
+			t.Errorf("%s: the inventory has %q, want %q", class, said[class], want)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // NewLogger makes the log: format is text or json, level debug, info, warn or
 // error. Whatever is logged, attributes named like secrets and bearer tokens in
-// texts are blotted out: a second wall behind types that hide themselves.
+// texts are blotted out: a second wall behind types that hide themselves. Times are in UTC.
 func NewLogger(w io.Writer, format, level string) *slog.Logger {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -32,6 +32,9 @@ var (
 )
 
 func redact(groups []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindTime { // logs of several machines are read together
+		return slog.Time(a.Key, a.Value.Time().UTC())
+	}
 	name := strings.ToLower(a.Key)
 	for _, s := range secretNames {
 		if strings.Contains(name, s) {

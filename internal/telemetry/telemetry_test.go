@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -154,4 +155,52 @@ func TestCanariesAreBlottedOut(t *testing.T) {
 		}
 	}
 	NewLogger(io.Discard, "text", "nonsense").Info("an unknown level is info")
+}
+
+// TestLogTimesAreUTC: whatever zone the machine is in, the times of a line are in UTC.
+func TestLogTimesAreUTC(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 7, 1, 12, 0, 0, 0, time.FixedZone("away", 5*3600))
+	for _, format := range []string{"text", "json"} {
+		var out strings.Builder
+		record := slog.NewRecord(noon, slog.LevelInfo, "x", 0)
+		record.AddAttrs(slog.Time("until", noon))
+		if err := NewLogger(&out, format, "info").Handler().Handle(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(out.String(), "2026-07-01T07:00:00"); n != 2 || strings.Count(out.String(), "Z") != 2 {
+			t.Errorf("%s: %s", format, out.String())
+		}
+	}
+}
+
+// TestLogLinesCanBeReadByMachines: each is one line and one JSON object, whatever is logged,
+// with time, level, message and every value by its name.
+func TestLogLinesCanBeReadByMachines(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	log := NewLogger(&out, "json", "info")
+	log.Info("one\nline", "request_id", "req_1", "error", errors.New("two\r\n\"lines\""), "took", time.Second)
+	log.With("part", "oauth").Warn("another", "status", 503)
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines: %s", len(lines), out.String())
+	}
+	for i, wants := range []map[string]any{
+		{"level": "INFO", "msg": "one\nline", "request_id": "req_1", "error": "two\r\n\"lines\"", "took": float64(time.Second)},
+		{"level": "WARN", "msg": "another", "part": "oauth", "status": float64(503)},
+	} {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := time.Parse(time.RFC3339Nano, got["time"].(string)); err != nil {
+			t.Error(err)
+		}
+		for name, want := range wants {
+			if got[name] != want {
+				t.Errorf("%s is %v, want %v", name, got[name], want)
+			}
+		}
+	}
 }

@@ -125,6 +125,28 @@ func TestTokensAreSharedAndRenewed(t *testing.T) {
 	}
 }
 
+// TestTokensStayWithTheirServer: an answer that points elsewhere, to the same machine even,
+// takes no token there.
+func TestTokensStayWithTheirServer(t *testing.T) {
+	t.Parallel()
+	var got atomic.Pointer[string]
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		said := r.Header.Get("Authorization")
+		got.Store(&said)
+		answer(rw, map[string]any{"id": "doc_1"})
+	}))
+	t.Cleanup(elsewhere.Close)
+	w := newWorld(t, map[string]http.HandlerFunc{"GET /v1/documents/{id}": func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}})
+	if _, err := w.GetDocument(t.Context(), "doc_1"); err == nil {
+		t.Error("an answer that points elsewhere was followed")
+	}
+	if said := got.Load(); said != nil {
+		t.Errorf("another server was asked, with %q", *said)
+	}
+}
+
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -320,3 +320,33 @@ func BenchmarkReader(b *testing.B) {
 		}
 	}
 }
+
+// TestNoncesAreDrawnAnew: no two sealings under a key share a nonce: not the segments of an
+// object, nor the same object or small value sealed twice.
+func TestNoncesAreDrawnAnew(t *testing.T) {
+	t.Parallel()
+	key, seen := NewKey(), map[string]string{}
+	note := func(of string, nonce []byte) {
+		if before, twice := seen[string(nonce)]; twice {
+			t.Errorf("%s has the nonce of %s", of, before)
+		}
+		seen[string(nonce)] = of
+	}
+	for n := range 3 {
+		for i, rest := 0, sealObject(t, "blb_1", key, make([]byte, 3*SegmentSize+1))[headerSize:]; len(rest) > 0; i++ {
+			segment := rest[:min(sealedSize, len(rest))]
+			note(fmt.Sprintf("segment %d of object %d", i, n), segment[:12])
+			rest = rest[len(segment):]
+		}
+	}
+	for n := range 100 {
+		sealed, err := key.seal([]byte("small"), []byte("here"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		note(fmt.Sprintf("value %d", n), sealed[:12])
+	}
+	if len(seen) != 3*4+100 {
+		t.Errorf("%d nonces", len(seen))
+	}
+}

@@ -132,3 +132,52 @@ func TestBrokenBodies(t *testing.T) {
 	}
 	s.alive(t)
 }
+
+// TestMessageBoundaries: where one request ends and the next begins is never a matter of
+// opinion. What two readers could read differently is refused, and the connection ends; where
+// both lengths are given the chunks count (RFC 9112 section 6.3).
+func TestMessageBoundaries(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	speak := func(request string) (statuses []int) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, request)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		for in := bufio.NewReader(conn); ; {
+			res, err := http.ReadResponse(in, nil)
+			if err != nil {
+				return statuses
+			}
+			if _, err := io.Copy(io.Discard, res.Body); err != nil {
+				return statuses
+			}
+			statuses = append(statuses, res.StatusCode)
+		}
+	}
+	const smuggled = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+	for what, head := range map[string]string{
+		"two lengths":            "Content-Length: 0\r\nContent-Length: 40\r\n",
+		"a list of lengths":      "Content-Length: 0, 40\r\n",
+		"an empty length":        "Content-Length: \r\n",
+		"a length with a sign":   "Content-Length: +0\r\n",
+		"a negative length":      "Content-Length: -1\r\n",
+		"a coding nobody knows":  "Transfer-Encoding: xchunked\r\n",
+		"two codings":            "Transfer-Encoding: gzip, chunked\r\n",
+		"a blank before a colon": "Content-Length : 0\r\n",
+	} {
+		got := speak("POST /livez HTTP/1.1\r\nHost: x\r\n" + head + "\r\n" + smuggled)
+		if len(got) != 1 || got[0] != http.StatusBadRequest && got[0] != http.StatusNotImplemented {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	if got := speak("POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n" + smuggled); len(got) == 2 && got[1] != http.StatusOK {
+		t.Errorf("chunks and a length: %v", got)
+	}
+	s.alive(t)
+}
