@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	paraph "github.com/paraph/paraph/sdk/go"
 )
 
 // TestHelpTellsNoSecret: a mistyped flag prints the help, into the log of a build say.
@@ -26,5 +28,14 @@ func TestNoSuchPart(t *testing.T) {
 	code := Run([]string{"paraph", "doc", "lsit"}, strings.NewReader(""), &out, &complaint, func(string) string { return "" })
 	if code != exitUsage || !strings.HasPrefix(complaint.String(), "There is no command \"doc lsit\".\n") {
 		t.Errorf("%d: %s", code, complaint.String())
+	}
+}
+
+// TestBatchListsFaults: "every fault is listed" is true on a terminal, too.
+func TestBatchListsFaults(t *testing.T) {
+	t.Parallel()
+	p := &paraph.Refusal{Detail: "Every fault is listed.", Code: "invalid_request", Errors: []paraph.RefusalDetail{{Pointer: "/title", Message: "Expected string."}, {Pointer: "/labels", Message: "Expected object."}}}
+	if got, want := refused(p), "Every fault is listed. (invalid_request); /title: Expected string.; /labels: Expected object."; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
