@@ -103,7 +103,7 @@ func Scopes() map[Scope]string {
 		DocumentsShare:   "Let somebody read a document for a time, and end that again.",
 		ApprovalsWrite:   "Hand documents in for approval.",
 		TasksRead:        "Read approvals and tasks.",
-		TasksDecide:      "Decide tasks assigned to the client's own principal.",
+		TasksDecide:      "Decide one's own tasks.",
 		TasksDecideFor:   "Decide tasks on behalf of their assignee.",
 		EnvelopesRead:    "Read envelopes and their recipients.",
 		EnvelopesWrite:   "Send envelopes for signature, remind, void, and make signing links.",

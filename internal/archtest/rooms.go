@@ -32,7 +32,7 @@ var rooms = []room{
 	{name: "service", folders: []string{"internal/service"}, may: append([]string{"failpoint", "jwks", "attestation"}, domain...)},
 
 	{name: "entrance", folders: []string{"internal/entrance"}, may: domain},
-	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite", "handover"}, below...)},
+	{name: "httpapi", folders: []string{"internal/httpapi"}, may: append([]string{"entrance", "docs", "docsite", "handover", "webform"}, below...)},
 	// The texts, and what makes pages of them: they know nothing of what they tell about.
 	{name: "docs", folders: []string{"docs"}, pure: true},
 	{name: "docsite", folders: []string{"internal/docsite"}, may: []string{"brand"}},

@@ -103,7 +103,7 @@ func readOperations(env *Env, path string) (operations []paraph.BatchOperation, 
 		dec := json.NewDecoder(bytes.NewReader(line))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&o); err != nil {
-			faults = append(faults, fmt.Errorf("line %d: %w", n, err))
+			faults = append(faults, fmt.Errorf("line %d is no operation, which is an object of JSON: %w", n, err))
 		} else if o.Method == "" || o.Path == "" {
 			faults = append(faults, fmt.Errorf("line %d: method and path are needed", n))
 		}
@@ -172,7 +172,7 @@ func (r *batchRun) show(results []paraph.BatchResult) {
 		what := "done"
 		switch {
 		case one.Problem != nil:
-			what = one.Problem.Detail + " (" + one.Problem.Code + ")"
+			what = refused(one.Problem)
 		case one.Replayed:
 			what = "had been done before"
 		}
@@ -181,4 +181,13 @@ func (r *batchRun) show(results []paraph.BatchResult) {
 	if len(rows) > 0 {
 		table(r.env.Stdout, []string{"OPERATION", "STATUS", "RESULT"}, rows)
 	}
+}
+
+// refused says in one line why an operation was refused, with every fault of it.
+func refused(p *paraph.Refusal) string {
+	what := p.Detail + " (" + p.Code + ")"
+	for _, f := range p.Errors {
+		what += "; " + f.Pointer + ": " + f.Message
+	}
+	return what
 }

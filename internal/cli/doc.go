@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,9 @@ func runPart(ctx context.Context, env *Env, command string, parts []part, args [
 	w, code := env.Stderr, exitUsage
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
 		code = exitOK
+	}
+	if len(args) > 0 && code != exitOK {
+		fmt.Fprintf(w, "There is no command \"%s %s\".\n\n", command, plain(args[0]))
 	}
 	fmt.Fprintf(w, "%s\n\n", commands()[command].about)
 	for _, p := range parts {
@@ -168,7 +172,7 @@ func runDocUpload(ctx context.Context, env *Env, p *part, args []string) int {
 		if *asJSON {
 			printLine(env, up)
 		} else {
-			fmt.Fprintf(env.Stdout, "%s  %s  %d pages\n", up.Document.ID, plain(up.Document.Title), up.Document.Pages)
+			fmt.Fprintf(env.Stdout, "%s  %s  %s\n", up.Document.ID, plain(up.Document.Title), pagesOf(up.Document.Pages))
 		}
 	}
 	return code
@@ -180,6 +184,10 @@ const inPieces = 64 << 20
 func uploadFile(ctx context.Context, env *Env, client *paraph.Client, params paraph.CreateDocumentParams, name string, pieces bool, resume string) (*paraph.Uploaded, error) {
 	f, err := os.Open(name)
 	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err // the caller names the file
+		}
 		return nil, err
 	}
 	defer f.Close()
@@ -327,7 +335,7 @@ func runDocShow(ctx context.Context, env *Env, p *part, args []string) int {
 
 func showDocument(w io.Writer, d *paraph.Document, versions []paraph.Version, tasks []paraph.Task) {
 	now := time.Now()
-	fmt.Fprintf(w, "%s\n%s · %s · %d pages · by %s, %s\n", plain(d.Title), d.ID, d.State, d.Pages, plain(d.CreatedBy), when(d.CreatedAt, now))
+	fmt.Fprintf(w, "%s\n%s · %s · %s · by %s, %s\n", plain(d.Title), d.ID, d.State, pagesOf(d.Pages), plain(d.CreatedBy), when(d.CreatedAt, now))
 	if d.Processing.Reason != "" {
 		fmt.Fprintf(w, "Processing is %s: %s (%s)\n", d.Processing.Status, plain(d.Processing.Reason), d.Processing.Code)
 	}

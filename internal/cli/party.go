@@ -14,13 +14,15 @@ import (
 // stamping authority stops.
 const partyStop = 10 * time.Second
 
-// partyFlags makes flags that stand in the environment too, under a prefix.
+// partyFlags makes flags that stand in the environment too, under a prefix. The help
+// shows what holds by itself, never what the environment says: that can be a secret,
+// and help is printed into logs with every mistyped flag.
 func partyFlags(env *Env, fs *flag.FlagSet, prefix string) func(into *string, name, def, about string) {
 	return func(into *string, name, def, about string) {
-		if v := env.Getenv(prefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); v != "" {
-			def = v
-		}
 		fs.StringVar(into, name, def, about)
+		if v := env.Getenv(prefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); v != "" {
+			*into = v
+		}
 	}
 }
 

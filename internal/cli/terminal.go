@@ -77,6 +77,14 @@ func barLine(name string, done, total int64) string {
 	return fmt.Sprintf("%s  %s%s  %d %%  %s of %s", name, strings.Repeat("█", full), strings.Repeat("░", 24-full), 100*done/total, size(done), size(total))
 }
 
+// pagesOf says how long a document is.
+func pagesOf(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", n)
+}
+
 // size writes a number of bytes for people.
 func size(n int64) string {
 	for _, unit := range []string{"bytes", "kB", "MB"} {

@@ -13,6 +13,8 @@ func TestTerminal(t *testing.T) {
 		barLine("order.pdf", 5_000_000, 20_000_000): "order.pdf  ██████░░░░░░░░░░░░░░░░░░  25 %  5000 kB of 20 MB",
 		barLine("order.pdf", 7000, -1):              "order.pdf  7000 bytes",
 		barLine("x", 30, 20):                        "x  " + strings.Repeat("█", 24) + "  150 %  30 bytes of 20 bytes",
+		pagesOf(1):                                  "1 page",
+		pagesOf(2):                                  "2 pages",
 		size(9_999):                                 "9999 bytes",
 		size(64_000_000_000):                        "64 GB",
 		when(now.Add(-30*time.Second), now):         "just now",

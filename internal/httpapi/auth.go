@@ -28,6 +28,10 @@ func (a *api) admit(hctx huma.Context, next func(huma.Context)) {
 	if err == nil {
 		err = a.Service.AllowedBy(rq.actor, do)
 	}
+	if err != nil && visited(r) {
+		a.welcome(w, r, err)
+		return
+	}
 	if err != nil {
 		writeProblem(w, r, err)
 		return

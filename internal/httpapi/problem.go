@@ -225,6 +225,8 @@ func detailOf(err error) fault.Detail {
 		d.Code, d.Message = "unknown_member", "There is no such member here."
 	case strings.HasPrefix(e.Message, "unknown query"):
 		d.Code, d.Message = "unknown_parameter", "There is no such query parameter here."
+	case strings.HasPrefix(e.Message, "invalid date/time"): // huma names Go's layout, which nobody outside of Go can read
+		d.Message = "Expected a time of RFC 3339, such as 2026-01-31T12:00:00Z."
 	case strings.Contains(e.Message, "one of"):
 		d.Code = "bad_value"
 	case strings.HasPrefix(e.Message, "expected string"), strings.HasPrefix(e.Message, "expected integer"), strings.HasPrefix(e.Message, "expected number"),

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/paraph/paraph/internal/access"
+	"github.com/paraph/paraph/internal/docsite"
 	"github.com/paraph/paraph/internal/failpoint"
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/id"
@@ -222,6 +223,10 @@ func (a *api) nowhere(w http.ResponseWriter, r *http.Request) {
 	if len(allow) > 0 {
 		w.Header().Set("Allow", strings.Join(allow, ", "))
 		writeProblem(w, r, httpFault(http.StatusMethodNotAllowed, "method_not_allowed", "This path takes %s.", strings.Join(allow, ", ")))
+		return
+	}
+	if r.URL.Path == "/" && visited(r) { // whoever opens the address that the server said at its start
+		http.Redirect(w, r, docsite.Root, http.StatusSeeOther)
 		return
 	}
 	writeProblem(w, r, fault.New(fault.NotFound, "no_such_path", "There is nothing at this path. The API is described at /docs."))

@@ -31,6 +31,7 @@ type accountPage struct {
 	Fresh              bool // proofs can be changed now
 	LogInAgain         string
 	Options            string // of a new passkey, as JSON; "": there are no passkeys here
+	NoPasskeys         bool   // browsers keep none for this server's address
 	Passkeys           []passkeyRow
 	HasTOTP            bool
 	Mails              bool
@@ -84,7 +85,7 @@ func (l *Login) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	wait := waiting{Browser: l.browser(w, r), Session: s.ID, Until: l.Clock.Now().Add(people.FreshProof)}
 	v := accountPage{Base: AccountPath, Logout: LogoutPath, Person: u.Principal, Joining: joining(&s), IsKey: !strings.HasPrefix(u.ID, people.UserPrefix+"_"), Fresh: l.mayProve(&s),
-		LogInAgain: l.URL(AccountPath, true), HasTOTP: p.HasTOTP, Mails: l.Mails, CodesLeft: p.CodesLeft}
+		LogInAgain: l.URL(AccountPath, true), HasTOTP: p.HasTOTP, NoPasskeys: l.keys == nil, Mails: l.Mails, CodesLeft: p.CodesLeft}
 	if l.keys != nil && v.Fresh {
 		attested, err := l.Service.WantsAttestation(r.Context(), u.Org)
 		if err == nil {

@@ -80,7 +80,7 @@ func (l *Login) answerLink(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if i, _, err = l.Service.InvitationByLink(r.Context(), secret); err != nil {
-			return fault.New(fault.Conflict, "too_many_codes", "That were too many wrong codes: the link is used up. Begin the login anew; other logins of %s are not touched.", u.Name)
+			return fault.New(fault.Conflict, "too_many_codes", "Those were too many wrong codes: the link is used up. Begin the login anew; other logins of %s are not touched.", u.Name)
 		}
 		return l.showLink(w, r, http.StatusUnauthorized, "The code is wrong, or was used before. Type the one that is shown now.")
 	}

@@ -43,3 +43,17 @@ func TestKeyLogins(t *testing.T) {
 		})
 	}
 }
+
+// TestNoPasskeysAtANumber: where browsers keep no passkeys, the account says so, and asks for codes alone.
+func TestNoPasskeysAtANumber(t *testing.T) {
+	onBoth(t, func(r *rig) {
+		_, link := r.invite("ina@example.com")
+		b := r.browser()
+		b.post(link, "form", b.get(link).form)
+		page := b.get(AccountPath)
+		if page.status != http.StatusOK || strings.Contains(page.body, "data-passkey=") || strings.Contains(page.body, "a passkey or codes") ||
+			!strings.Contains(page.body, "Set up codes now") || !strings.Contains(page.body, "keep passkeys for names only") {
+			t.Errorf("%d %s", page.status, page.body)
+		}
+	}, func(c *Config) { c.Issuer = "https://192.0.2.1" })
+}

@@ -25,6 +25,7 @@ type Letter struct {
 	Pages     int
 	ExpiresAt string // in words, "" where nothing expires
 	Digest    string // SHA-256 of the sealed PDF, for completed
+	Check     string // where it stands how a sealed PDF is checked, for completed
 }
 
 // words is a letter in its words. Both parts are made from it.
@@ -114,9 +115,7 @@ func say(l Letter) (words, error) {
 		w.Subject = "Signed by everyone: " + l.Subject
 		w.Sentence = "Everyone has signed " + title + ", and it is sealed."
 		w.Button = "Get the sealed PDF"
-		w.Small = []string{
-			"Anyone can check it: a PDF reader that shows signatures tells whether a byte was changed since, and “paraph verify FILE” tells the same without asking us.",
-		}
+		w.Small = []string{"Anyone can check it: a PDF reader that shows signatures tells whether a byte was changed since. How to check it without asking us: " + l.Check}
 		w.Digest = l.Digest
 	case "declined":
 		w.Subject = "Declined: " + l.Subject

@@ -293,7 +293,7 @@ func TestEveryMessageSaysTheSameTwice(t *testing.T) {
 		t.Run(message, func(t *testing.T) {
 			t.Parallel()
 			l := letter()
-			l.Message, l.Digest, l.Link = message, strings.Repeat("ab", 32), "https://paraph.example/x"
+			l.Message, l.Digest, l.Link, l.Check = message, strings.Repeat("ab", 32), "https://paraph.example/x", "https://paraph.example/verify"
 			m, err := Compose(l)
 			if err != nil {
 				t.Fatal(err)
@@ -307,6 +307,9 @@ func TestEveryMessageSaysTheSameTwice(t *testing.T) {
 				if !strings.Contains(m.Text, piece) || !strings.Contains(plain, piece) {
 					t.Errorf("%q does not stand in both parts", piece)
 				}
+			}
+			if message == "completed" && !strings.Contains(m.Text, l.Check) {
+				t.Error("it does not say how the file is checked")
 			}
 			if strings.Contains(m.HTML, "<img") || strings.Contains(m.HTML, "ZgotmplZ") {
 				t.Error("a picture or a blotted value in the HTML")

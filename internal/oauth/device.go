@@ -107,7 +107,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, code string)
 	}
 	now, who := s.Clock.Now(), session.User.ID
 	if wait := s.guesses.Wait(now, who); wait > 0 {
-		return s.showDevice(w, r, http.StatusTooManyRequests, deviceForm{DevicePath, code, "That were too many wrong codes. Wait " + wait.Round(time.Second).String() + " before the next."})
+		return s.showDevice(w, r, http.StatusTooManyRequests, deviceForm{DevicePath, code, "Those were too many wrong codes. Wait " + wait.Round(time.Second).String() + " before the next."})
 	}
 	d, err := s.Service.WaitingDevice(r.Context(), session.User.Org, code)
 	if fault.KindOf(err) == fault.Invalid {

@@ -28,7 +28,7 @@ func (s *Server) buildWork(ctx context.Context) (err error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &work.AdoptWorker{Service: s.Service})
-	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
+	river.AddWorker(workers, &work.MailWorker{Service: s.Service, Postman: letters, VerifyURL: s.verifyURL(), Tracer: s.tracing, Meter: s.Metrics, Log: s.log})
 	river.AddWorker(workers, &work.TimerWorker{Service: s.Service, Tracer: s.tracing})
 	conf := work.JobsConfig{ID: s.worker, Workers: workers, Log: quiet(s.log), Retries: s.opts.Retries}
 	if s.Config.Has(config.RoleWork) {
@@ -60,13 +60,18 @@ func (h levelHandler) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
 }
 
+// verifyURL is where people read, or see, whether a sealed file is sound.
+func (s *Server) verifyURL() string {
+	return cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath)
+}
+
 // operations is the worker of all kinds of operation.
 func (s *Server) operations() *work.OperationWorker {
 	trust := work.Trust{LogKey: s.signer.VerifierKey(), CAPEM: s.Keys.Authority.RootPEM(), TSAPEM: timestampTrust(s.Config)}
 	capture := &work.Capturer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Reader: s.Reader, Languages: strings.Split(s.Config.OCRLanguages, "+"), Slots: work.NewSlots(s.Tools.Children(), s.memoryBudget()), PagesPerTurn: s.pagesPerTurn(), Scanner: s.scanner(), Meter: s.Metrics, Log: s.log}
 	stamping := s.stamping()
 	seal := &work.Sealer{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Authority: s.Keys.Authority, Stamping: stamping,
-		VerifyURL: cmp.Or(s.Config.VerifyURL, s.URL()+signpage.VerifyPath), Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
+		VerifyURL: s.verifyURL(), Level: s.Service.Protection.Level, Certify: s.Config.SealCertify, Meter: s.Metrics, Log: s.log}
 	archive := &work.Archiver{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Trust: trust, Log: s.log}
 	protect := &work.Protector{Service: s.Service, Vault: s.Vault, Tools: s.Tools, Stamping: stamping, Evidence: s.evidence,
 		Roots: s.Keys.Roots(), Archiver: archive, Meter: s.Metrics, Log: s.log}

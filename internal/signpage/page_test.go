@@ -57,7 +57,7 @@ func TestStates(t *testing.T) {
 			signAs(f, "rcp_1", "rcp_2")
 			f.SealedPDF = []byte("sealed")
 			check(f.Envelope.Complete(3, signpagetest.Now))
-		}, 200, []string{"Signed and sealed", "sealed.pdf", "paraph verify &#39;Purchase order PO-4711 (signed).pdf&#39;", signpagetest.Sum([]byte("sealed"))}, false},
+		}, 200, []string{"Signed and sealed", "sealed.pdf", "paraph verify --ca paraph-ca.pem &#39;Purchase order PO-4711 (signed).pdf&#39;", "/.well-known/paraph/ca.pem", `href="/verify"`, signpagetest.Sum([]byte("sealed"))}, false},
 		{"declined", func(f *signpagetest.Fake) {
 			check(f.Envelope.Decline("rcp_1", "Wrong <date>", signing.Evidence{}, signpagetest.Now))
 		}, 200, []string{"You have declined", "Wrong &lt;date&gt;"}, false},

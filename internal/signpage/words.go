@@ -24,6 +24,7 @@ type Words struct {
 	LongReason, Offline, ShownElse, Foreign, NotRead                                 string
 	SignedTitle, SignedOn, OthersWait, WeWrite, SealingTitle, Sealing, SealFailed    string
 	DoneTitle, DoneText, DownloadSealed, SealedDigest, Verify, VerifyCommand, Reader string
+	MoreWays                                                                         string
 	CheckTitle, CheckIntro, CheckReader, CheckReaderText, CheckRoot, CheckRootDigest string
 	CheckCommand, CheckSeal, CheckProofs, CheckKey, CheckKeyIs                       string
 	WaitingTitle, Waiting, DeclinedTitle, DeclinedOn, DeclinedReason                 string
@@ -82,8 +83,8 @@ var english = Words{
 	DoneTitle:  "Signed and sealed", DoneText: "Everybody has signed. This is your copy, the same for all.",
 	DownloadSealed: "Download the sealed PDF", SealedDigest: "Digest of the sealed PDF (SHA-256)",
 	Verify:        "How anyone can verify it",
-	VerifyCommand: "The signatures are inside the file. This command checks them without asking us, and names what was changed if anything was:",
-	Reader:        "PDF readers that know digital signatures show them too.",
+	VerifyCommand: "The signatures are inside the file. With the root certificate, this command checks them without asking us, and names what was changed if anything was:",
+	Reader:        "PDF readers that know digital signatures show them too.", MoreWays: "All about checking it",
 
 	CheckTitle: "Check a sealed document", CheckIntro: "The seal and the proofs are inside the file. Check them with programs you trust; this server learns nothing of it.",
 	CheckReader:     "With a PDF reader",

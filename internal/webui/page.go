@@ -179,6 +179,15 @@ func (m *model) Ago(t time.Time) string {
 	return about(d) + " ago"
 }
 
+// Due says how far ahead a delivery's next attempt is; "" where it has none, or where
+// its time has come already and it waits for something else, such as the endpoint's rest.
+func (m *model) Due(d webhook.Delivery) string {
+	if d.State != webhook.Pending || !d.Next.After(m.now) {
+		return ""
+	}
+	return m.Ago(d.Next)
+}
+
 func about(d time.Duration) string {
 	for _, u := range []struct {
 		of   time.Duration

@@ -178,3 +178,35 @@ func TestNothingIsTakenForMarkup(t *testing.T) {
 		}
 	}
 }
+
+// TestNextAttempt: an attempt to come is never told of as of one that was.
+func TestNextAttempt(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	site := &site{Config: Config{Now: func() time.Time { return now }}}
+	pages := func(next time.Time, e service.EndpointView) (list, one string) {
+		d := service.DeliveryView{Delivery: webhook.Delivery{State: webhook.Pending, Tries: 1, Next: next}, Entry: journal.Entry{ID: "evt_1", Kind: "document.created", At: now, Salt: [32]byte{1}}}
+		w, v := httptest.NewRecorder(), httptest.NewRecorder()
+		site.show(w, http.StatusOK, &model{Kind: "endpoint", Endpoint: &e, Deliveries: []service.DeliveryView{d}})
+		site.show(v, http.StatusOK, &model{Kind: "delivery", Detail: &service.DeliveryDetail{DeliveryView: d, Form: service.WebhookForm{Form: 1}}})
+		return w.Body.String(), v.Body.String()
+	}
+	well := service.EndpointView{Endpoint: webhook.Endpoint{ID: "ep_1", Enabled: true}}
+	rests := well
+	rests.Queue.Health.OpenUntil = now.Add(time.Minute)
+	for _, c := range []struct {
+		what, list, one string
+		next            time.Time
+		endpoint        service.EndpointView
+	}{
+		{"ahead", ">in 5 seconds</span></td>", "Waits for another attempt, <span", now.Add(5 * time.Second), well},
+		{"come", "<td>In its turn</td>", "Waits for another attempt.</p>", now.Add(-46 * time.Second), well},
+		{"come while the endpoint rests", "<td>After the rest</td>", "Waits for another attempt.</p>", now.Add(-46 * time.Second), rests},
+		{"none", "<td>In its turn</td>", "Waits for another attempt.</p>", time.Time{}, well},
+	} {
+		list, one := pages(c.next, c.endpoint)
+		if !strings.Contains(list, c.list) || !strings.Contains(one, c.one) || strings.Contains(list+one, "46 seconds ago") {
+			t.Errorf("%s: %s\n%s", c.what, list, one)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Letter struct {
 	Pages     int
 	ExpiresAt string // in words, "" where nothing expires
 	Digest    string // SHA-256 of the sealed PDF, for completed
+	Check     string // where it stands how a sealed PDF is checked, for completed
 }
 
 // Postman puts a letter into words and sends it. Implemented over internal/mail.
@@ -48,9 +49,11 @@ type MailWorker struct {
 	river.WorkerDefaults[MailArgs]
 	Service *service.Service
 	Postman Postman
-	Tracer  Tracer
-	Meter   Meter
-	Log     *slog.Logger
+	// VerifyURL is where it stands how a sealed PDF is checked.
+	VerifyURL string
+	Tracer    Tracer
+	Meter     Meter
+	Log       *slog.Logger
 }
 
 // Work implements river.Worker.
@@ -217,7 +220,7 @@ func (w *MailWorker) completedLetters(ctx context.Context, call service.Call, ar
 		return nil, err
 	}
 	content.Close()
-	letter := Letter{Message: args.Message, Sender: e.SenderID, Subject: e.Subject, Digest: v.SHA256, Pages: v.Pages}
+	letter := Letter{Message: args.Message, Sender: e.SenderID, Subject: e.Subject, Digest: v.SHA256, Check: w.VerifyURL, Pages: v.Pages}
 	var out []Letter
 	for i := range e.Recipients {
 		l := letter
