@@ -79,17 +79,18 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 	rest.Search = nil
 	// Few are all found upwards: FTS5 goes down a long list in steps that each take as long as
 	// a part of the list, and up in one go.
-	for _, look := range []struct {
-		order string
-		most  int
-	}{{" LIMIT ?", 3 * l.Limit}, {" DESC LIMIT ?", 3 * l.Limit}, {" DESC LIMIT ?", max(manyHits, 3*l.Limit)}} {
-		most := look.most
-		hits, err := list(ctx, l.r.c, scanIndexed, d.hits+look.order, d.search(l.Search), below, most)
+	many, err := l.heldBy(ctx, 3*l.Limit)
+	if err != nil {
+		return nil, false, err
+	}
+	order := " LIMIT ?"
+	if many {
+		order = " DESC LIMIT ?"
+	}
+	for most := 3 * l.Limit; ; {
+		hits, err := list(ctx, l.r.c, scanIndexed, d.hits+order, d.search(l.Search), below, most)
 		if err != nil {
 			return nil, false, err
-		}
-		if look.order == " LIMIT ?" && len(hits) == most {
-			continue // the oldest of many
 		}
 		var ids []string
 		for _, h := range hits {
@@ -102,12 +103,19 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 			return nil, false, err
 		}
 		// What was not looked at lies before the last row, and so does its place.
-		if len(hits) < most || len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= hits[len(hits)-1].row {
+		if len(hits) < most || many && len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= hits[len(hits)-1].row {
 			return page, true, nil
 		}
+		if most >= manyHits {
+			return nil, false, nil
+		}
+		most = min(manyHits, further(most, l.Limit, len(page)))
 	}
-	return nil, false, nil
 }
+
+// further is how many to look at where so many gave a part of the page: so many that it
+// fills, if those before fit as often, and half as many again.
+func further(looked, limit, found int) int { return looked * (1 + 3*limit/(2*found+1)) }
 
 // PostgreSQL's full-text index has no order, and gives all or none: it costs what there is
 // to find. So the newest documents are looked through where that fills the page, as it
@@ -133,12 +141,11 @@ func (l *listing) newestHolders(ctx context.Context) (page []document.Document, 
 		if len(page) == 0 {
 			break
 		}
-		// So far that the page fills, if those before hold the words as often, and half as far again.
-		look *= 1 + 3*l.Limit/(2*len(page)+1)
+		look = further(look, l.Limit, len(page))
 	}
 	n := 0
 	scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
-	ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(l.Search), fewFound+1, 3*l.Limit)
+	ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(l.Search), fewFound+1, max(manyHits, 3*l.Limit)) // all were gathered to tell the newest
 	if err != nil || n > fewFound { // of very many, these need not be the newest
 		return nil, false, err
 	}
