@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^(TestReported|TestPartsAreOnesOwn|TestWordsAreOnesOwn|TestPagesGoOn|TestStore)$"}}
+var storeTests = []tests{{"./internal/store", "^(TestWhose|TestNarrowed)$"}, {"./internal/store", "^(TestReported|TestPartsAreOnesOwn|TestWordsAreOnesOwn|TestPagesGoOn|TestLeadsGiveWhatAWalkGives|TestStore)$"}}
 
 var (
 	// ofOrg is the condition that a row belongs to an organisation.
