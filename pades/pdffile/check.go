@@ -115,16 +115,16 @@ func (f *File) agreesWithScan() error {
 
 // walk visits the number of every object that o leads to, and reads each.
 func (f *File) walk(o Object, visit func(uint32) error) error {
-	seen := map[uint32]bool{}
+	seen := map[Ref]bool{} // of two generations of a number, one may be there and the other not
 	for todo := []Object{o}; len(todo) > 0; {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		switch v := o.(type) {
 		case Ref:
-			if seen[v.Num] {
+			if seen[v] {
 				continue
 			}
-			seen[v.Num] = true
+			seen[v] = true
 			if err := visit(v.Num); err != nil {
 				return err
 			}
