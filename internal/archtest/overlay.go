@@ -6,12 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // overlay gives the files that the go command would read in place of others: those of
 // -overlay in GOFLAGS, by which scripts/mutants shows it a changed program. What a test
 // here says of the sources is said of that program too, so a mutant can turn it red.
-func overlay() (map[string]string, error) {
+var overlay = sync.OnceValues(func() (map[string]string, error) {
 	_, file, ok := strings.Cut(os.Getenv("GOFLAGS"), "-overlay=")
 	if !ok {
 		return nil, nil
@@ -24,7 +25,7 @@ func overlay() (map[string]string, error) {
 	var o struct{ Replace map[string]string }
 	err = json.Unmarshal(raw, &o)
 	return o.Replace, err
-}
+})
 
 // read reads a file of the project, as the go command sees it; path is from the root,
 // with slashes.

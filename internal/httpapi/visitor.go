@@ -16,8 +16,8 @@ const visitorHTML = `{{define "visitor"}}<main>
 <p>It answers whoever shows an access token, and your browser shows none.</p>
 {{if .Command}}<p>{{.Does}} in a terminal, as the person that your mail was sent to:</p>
 <pre tabindex="0"><code>paraph login --url {{.URL}} --client-id ID
-{{range .Command}}{{.}}
-{{end}}</code></pre>
+{{.Command}}
+</code></pre>
 <p>Your administrator knows the ID, and whether you can do it elsewhere: in the program, say, from which the document came.</p>
 {{else}}<p>Ask whoever sent you here where you can see it.</p>{{end}}
 </section>
@@ -28,9 +28,8 @@ var visitorPages = webform.New(visitorHTML, "pre{white-space:pre-wrap;overflow-w
 
 // visitorWay is what a visitor can do about the thing at an address.
 type visitorWay struct {
-	URL, Docs string
-	Does      string
-	Command   []string
+	URL, Docs     string
+	Does, Command string
 }
 
 // visited tells whether a person's browser has followed a link to here.
@@ -59,9 +58,9 @@ func wayAt(path string) visitorWay {
 	case m == nil:
 		return visitorWay{}
 	case m[1] == "tasks":
-		return visitorWay{Does: "Decide", Command: []string{"paraph approve " + m[2] + "   # or: paraph reject " + m[2]}}
+		return visitorWay{Does: "Decide", Command: "paraph approve " + m[2] + "   # or: paraph reject " + m[2]}
 	case m[3] != "":
-		return visitorWay{Does: "Fetch the document", Command: []string{"paraph doc download " + m[2]}}
+		return visitorWay{Does: "Fetch the document", Command: "paraph doc download " + m[2]}
 	}
-	return visitorWay{Does: "See the document", Command: []string{"paraph doc show " + m[2]}}
+	return visitorWay{Does: "See the document", Command: "paraph doc show " + m[2]}
 }
