@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("api", flag.ExitOnError)
 	stores := fs.String("store", "sqlite,postgres", "which stores")
 	sizes := fs.String("sizes", "1000,100000,1000000", "documents, from small to large")
-	fs.StringVar(&o.keep, "keep", "", "a folder in which filled stores of SQLite are kept and found again; empty: a new one beside here, for once")
+	fs.StringVar(&o.keep, "keep", "", "a folder in which filled stores are kept and found again; empty: a new one beside here, for once")
 	fs.StringVar(&o.only, "only", "", "only what has this in its name")
 	fs.IntVar(&o.callers, "callers", 4, "callers at once")
 	fs.IntVar(&o.rounds, "rounds", 5, "turns of each size")
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string) error {
 // measureStore fills a store of every size, and lets them take turns.
 func measureStore(ctx context.Context, o options, name, bin, filler string, r *report) error {
 	dir := o.keep
-	if dir == "" || name == "postgres" {
+	if dir == "" {
 		made, err := os.MkdirTemp(".", ".api-")
 		if err != nil {
 			return err
@@ -115,6 +115,7 @@ func measureStore(ctx context.Context, o options, name, bin, filler string, r *r
 			return err
 		}
 		defer pg.Stop()
+		dir = filepath.Join(dir, name)
 	}
 	var all []*sized
 	for _, n := range o.sizes {

@@ -108,15 +108,19 @@ var apart = []string{
 	"UPDATE document SET doc_type = 'document' WHERE state = 'expired' AND created_at < (SELECT MIN(created_at) + 200000000 FROM document)",
 }
 
-// words is what documents are found by, with letters and digits alone, as the product
-// cuts them.
-var words = func() string {
-	text := "lower(title || ' ' || external_id || ' ' || labels || ' ' || metadata)"
-	for _, sign := range `{}":,.-` {
+// words is what documents are found by, in the product's order and with letters and digits
+// alone, as it cuts them; json says how the database takes a column for JSON.
+func words(json string) string {
+	text := "lower(title || ' ' || external_id"
+	for _, value := range []string{"labels%s->>'batch'", "metadata%s->>'amount'", "metadata%s->>'currency'", "metadata%s->>'due'", "metadata%s->>'supplier'"} {
+		text += " || ' ' || (" + fmt.Sprintf(value, json) + ")"
+	}
+	text += ")"
+	for _, sign := range ",.-" {
 		text = fmt.Sprintf("replace(%s, '%c', ' ')", text, sign)
 	}
 	return text
-}()
+}
 
 // inSQLite fills the index at once: the numbers of its rows begin as the documents' ids
 // do (decision 0109), and no two documents of a bench were made in the same millisecond. Its
@@ -129,13 +133,13 @@ func inSQLite() []string {
 	}
 	const again = "CREATE TRIGGER search_inserted AFTER INSERT ON search_document WHEN new.given = 0 BEGIN INSERT INTO search_fts (rowid, words) VALUES (new.rid, new.words); END"
 	return []string{"DROP TRIGGER search_inserted",
-		"INSERT INTO search_document (rid, org, document_id, words) SELECT " + strings.Join(place, " + ") + ", org, id, " + words + " FROM document ORDER BY id",
+		"INSERT INTO search_document (rid, org, document_id, words) SELECT " + strings.Join(place, " + ") + ", org, id, " + words("") + " FROM document ORDER BY id",
 		"INSERT INTO search_fts (search_fts) VALUES ('rebuild')", "INSERT INTO search_fts (search_fts) VALUES ('optimize')", again}
 }
 
 // inPostgres does the same there.
 var inPostgres = []string{"SET maintenance_work_mem = '512MB'", "DROP INDEX search_words",
-	"INSERT INTO search_document (org, document_id, words) SELECT org, id, to_tsvector('simple', " + words + ") FROM document ORDER BY id",
+	"INSERT INTO search_document (org, document_id, words) SELECT org, id, to_tsvector('simple', " + words("::json") + ") FROM document ORDER BY id",
 	"CREATE INDEX search_words ON search_document USING gin (words)", "VACUUM ANALYZE"}
 
 // known gathers ids from all over the store, one of each of many moments.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // nobody is the user the database runs as where the bench runs as root, whom
@@ -28,11 +30,13 @@ type Postgres struct {
 	cmd  *exec.Cmd
 }
 
-// StartPostgres starts one in a new folder there.
+// StartPostgres starts one in a folder there, with the databases that it has from before.
 func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	p := &Postgres{dir: filepath.Join(dir, "pg")}
 	who := &syscall.SysProcAttr{}
-	if err := os.Mkdir(p.dir, 0o700); err != nil {
+	err := os.Mkdir(p.dir, 0o700)
+	known := errors.Is(err, fs.ErrExist)
+	if err != nil && !known {
 		return nil, err
 	}
 	if os.Getuid() == 0 {
@@ -57,8 +61,10 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 		return cmd
 	}
 	data := filepath.Join(p.dir, "data")
-	if out, err := command("initdb", "-D", data, "-U", "paraph", "--auth=trust", "--encoding=UTF8", "--locale=C").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if !known {
+		if out, err := command("initdb", "-D", data, "-U", "paraph", "--auth=trust", "--encoding=UTF8", "--locale=C").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("initdb: %w: %s", err, out)
+		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +78,9 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	}
 	for range 300 {
 		if c, err := pgx.Connect(ctx, p.URL("postgres")); err == nil {
-			_, err := c.Exec(ctx, "CREATE ROLE app LOGIN; CREATE ROLE filler LOGIN SUPERUSER")
+			if !known {
+				_, err = c.Exec(ctx, "CREATE ROLE app LOGIN; CREATE ROLE filler LOGIN SUPERUSER")
+			}
 			return p, errors.Join(err, c.Close(ctx))
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -81,15 +89,18 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	return nil, fmt.Errorf("the database does not start")
 }
 
-// Create makes an empty database and gives its address, for its owner: row-level security
-// holds for one, as it does where Paraph runs in earnest, and not for a superuser.
+// Create makes an empty database, unless it is there, and gives its address, for its owner: row-level
+// security holds for one, as it does where Paraph runs in earnest, and not for a superuser.
 func (p *Postgres) Create(ctx context.Context, name string) (string, error) {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
 		return "", err
 	}
 	defer c.Close(ctx)
-	_, err = c.Exec(ctx, "CREATE DATABASE "+name+" OWNER app")
+	var known *pgconn.PgError
+	if _, err = c.Exec(ctx, "CREATE DATABASE "+name+" OWNER app"); errors.As(err, &known) && known.Code == "42P04" /* duplicate_database */ {
+		err = nil
+	}
 	return p.address(name, "app"), err
 }
 

@@ -63,14 +63,7 @@ func (s *Service) FindDocuments(ctx context.Context, a access.Actor, f DocumentF
 	if text == "" {
 		return out, nil
 	}
-	return out, s.Store.Read(Within(ctx, a.Org), func(ctx context.Context, tx Reader) (err error) {
-		for i := range out {
-			if out[i].Matches, err = matches(ctx, tx, &out[i].Document, f.Search); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return out, s.matchesOf(ctx, out, f.Search)
 }
 
 // Versions lists a document's versions by number.

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -94,10 +96,12 @@ const (
 	InPage     = "page"
 )
 
+// detailsOf gives them always in the same order: the index's words would become others
+// with each look, and so would what is shown of a document.
 func detailsOf(d *document.Document) []passage {
 	out := []passage{{InTitle, 0, d.Title}, {InExternal, 0, d.ExternalID}}
-	for _, v := range d.Labels {
-		out = append(out, passage{InLabels, 0, v})
+	for _, name := range slices.Sorted(maps.Keys(d.Labels)) {
+		out = append(out, passage{InLabels, 0, d.Labels[name]})
 	}
 	var metadata any
 	if json.Unmarshal(d.Metadata, &metadata) == nil {
@@ -120,8 +124,8 @@ func scalars(v any, out []passage) []passage {
 			out = scalars(item, out)
 		}
 	case map[string]any:
-		for _, item := range v {
-			out = scalars(item, out)
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			out = scalars(v[name], out)
 		}
 	}
 	return out
@@ -142,29 +146,50 @@ const (
 	matchLength = 240
 )
 
-// matches shows where a document holds what was searched for.
-func matches(ctx context.Context, tx Reader, d *document.Document, query []SearchClause) ([]Match, error) {
-	var out []Match
-	for _, p := range detailsOf(d) {
-		if m, ok := matchIn(p, query); ok && len(out) < maxMatches {
-			out = append(out, m)
+// matchesOf shows where documents hold what was searched for.
+func (s *Service) matchesOf(ctx context.Context, found []Found, query []SearchClause) error {
+	var paged []*Found // whose pages have to be read for it
+	for i := range found {
+		f := &found[i]
+		for _, p := range detailsOf(&f.Document) {
+			if m, ok := matchIn(p, query); ok && len(f.Matches) < maxMatches {
+				f.Matches = append(f.Matches, m)
+			}
+		}
+		if f.Pages > 0 && len(f.Matches) < maxMatches {
+			paged = append(paged, f)
 		}
 	}
+	if len(paged) == 0 {
+		return nil
+	}
+	return s.Store.Read(Within(ctx, paged[0].Org), func(ctx context.Context, tx Reader) error {
+		for _, f := range paged {
+			if err := f.matchPages(ctx, tx, query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// matchPages adds the first pages that hold what was searched for.
+func (f *Found) matchPages(ctx context.Context, tx Reader, query []SearchClause) error {
 	for _, c := range query {
-		if c.Not || len(out) >= maxMatches {
+		if c.Not || len(f.Matches) >= maxMatches {
 			continue
 		}
-		pages, err := tx.PageTexts(ctx, d.Org, d.ID, c.Words[0], maxMatches)
+		pages, err := tx.PageTexts(ctx, f.Org, f.ID, c.Words[0], maxMatches)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range pages {
-			if m, ok := matchIn(passage{InPage, pages[i].No, pages[i].Text}, query); ok && len(out) < maxMatches && !shown(out, pages[i].No) {
-				out = append(out, m)
+			if m, ok := matchIn(passage{InPage, pages[i].No, pages[i].Text}, query); ok && len(f.Matches) < maxMatches && !shown(f.Matches, pages[i].No) {
+				f.Matches = append(f.Matches, m)
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func shown(all []Match, page int) bool {

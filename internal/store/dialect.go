@@ -29,13 +29,17 @@ type dialect struct {
 	// asks one document after the other, for what very many hold. holders gives so many of them.
 	foundFew, holders string
 	foundOften        func(org string, query []service.SearchClause) (string, []any)
-	// hits lists the rows of the full-text index that hold a query, below a number, by number;
-	// "" where the index has no order. There latest looks through so many of the newest
-	// documents below an id, and newestHolders counts those that hold a query below an id,
-	// up to so many, and lists so many of the newest of them.
-	hits, latest, newestHolders string
-	search                      func(query []service.SearchClause) string
-	words                       func(words []string) (expression, value string)
+	// hits lists so many of the rows of the full-text index that hold a query, below a number,
+	// from the last one on; "" where the index has no order. hitRows gives just the numbers, from
+	// the first one on, rowSpan the lowest and the highest of all, and rowsOf begins a list of
+	// rows s by number. There latest looks through so many of the newest documents below
+	// an id, and newestHolders counts those that hold a query below an id, up to so many, and
+	// lists so many of the newest of them.
+	hits, hitRows, rowSpan, rowsOf, latest, newestHolders string
+	// lately counts, of so many of the newest documents, those that hold each query.
+	lately func(org string, queries [][]service.SearchClause, of int) (string, []any)
+	search func(query []service.SearchClause) string
+	words  func(words []string) (expression, value string)
 	// wordsApart: the full-text index is a table of its own, and has to be told words.
 	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
@@ -79,7 +83,11 @@ var sqliteDialect = &dialect{
 	holders:    "SELECT 1 FROM search_fts WHERE ? <> '' AND search_fts MATCH ? LIMIT ?",
 	foundOften: wordsHold,
 	hits: "SELECT s.rid, s.org, s.document_id FROM search_fts CROSS JOIN search_document s ON s.rid = search_fts.rowid " +
-		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid",
+		"WHERE search_fts MATCH ? AND search_fts.rowid < ? ORDER BY search_fts.rowid DESC LIMIT ?",
+	hitRows:    "SELECT rowid FROM search_fts WHERE search_fts MATCH ? AND rowid < ? ORDER BY rowid LIMIT ?",
+	rowSpan:    "SELECT (SELECT MIN(rid) FROM search_document), (SELECT MAX(rid) FROM search_document)",
+	rowsOf:     "SELECT s.rid, s.org, s.document_id FROM search_document s ",
+	lately:     rowsHold,
 	search:     ftsQuery,
 	words:      func(words []string) (string, string) { return "?", strings.Join(words, " ") },
 	wordsApart: true,
@@ -121,6 +129,7 @@ var postgresDialect = &dialect{
 	foundOften: func(org string, query []service.SearchClause) (string, []any) {
 		return "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id AND s.words @@ CAST(? AS tsquery) OFFSET 0)", []any{org, tsQuery(query)}
 	},
+	lately: vectorsHold,
 	search: tsQuery,
 	words:  func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
 	metadataIs: func(path []string, value string) (string, []any) {

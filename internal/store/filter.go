@@ -147,7 +147,7 @@ func relating(relation access.Relation, principal string, now time.Time) (table,
 	return "", "", nil
 }
 
-func anys(values []string) []any {
+func anys[T any](values []T) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
 		out[i] = v

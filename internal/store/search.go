@@ -178,6 +178,27 @@ func wordsHold(org string, query []service.SearchClause) (string, []any) {
 	return condition + ")", args
 }
 
+// rowsHold counts the newest rows of the full-text index that hold each query.
+func rowsHold(_ string, queries [][]service.SearchClause, of int) (string, []any) {
+	const part = "(SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ? AND rowid >= (SELECT MIN(rid) FROM (SELECT rid FROM search_document ORDER BY rid DESC LIMIT ?) x))"
+	var parts []string
+	var args []any
+	for _, q := range queries {
+		parts, args = append(parts, part), append(args, ftsQuery(q), of)
+	}
+	return "SELECT " + strings.Join(parts, ", "), args
+}
+
+// vectorsHold counts the newest documents of an organisation that hold each query.
+func vectorsHold(org string, queries [][]service.SearchClause, of int) (string, []any) {
+	var parts []string
+	var args []any
+	for _, q := range queries {
+		parts, args = append(parts, "COUNT(*) FILTER (WHERE x.words @@ CAST(? AS tsquery))"), append(args, tsQuery(q))
+	}
+	return "SELECT " + strings.Join(parts, ", ") + " FROM (SELECT s.words FROM search_document s WHERE s.org = ? ORDER BY s.document_id DESC LIMIT ?) x", append(args, org, of)
+}
+
 // ftsQuery writes a query in the language of SQLite's FTS5. Words are letters and
 // digits alone, so nothing in them can be read as a sign of that language.
 func ftsQuery(query []service.SearchClause) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/id"
+	"github.com/paraph/paraph/internal/service"
 )
 
 // SQLite's full-text index names what it finds in the order of its rows' numbers, either
@@ -18,6 +19,7 @@ const (
 	placeLetters = 12   // of an id: 48 bits of its time, 10 that are random
 	placeSlack   = 1000 // so far a row may lie behind its place, because others had taken it
 	manyHits     = 1000 // so many are looked at; where fewer fit, another way is taken
+	fewRows      = 3000 // so many are all read, upwards
 )
 
 // searchPlace is where the row of a document belongs: of two documents, the one with the
@@ -71,24 +73,24 @@ func (l *listing) heldBy(ctx context.Context, most int) (bool, error) {
 // searched for. whole is false where they do not tell it for certain: the others would
 // have to be looked at, since few of these fit the other conditions.
 func (l *listing) newestHits(ctx context.Context) (page []document.Document, whole bool, err error) {
-	below := int64(math.MaxInt64)
-	if l.Before != "" {
-		below = searchPlace(l.Before) + placeSlack
-	}
-	d, rest := l.r.c.dialect(), *l
-	rest.Search = nil
-	// Few are all found upwards: FTS5 goes down a long list in steps that each take as long as
-	// a part of the list, and up in one go.
-	many, err := l.heldBy(ctx, 3*l.Limit)
+	d := l.r.c.dialect()
+	rare, rest, err := l.rarely(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	order := " LIMIT ?"
-	if many {
-		order = " DESC LIMIT ?"
+	query, below := d.search(rare), int64(math.MaxInt64)
+	if l.Before != "" {
+		below = searchPlace(l.Before) + placeSlack
+	}
+	rows, all, err := l.upwards(ctx, query, below)
+	if err != nil || all && len(rows) == 0 {
+		return nil, err == nil, err
 	}
 	for most := 3 * l.Limit; ; {
-		hits, err := list(ctx, l.r.c, scanIndexed, d.hits+order, d.search(l.Search), below, most)
+		if all {
+			most = min(most, len(rows))
+		}
+		hits, end, err := l.newestRows(ctx, query, below, most, rows)
 		if err != nil {
 			return nil, false, err
 		}
@@ -103,7 +105,7 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 			return nil, false, err
 		}
 		// What was not looked at lies before the last row, and so does its place.
-		if len(hits) < most || many && len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= hits[len(hits)-1].row {
+		if most == len(rows) || !all && len(hits) < most || len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= end {
 			return page, true, nil
 		}
 		if most >= manyHits {
@@ -111,6 +113,45 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 		}
 		most = min(manyHits, further(most, l.Limit, len(page)))
 	}
+}
+
+// upwards gives the rows that hold a query, by number, where they are few enough: FTS5 goes
+// down a long list in steps that each take as long as a part of the list, and up in one go.
+func (l *listing) upwards(ctx context.Context, query string, below int64) (rows []int64, all bool, err error) {
+	d, few := l.r.c.dialect(), 3*l.Limit
+	if rows, err = list(ctx, l.r.c, scanInt, d.hitRows, query, below, few+1); err != nil || len(rows) <= few {
+		return rows, err == nil, err
+	}
+	// A row's number begins with a time. If the others come as often as these, they are so many:
+	first, last := int64(0), int64(0)
+	scan := func(s scanner) (any, error) { return nil, s.Scan(&first, &last) }
+	if _, err = one(ctx, l.r.c, scan, d.rowSpan); err != nil {
+		return nil, false, err
+	}
+	if float64(few)*float64(min(below, last)-first) > fewRows*float64(rows[few]-first) {
+		return nil, false, nil
+	}
+	if rows, err = list(ctx, l.r.c, scanInt, d.hitRows, query, below, fewRows+1); err != nil || len(rows) > fewRows {
+		return nil, false, err
+	}
+	return rows, true, nil
+}
+
+// newestRows gives so many of the newest rows that hold a query: of those that are known,
+// or by asking downwards. end is the last one.
+func (l *listing) newestRows(ctx context.Context, query string, below int64, most int, known []int64) (hits []hit, end int64, err error) {
+	d := l.r.c.dialect()
+	if known == nil {
+		if hits, err = list(ctx, l.r.c, scanIndexed, d.hits, query, below, most); len(hits) > 0 {
+			end = hits[len(hits)-1].row
+		}
+		return hits, end, err
+	}
+	newest := known[len(known)-most:]
+	var w where
+	w.add("s.rid IN ("+marks(most)+")", anys(newest)...)
+	hits, err = list(ctx, l.r.c, scanIndexed, d.rowsOf+w.clause("s.rid DESC", 0), w.args...)
+	return hits, newest[0], err
 }
 
 // further is how many to look at where so many gave a part of the page: so many that it
@@ -143,12 +184,29 @@ func (l *listing) newestHolders(ctx context.Context) (page []document.Document, 
 		}
 		look = further(look, l.Limit, len(page))
 	}
-	n := 0
-	scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
-	ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(l.Search), fewFound+1, max(manyHits, 3*l.Limit)) // all were gathered to tell the newest
-	if err != nil || n > fewFound { // of very many, these need not be the newest
+	rare, of, err := l.rarely(ctx)
+	if err != nil {
 		return nil, false, err
 	}
-	page, err = rest.among(ctx, ids)
-	return page, err == nil && (len(page) == l.Limit || n == len(ids)), err
+	if page, whole, err = l.holders(ctx, rare, of, before); whole || err != nil || of.Search == nil {
+		return page, whole, err
+	}
+	return l.holders(ctx, l.Search, rest, before)
+}
+
+// holders gathers the documents that hold a query, to tell the newest of them that fit rest.
+func (l *listing) holders(ctx context.Context, query []service.SearchClause, rest listing, before string) (page []document.Document, whole bool, err error) {
+	d := l.r.c.dialect()
+	for _, most := range []int{5 * l.Limit, max(manyHits, 3*l.Limit)} {
+		n := 0
+		scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
+		ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(query), fewFound+1, most)
+		if err != nil || n > fewFound { // of very many, these need not be the newest
+			return nil, false, err
+		}
+		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit || n == len(ids) {
+			return page, err == nil, err
+		}
+	}
+	return nil, false, nil
 }
