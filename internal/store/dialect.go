@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -32,10 +33,13 @@ type dialect struct {
 	// hits lists so many of the rows of the full-text index that hold a query, below a number,
 	// from the last one on; "" where the index has no order. hitRows gives just the numbers, from
 	// the first one on, rowSpan the lowest and the highest of all, and rowsOf begins a list of
-	// rows s by number. There latest looks through so many of the newest documents below
-	// an id, and newestHolders counts those that hold a query below an id, up to so many, and
-	// lists so many of the newest of them.
-	hits, hitRows, rowSpan, rowsOf, latest, newestHolders string
+	// rows s by number.
+	hits, hitRows, rowSpan, rowsOf string
+	// Where the index has no order, latest looks through so many of the newest documents below an
+	// id, and tells which hold a query. newestHolders counts the documents that hold a query below
+	// an id, up to so many, and lists so many of the newest of them; holdersOf only asks those of
+	// some eras.
+	latest, newestHolders, holdersOf string
 	// lately counts, of so many of the newest documents, those that hold each query.
 	lately func(org string, queries [][]service.SearchClause, of int) (string, []any)
 	search func(query []service.SearchClause) string
@@ -113,19 +117,18 @@ var sqliteDialect = &dialect{
 }
 
 var postgresDialect = &dialect{
-	name:       "postgres",
-	updateMany: true,
-	lock:       " FOR UPDATE",
-	share:      " FOR KEY SHARE",
-	now:        "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
-	noSalt:     "decode(repeat('00', 32), 'hex')",
-	found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
-	foundFew:   "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery)))",
-	holders:    "SELECT 1 FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery) LIMIT ?",
-	latest: "SELECT x.document_id FROM (SELECT s.document_id, s.words FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?) x " +
-		"WHERE x.words @@ CAST(? AS tsquery) ORDER BY x.document_id DESC",
-	newestHolders: "SELECT COUNT(*) OVER (), x.document_id FROM (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.document_id < ? AND s.words @@ CAST(? AS tsquery) LIMIT ?) x " +
-		"ORDER BY x.document_id DESC LIMIT ?",
+	name:          "postgres",
+	updateMany:    true,
+	lock:          " FOR UPDATE",
+	share:         " FOR KEY SHARE",
+	now:           "EXTRACT(EPOCH FROM clock_timestamp()) * 1000000",
+	noSalt:        "decode(repeat('00', 32), 'hex')",
+	found:         "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
+	foundFew:      "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery)))",
+	holders:       "SELECT 1 FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery) LIMIT ?",
+	latest:        "SELECT s.document_id, s.words @@ CAST(? AS tsquery) FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?",
+	newestHolders: fmt.Sprintf(newestHolders, ""),
+	holdersOf:     fmt.Sprintf(newestHolders, " AND "+eraColumn+" && CAST(? AS text[])"),
 	foundOften: func(org string, query []service.SearchClause) (string, []any) {
 		return "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id AND s.words @@ CAST(? AS tsquery) OFFSET 0)", []any{org, tsQuery(query)}
 	},
@@ -153,6 +156,9 @@ var postgresDialect = &dialect{
 		return likeCondition, likePattern(folded), false // the trigram index serves LIKE, and the planner knows when
 	},
 }
+
+const newestHolders = "SELECT COUNT(*) OVER (), x.document_id FROM (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.document_id < ? AND s.words @@ CAST(? AS tsquery)%s LIMIT ?) x " +
+	"ORDER BY x.document_id DESC LIMIT ?"
 
 const likeCondition = `p.folded LIKE ? ESCAPE '\'`
 

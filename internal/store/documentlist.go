@@ -25,6 +25,7 @@ const (
 	mostLeads  = 24   // where there would be more, the documents are walked through in their order
 	fewChanges = 1000 // so many are picked out beforehand
 	fewFound   = 5000 // so many are looked up; more of them are met on the way
+	mostAsked  = 400  // so many are asked for by their ids in one question
 )
 
 // listing is a list of documents on its way.
@@ -143,9 +144,12 @@ func (l *listing) fewChanged(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(append([]string{}, ids...), func(id string) bool { return l.Before != "" && id >= l.Before }), err
 }
 
-// among reads some of the documents, as many as the page takes.
+// among reads some of the documents, as many as the page takes: at first twice as many as
+// it has, and twice as many each time.
 func (l *listing) among(ctx context.Context, ids []string) (out []document.Document, err error) {
-	for part := range slices.Chunk(ids, 100) {
+	for most := cmp.Or(2*l.Limit, mostAsked); len(ids) > 0; most = min(2*most, mostAsked) {
+		part := ids[:min(most, len(ids))]
+		ids = ids[len(part):]
 		w := l.visible()
 		w.in("d.id", part)
 		found, err := list(ctx, l.r.c, scanDocument, selectDocument+w.clause("d.id DESC", l.Limit), w.args...)

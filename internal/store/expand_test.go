@@ -94,6 +94,7 @@ func notExpand(sql string) (bad []string) {
 var looked = map[int]string{
 	220: "the triggers do for it what they did (TestTheProgramBeforeIndexes)",
 	221: "the program before finds the table, its columns and its triggers as they were; rows have other numbers (TestSearchedPages)",
+	260: "the program before asks for words alone, which the index of words and eras answers as the one of words did (decision 0126)",
 	233: "the program before names no index, and finds all columns of this one in another",
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/paraph/paraph/internal/document"
 	"github.com/paraph/paraph/internal/id"
-	"github.com/paraph/paraph/internal/service"
 )
 
 // SQLite's full-text index names what it finds in the order of its rows' numbers, either
@@ -157,56 +156,3 @@ func (l *listing) newestRows(ctx context.Context, query string, below int64, mos
 // further is how many to look at where so many gave a part of the page: so many that it
 // fills, if those before fit as often, and half as many again.
 func further(looked, limit, found int) int { return looked * (1 + 3*limit/(2*found+1)) }
-
-// PostgreSQL's full-text index has no order, and gives all or none: it costs what there is
-// to find. So the newest documents are looked through where that fills the page, as it
-// does for words that many of them hold.
-const (
-	firstLook = 4    // documents for each of the page
-	farLook   = 2000 // documents at most
-	lastID    = "~"  // after every id
-)
-
-// newestHolders is newestHits where the full-text index has no order.
-func (l *listing) newestHolders(ctx context.Context) (page []document.Document, whole bool, err error) {
-	d, rest, before := l.r.c.dialect(), *l, cmp.Or(l.Before, lastID)
-	rest.Search = nil
-	for look := firstLook * l.Limit; look <= farLook; {
-		ids, err := list(ctx, l.r.c, scanString, d.latest, l.Org, before, look, d.search(l.Search))
-		if err != nil {
-			return nil, false, err
-		}
-		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit {
-			return page, err == nil, err
-		}
-		if len(page) == 0 {
-			break
-		}
-		look = further(look, l.Limit, len(page))
-	}
-	rare, of, err := l.rarely(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	if page, whole, err = l.holders(ctx, rare, of, before); whole || err != nil || of.Search == nil {
-		return page, whole, err
-	}
-	return l.holders(ctx, l.Search, rest, before)
-}
-
-// holders gathers the documents that hold a query, to tell the newest of them that fit rest.
-func (l *listing) holders(ctx context.Context, query []service.SearchClause, rest listing, before string) (page []document.Document, whole bool, err error) {
-	d := l.r.c.dialect()
-	for _, most := range []int{5 * l.Limit, max(manyHits, 3*l.Limit)} {
-		n := 0
-		scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
-		ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(query), fewFound+1, most)
-		if err != nil || n > fewFound { // of very many, these need not be the newest
-			return nil, false, err
-		}
-		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit || n == len(ids) {
-			return page, err == nil, err
-		}
-	}
-	return nil, false, nil
-}

@@ -1,0 +1,1 @@
+-- SQLite's full-text index has the order of its rows' numbers: there is nothing to change.
