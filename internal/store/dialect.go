@@ -35,15 +35,16 @@ type dialect struct {
 	// the first one on, rowSpan the lowest and the highest of all, and rowsOf begins a list of
 	// rows s by number.
 	hits, hitRows, rowSpan, rowsOf string
+	// lately counts, of so many of the newest rows, those that hold each query.
+	lately func(queries [][]service.SearchClause, of int) (string, []any)
 	// Where the index has no order, latest looks through so many of the newest documents below an
-	// id, and tells which hold a query. newestHolders counts the documents that hold a query below
-	// an id, up to so many, and lists so many of the newest of them; holdersOf only asks those of
-	// some eras.
-	latest, newestHolders, holdersOf string
-	// lately counts, of so many of the newest documents, those that hold each query.
-	lately func(org string, queries [][]service.SearchClause, of int) (string, []any)
-	search func(query []service.SearchClause) string
-	words  func(words []string) (expression, value string)
+	// id: how many they are, the first and the last, which hold a query, and how many each of
+	// others. newestHolders counts the documents that hold a query below an id, up to so many, and
+	// tells which of so many of the newest hold another one, too; holdersOf only asks those of some eras.
+	latest                   func(org, before string, most int, query []service.SearchClause, words [][]service.SearchClause) (string, []any)
+	newestHolders, holdersOf string
+	search                   func(query []service.SearchClause) string
+	words                    func(words []string) (expression, value string)
 	// wordsApart: the full-text index is a table of its own, and has to be told words.
 	wordsApart bool
 	// metadataIs is a condition on a member of the metadata of the document d.
@@ -126,13 +127,12 @@ var postgresDialect = &dialect{
 	found:         "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery))",
 	foundFew:      "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery)))",
 	holders:       "SELECT 1 FROM search_document s WHERE s.org = ? AND s.words @@ CAST(? AS tsquery) LIMIT ?",
-	latest:        "SELECT s.document_id, s.words @@ CAST(? AS tsquery) FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?",
+	latest:        lookedThrough,
 	newestHolders: fmt.Sprintf(newestHolders, ""),
 	holdersOf:     fmt.Sprintf(newestHolders, " AND "+eraColumn+" && CAST(? AS text[])"),
 	foundOften: func(org string, query []service.SearchClause) (string, []any) {
 		return "EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id = d.id AND s.words @@ CAST(? AS tsquery) OFFSET 0)", []any{org, tsQuery(query)}
 	},
-	lately: vectorsHold,
 	search: tsQuery,
 	words:  func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
 	metadataIs: func(path []string, value string) (string, []any) {
@@ -157,8 +157,9 @@ var postgresDialect = &dialect{
 	},
 }
 
-const newestHolders = "SELECT COUNT(*) OVER (), x.document_id FROM (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.document_id < ? AND s.words @@ CAST(? AS tsquery)%s LIMIT ?) x " +
-	"ORDER BY x.document_id DESC LIMIT ?"
+const newestHolders = "SELECT COALESCE(MAX(x.n), 0), COALESCE(string_agg(x.document_id, ' ' ORDER BY x.document_id DESC) FILTER (WHERE x.words @@ CAST(? AS tsquery)), '') " +
+	"FROM (SELECT COUNT(*) OVER () AS n, y.document_id, y.words FROM " +
+	"(SELECT s.document_id, s.words FROM search_document s WHERE s.org = ? AND s.document_id < ? AND s.words @@ CAST(? AS tsquery)%s LIMIT ?) y ORDER BY y.document_id DESC LIMIT ?) x"
 
 const likeCondition = `p.folded LIKE ? ESCAPE '\'`
 

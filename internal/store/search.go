@@ -179,7 +179,7 @@ func wordsHold(org string, query []service.SearchClause) (string, []any) {
 }
 
 // rowsHold counts the newest rows of the full-text index that hold each query.
-func rowsHold(_ string, queries [][]service.SearchClause, of int) (string, []any) {
+func rowsHold(queries [][]service.SearchClause, of int) (string, []any) {
 	const part = "(SELECT COUNT(*) FROM search_fts WHERE search_fts MATCH ? AND rowid >= (SELECT MIN(rid) FROM (SELECT rid FROM search_document ORDER BY rid DESC LIMIT ?) x))"
 	var parts []string
 	var args []any
@@ -189,14 +189,15 @@ func rowsHold(_ string, queries [][]service.SearchClause, of int) (string, []any
 	return "SELECT " + strings.Join(parts, ", "), args
 }
 
-// vectorsHold counts the newest documents of an organisation that hold each query.
-func vectorsHold(org string, queries [][]service.SearchClause, of int) (string, []any) {
-	var parts []string
-	var args []any
-	for _, q := range queries {
-		parts, args = append(parts, "COUNT(*) FILTER (WHERE x.words @@ CAST(? AS tsquery))"), append(args, tsQuery(q))
+// lookedThrough reads the newest documents of an organisation below an id.
+func lookedThrough(org, before string, most int, query []service.SearchClause, words [][]service.SearchClause) (string, []any) {
+	s := "SELECT COUNT(*), COALESCE(MIN(x.document_id), ''), COALESCE(MAX(x.document_id), ''), COALESCE(string_agg(x.document_id, ' ' ORDER BY x.document_id DESC) FILTER (WHERE x.words @@ CAST(? AS tsquery)), '')"
+	args := []any{tsQuery(query)}
+	for _, q := range words {
+		s += ", COUNT(*) FILTER (WHERE x.words @@ CAST(? AS tsquery))"
+		args = append(args, tsQuery(q))
 	}
-	return "SELECT " + strings.Join(parts, ", ") + " FROM (SELECT s.words FROM search_document s WHERE s.org = ? ORDER BY s.document_id DESC LIMIT ?) x", append(args, org, of)
+	return s + " FROM (SELECT s.document_id, s.words FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?) x", append(args, org, before, most)
 }
 
 // ftsQuery writes a query in the language of SQLite's FTS5. Words are letters and

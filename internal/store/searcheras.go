@@ -64,26 +64,28 @@ const (
 	lastID    = "~" // after every id
 )
 
-// glimpse is what the newest documents tell of a search: when the first and the last of them
-// were made, how many they are, and which of them hold it.
+// glimpse is what the newest documents tell of a search: how many they are, when the first
+// and the last of them were made, which hold it, and how many hold each of its words.
 type glimpse struct {
-	from, to int64 // milliseconds
 	n        int
+	from, to int64 // milliseconds
 	hold     []string
+	held     []int64
 }
 
-func (l *listing) look(ctx context.Context, before string, most int) (out glimpse, err error) {
-	d, holds := l.r.c.dialect(), false
-	scan := func(s scanner) (id string, err error) {
-		if err = s.Scan(&id, &holds); holds {
-			out.hold = append(out.hold, id)
-		}
-		return id, err
+func (l *listing) glance(ctx context.Context, before string, most int) (out glimpse, err error) {
+	words := wantedWords(l.Search)
+	first, last, hold := "", "", ""
+	held, targets := counts(len(words))
+	if len(words) == 1 { // they are those that hold it
+		words, targets = nil, nil
 	}
-	ids, err := list(ctx, l.r.c, scan, d.latest, d.search(l.Search), l.Org, before, most)
-	if out.n = len(ids); out.n > 0 {
-		out.from, out.to = placeTime(ids[out.n-1]), placeTime(ids[0])
+	scan := func(s scanner) (any, error) {
+		return nil, s.Scan(append([]any{&out.n, &first, &last, &hold}, targets...)...)
 	}
+	query, args := l.r.c.dialect().latest(l.Org, before, most, l.Search, words)
+	_, err = one(ctx, l.r.c, scan, query, args...)
+	out.from, out.to, out.hold, out.held = placeTime(first), placeTime(last), strings.Fields(hold), held
 	return out, err
 }
 
@@ -91,29 +93,26 @@ func (l *listing) look(ctx context.Context, before string, most int) (out glimps
 func (l *listing) newestHolders(ctx context.Context) (page []document.Document, whole bool, err error) {
 	plain, before := *l, cmp.Or(l.Before, lastID)
 	plain.Search = nil
-	seen, err := l.look(ctx, before, firstLook*l.Limit)
+	seen, err := l.glance(ctx, before, firstLook*l.Limit)
 	if err != nil {
 		return nil, false, err
 	}
 	if page, err = plain.among(ctx, seen.hold); err != nil || len(page) == l.Limit || seen.n < firstLook*l.Limit {
 		return page, err == nil, err
 	}
-	rare, rest, err := l.rarely(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	if page, whole, err = l.lastEras(ctx, rare, rest, before, seen, len(page)); whole || err != nil {
+	asked, part := rare(l.Search, seen.held, seen.n)
+	if page, whole, err = plain.lastEras(ctx, holders{l, asked, before}, seen, len(page)); whole || err != nil {
 		return page, whole, err
 	}
-	if page, whole, err = l.holders(ctx, rare, rest, before); whole || err != nil || rest.Search == nil {
+	if page, whole, err = plain.holding(ctx, holders{l, asked, before}); whole || err != nil || !part {
 		return page, whole, err
 	}
-	return l.holders(ctx, l.Search, plain, before)
+	return plain.holding(ctx, holders{l, l.Search, before})
 }
 
 // lastEras reads a page from the last eras, as many as it takes if those before held as much.
-func (l *listing) lastEras(ctx context.Context, query []service.SearchClause, rest listing, before string, seen glimpse, fit int) (page []document.Document, whole bool, err error) {
-	d, span, times := l.r.c.dialect(), seen.to-seen.from+1, farLook
+func (l *listing) lastEras(ctx context.Context, of holders, seen glimpse, fit int) (page []document.Document, whole bool, err error) {
+	span, times, most := seen.to-seen.from+1, farLook, 5*l.Limit
 	if fit > 0 {
 		times = further(1, l.Limit, fit)
 	}
@@ -123,35 +122,56 @@ func (l *listing) lastEras(ctx context.Context, query []service.SearchClause, re
 		if eras == nil {
 			return nil, false, nil
 		}
-		n := 0
-		scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
-		ids, err := list(ctx, l.r.c, scan, d.holdersOf, l.Org, before, d.search(query), "{"+strings.Join(eras, ",")+"}", fewFound+1, max(manyHits, 3*l.Limit))
-		if err != nil || n > fewFound || n == 0 {
+		ids, n, err := of.newest(ctx, eras, most)
+		if err != nil || n == 0 || n > fewFound {
 			return nil, false, err
 		}
-		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit {
+		if times = 3 * l.Limit / n; times > 1 { // they would not fill the page
+			continue
+		}
+		if page, err = l.among(ctx, ids); err != nil || len(page) == l.Limit {
 			return page, err == nil, err
 		}
-		if len(page) == 0 {
+		switch times = further(1, l.Limit, len(page)); {
+		case len(page) == 0, most == manyHits:
 			return nil, false, nil
+		case n > most:
+			times, most = 1, manyHits
 		}
-		times = further(1, l.Limit, len(page))
 	}
 }
 
-// holders gathers the documents that hold a query, to tell the newest of them that fit rest.
-func (l *listing) holders(ctx context.Context, query []service.SearchClause, rest listing, before string) (page []document.Document, whole bool, err error) {
-	d := l.r.c.dialect()
-	for _, most := range []int{5 * l.Limit, max(manyHits, 3*l.Limit)} {
-		n := 0
-		scan := func(s scanner) (id string, err error) { return id, s.Scan(&n, &id) }
-		ids, err := list(ctx, l.r.c, scan, d.newestHolders, l.Org, before, d.search(query), fewFound+1, most)
-		if err != nil || n > fewFound { // of very many, these need not be the newest
+// holding reads a page from all that hold a query.
+func (l *listing) holding(ctx context.Context, of holders) (page []document.Document, whole bool, err error) {
+	for _, most := range []int{5 * l.Limit, manyHits} {
+		ids, n, err := of.newest(ctx, nil, most)
+		if err != nil || n > fewFound {
 			return nil, false, err
 		}
-		if page, err = rest.among(ctx, ids); err != nil || len(page) == l.Limit || n == len(ids) {
+		if page, err = l.among(ctx, ids); err != nil || len(page) == l.Limit || n <= most {
 			return page, err == nil, err
 		}
 	}
 	return nil, false, nil
+}
+
+// holders are the documents that hold the search of a list, below an id. The index is
+// asked for a part of it.
+type holders struct {
+	*listing
+	query  []service.SearchClause
+	before string
+}
+
+// newest gives the newest of them, of some eras or of all, among so many that hold the part.
+// n is how many these are; where they are more than fewFound, it need not be the newest.
+func (h holders) newest(ctx context.Context, eras []string, most int) (ids []string, n int, err error) {
+	d := h.r.c.dialect()
+	statement, args := d.newestHolders, []any{d.search(h.Search), h.Org, h.before, d.search(h.query)}
+	if eras != nil {
+		statement, args = d.holdersOf, append(args, "{"+strings.Join(eras, ",")+"}")
+	}
+	hold := ""
+	_, err = one(ctx, h.r.c, func(s scanner) (any, error) { return nil, s.Scan(&n, &hold) }, statement, append(args, fewFound+1, most)...)
+	return strings.Fields(hold), n, err
 }

@@ -72,12 +72,16 @@ func (l *listing) heldBy(ctx context.Context, most int) (bool, error) {
 // searched for. whole is false where they do not tell it for certain: the others would
 // have to be looked at, since few of these fit the other conditions.
 func (l *listing) newestHits(ctx context.Context) (page []document.Document, whole bool, err error) {
-	d := l.r.c.dialect()
-	rare, rest, err := l.rarely(ctx)
+	held, err := l.lately(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	query, below := d.search(rare), int64(math.MaxInt64)
+	asked, part := rare(l.Search, held, latelyLook)
+	rest := *l
+	if rest.often = part; !part { // else each is asked by itself
+		rest.Search = nil
+	}
+	query, below := l.r.c.dialect().search(asked), int64(math.MaxInt64)
 	if l.Before != "" {
 		below = searchPlace(l.Before) + placeSlack
 	}
@@ -112,6 +116,27 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 		}
 		most = min(manyHits, further(most, l.Limit, len(page)))
 	}
+}
+
+// lately counts the newest rows that hold each word; of one word alone it is not asked.
+func (l *listing) lately(ctx context.Context) ([]int64, error) {
+	words := wantedWords(l.Search)
+	if len(words) == 1 {
+		return make([]int64, 1), nil
+	}
+	held, targets := counts(len(words))
+	query, args := l.r.c.dialect().lately(words, latelyLook)
+	_, err := one(ctx, l.r.c, func(s scanner) (any, error) { return nil, s.Scan(targets...) }, query, args...)
+	return held, err
+}
+
+// counts are so many numbers, and where they are read into.
+func counts(n int) (held []int64, targets []any) {
+	held = make([]int64, n)
+	for i := range held {
+		targets = append(targets, &held[i])
+	}
+	return held, targets
 }
 
 // upwards gives the rows that hold a query, by number, where they are few enough: FTS5 goes

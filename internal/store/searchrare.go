@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-
-	"github.com/paraph/paraph/internal/service"
-)
+import "github.com/paraph/paraph/internal/service"
 
 // A full-text index that is asked for a rare word and a common one goes through the long
 // list of the common one for every document that holds the rare one, which costs more than
@@ -15,23 +11,21 @@ const (
 	latelyOften = 4  // those that one of so many holds
 )
 
-// rarely gives the part of the search that the index is asked for, and the list without
-// it: its conditions are asked of what the index gives.
-func (l *listing) rarely(ctx context.Context) (rare []service.SearchClause, rest listing, err error) {
-	rest = *l
-	words := wantedWords(l.Search)
-	if len(words) > 1 {
-		common, err := l.common(ctx, words)
-		if err != nil {
-			return nil, rest, err
-		}
-		if rare = withoutCommon(l.Search, common); rare != nil {
-			rest.often = true // they are few, and each is asked by itself
-			return rare, rest, nil
-		}
+// rare gives what the index is asked for, where so many of some documents hold the wanted
+// words of a search. part tells that it is not all of it: what the index gives is to be
+// asked for the whole.
+func rare(search []service.SearchClause, held []int64, of int) (query []service.SearchClause, part bool) {
+	common := make([]bool, len(held))
+	for i, n := range held {
+		common[i] = int(n) > of/latelyOften
 	}
-	rest.Search = nil
-	return l.Search, rest, nil
+	if len(common) > 1 {
+		query = withoutCommon(search, common)
+	}
+	if query == nil {
+		return search, false
+	}
+	return query, true
 }
 
 // wantedWords gives the words that are to be there, each as a query.
@@ -50,24 +44,6 @@ func wantedWords(query []service.SearchClause) (words [][]service.SearchClause) 
 // wordOf gives one of a clause's words as a clause.
 func wordOf(c service.SearchClause, i int) service.SearchClause {
 	return service.SearchClause{Words: c.Words[i : i+1], Prefix: c.Prefix && i == len(c.Words)-1}
-}
-
-// common tells which of some words very many documents hold, by what the newest hold.
-func (l *listing) common(ctx context.Context, words [][]service.SearchClause) ([]bool, error) {
-	held := make([]int64, len(words))
-	targets := make([]any, len(words))
-	for i := range held {
-		targets[i] = &held[i]
-	}
-	query, args := l.r.c.dialect().lately(l.Org, words, latelyLook)
-	if _, err := one(ctx, l.r.c, func(s scanner) (any, error) { return nil, s.Scan(targets...) }, query, args...); err != nil {
-		return nil, err
-	}
-	common := make([]bool, len(words))
-	for i, n := range held {
-		common[i] = n > latelyLook/latelyOften
-	}
-	return common, nil
 }
 
 // withoutCommon leaves the common words out of a query, in the order of wantedWords. Of a
