@@ -85,9 +85,12 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 	if l.Before != "" {
 		below = searchPlace(l.Before) + placeSlack
 	}
-	rows, all, err := l.upwards(ctx, query, below)
-	if err != nil || all && len(rows) == 0 {
-		return nil, err == nil, err
+	var rows []int64
+	all := false
+	if len(held) == 1 || slices.Min(held) == 0 { // else they are many, or it will be as long a way from either end
+		if rows, all, err = l.upwards(ctx, query, below); err != nil || all && len(rows) == 0 {
+			return nil, err == nil, err
+		}
 	}
 	for most := 3 * l.Limit; ; {
 		if all {
