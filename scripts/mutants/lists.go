@@ -109,8 +109,8 @@ func ofWords(root string) (out []mutant) {
 	}{
 		{`found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid`, sqlite},
 		{`foundFew:   "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.rid`, sqlite},
-		{`found:      "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words`, postgres},
-		{`foundFew:   "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND`, postgres},
+		{`found:         "d.id IN (SELECT s.document_id FROM search_document s WHERE s.org = ? AND s.words`, postgres},
+		{`foundFew:      "d.id = ANY (ARRAY(SELECT s.document_id FROM search_document s WHERE s.org = ? AND`, postgres},
 		{`"EXISTS (SELECT 1 FROM search_document s WHERE s.org = ? AND s.document_id`, postgres},
 	} {
 		out = append(out, replace(file, text, "words of any organisation, "+m.place, m.place, strings.Replace(m.place, ofOne, "COALESCE(?, '') IS NOT NULL", 1), m.by))
