@@ -203,7 +203,10 @@ func malformed(msg string, errs []error) error {
 	return httpFault(http.StatusBadRequest, "malformed_body", "The body cannot be read as JSON: %s.", strings.TrimSuffix(msg, "."))
 }
 
-var missing = regexp.MustCompile(`^expected required property (\S+) to be present$`)
+var (
+	missing   = regexp.MustCompile(`^expected required property (\S+) to be present$`)
+	wrongType = regexp.MustCompile(`^expected (string|integer|number|boolean|array|object)$`)
+)
 
 // detailOf translates one of huma's findings: its location into a JSON pointer,
 // its words into a code.
@@ -229,8 +232,13 @@ func detailOf(err error) fault.Detail {
 		d.Message = "Expected a time of RFC 3339, such as 2026-01-31T12:00:00Z."
 	case strings.Contains(e.Message, "one of"):
 		d.Code = "bad_value"
-	case strings.HasPrefix(e.Message, "expected string"), strings.HasPrefix(e.Message, "expected integer"), strings.HasPrefix(e.Message, "expected number"),
-		strings.HasPrefix(e.Message, "expected boolean"), strings.HasPrefix(e.Message, "expected array"), strings.HasPrefix(e.Message, "expected object"):
+	case strings.HasPrefix(e.Message, "expected number >"), strings.HasPrefix(e.Message, "expected number <"):
+		d.Code = "out_of_range"
+	case strings.HasPrefix(e.Message, "expected length >"), strings.HasPrefix(e.Message, "expected array length >"):
+		d.Code = "too_short"
+	case strings.HasPrefix(e.Message, "expected length <"), strings.HasPrefix(e.Message, "expected array length <"):
+		d.Code = "too_long"
+	case wrongType.MatchString(e.Message):
 		d.Code = "wrong_type"
 	}
 	return d

@@ -10,10 +10,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/paraph/paraph/internal/fault"
 	"github.com/paraph/paraph/internal/service"
@@ -105,6 +108,42 @@ func TestPointers(t *testing.T) {
 	} {
 		if got := pointerOf(location); got != want {
 			t.Errorf("%s: %q, want %q", location, got, want)
+		}
+	}
+}
+
+// TestDetailCodes: what a schema refuses has the code of what is wrong with it, and not of
+// the words it is told in.
+func TestDetailCodes(t *testing.T) {
+	t.Parallel()
+	type body struct {
+		N int      `json:"n,omitempty" minimum:"1" maximum:"5"`
+		F float64  `json:"f,omitempty" exclusiveMinimum:"0"`
+		S string   `json:"s,omitempty" minLength:"2" maxLength:"3"`
+		P string   `json:"p,omitempty" pattern:"^[a-z]+$"`
+		E string   `json:"e,omitempty" enum:"a,b"`
+		L []string `json:"l,omitempty" minItems:"1" maxItems:"2"`
+		B bool     `json:"b,omitempty"`
+	}
+	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
+	schema := huma.SchemaFromType(registry, reflect.TypeFor[body]())
+	for raw, want := range map[string]string{
+		`{"n":0}`: "out_of_range", `{"n":6}`: "out_of_range", `{"f":0}`: "out_of_range", `{"n":"x"}`: "wrong_type", `{"n":1.5}`: "wrong_type",
+		`{"s":"x"}`: "too_short", `{"s":"xxxx"}`: "too_long", `{"s":1}`: "wrong_type", `{"p":"X"}`: "invalid", `{"e":"c"}`: "bad_value",
+		`{"l":[]}`: "too_short", `{"l":["a","b","c"]}`: "too_long", `{"l":"a"}`: "wrong_type", `{"b":1}`: "wrong_type", `{"z":1}`: "unknown_member",
+	} {
+		var v any
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			t.Fatal(err)
+		}
+		var found huma.ValidateResult
+		huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, v, &found)
+		if len(found.Errors) != 1 {
+			t.Errorf("%s: %v", raw, found.Errors)
+			continue
+		}
+		if got := detailOf(found.Errors[0]); got.Code != want {
+			t.Errorf("%s: %s is %s, want %s", raw, found.Errors[0], got.Code, want)
 		}
 	}
 }

@@ -178,7 +178,7 @@ func lookProtection(ctx context.Context, c *config.Config, db *store.Store) []Fi
 			reasons[n.Code] += n.Files
 		}
 	}
-	f.Says = fmt.Sprintf("%d signed files; %s is wanted", files, levelName(plan.Level))
+	f.Says = fmt.Sprintf("signed files: %d; %s is wanted", files, levelName(plan.Level))
 	if lacking > 0 {
 		f.OK = false
 		f.Says += fmt.Sprintf(", which %d lack:%s", lacking, tallied(reasons))
