@@ -100,7 +100,7 @@ func drafts(n int64) []byte {
 	var operations []map[string]any
 	for i := range batch {
 		operations = append(operations, map[string]any{"method": "POST", "path": "/v1/drafts", "body": map[string]any{"title": fmt.Sprintf("Invoice %d", i), "external_id": fmt.Sprintf("made-%d-%d-%d", made, n, i),
-			"labels": map[string]string{"batch": fmt.Sprint("made-", n)}, "metadata": map[string]any{"amount": 4711, "currency": "EUR", "supplier": "Supplier 17 GmbH"}}})
+			"labels": map[string]string{"batch": fmt.Sprint("made-", n)}, "metadata": map[string]any{"amount": 4711, "currency": "EUR", "supplier": "Made by a batch"}}})
 	}
 	raw, err := json.Marshal(map[string]any{"operations": operations})
 	if err != nil {

@@ -61,6 +61,7 @@ func eraName(n int64, letters int) string {
 const (
 	firstLook = 4   // documents for each of the page are looked through at first
 	farLook   = 256 // times as far is looked where none of them fits
+	farLooks  = 3   // so often, before all are asked
 	lastID    = "~" // after every id
 )
 
@@ -116,7 +117,7 @@ func (l *listing) lastEras(ctx context.Context, of holders, seen glimpse, fit in
 	if fit > 0 {
 		times = further(1, l.Limit, fit)
 	}
-	for {
+	for range farLooks {
 		span *= int64(times)
 		eras := erasOf(seen.to-span, seen.to)
 		if eras == nil {
@@ -139,6 +140,7 @@ func (l *listing) lastEras(ctx context.Context, of holders, seen glimpse, fit in
 			times, most = 1, manyHits
 		}
 	}
+	return nil, false, nil
 }
 
 // holding reads a page from all that hold a query.
