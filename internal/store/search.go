@@ -192,12 +192,15 @@ func rowsHold(queries [][]service.SearchClause, of int) (string, []any) {
 // lookedThrough reads the newest documents of an organisation below an id.
 func lookedThrough(org, before string, most int, query []service.SearchClause, words [][]service.SearchClause) (string, []any) {
 	s := "SELECT COUNT(*), COALESCE(MIN(x.document_id), ''), COALESCE(MAX(x.document_id), ''), COALESCE(string_agg(x.document_id, ' ' ORDER BY x.document_id DESC) FILTER (WHERE x.words @@ CAST(? AS tsquery)), '')"
-	args := []any{tsQuery(query)}
+	args, read := []any{tsQuery(query)}, "s.words"
+	if len(words) > 0 { // else the words of a long document would be unpacked for each question
+		read = "s.words || CAST('' AS tsvector) AS words"
+	}
 	for _, q := range words {
 		s += ", COUNT(*) FILTER (WHERE x.words @@ CAST(? AS tsquery))"
 		args = append(args, tsQuery(q))
 	}
-	return s + " FROM (SELECT s.document_id, s.words FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?) x", append(args, org, before, most)
+	return s + " FROM (SELECT s.document_id, " + read + " FROM search_document s WHERE s.org = ? AND s.document_id < ? ORDER BY s.document_id DESC LIMIT ?) x", append(args, org, before, most)
 }
 
 // ftsQuery writes a query in the language of SQLite's FTS5. Words are letters and
