@@ -142,6 +142,25 @@ func TestFilters(t *testing.T) {
 	})
 }
 
+// TestZeroCharacters: JSON has a character that PostgreSQL's texts cannot hold. One document with
+// it in its metadata does not keep others from being found, and it is found by what else it says.
+func TestZeroCharacters(t *testing.T) {
+	onBoth(t, func(s *stack) {
+		s.admin.post("/v1/drafts", `{"title":"Odd","metadata":{"":"\u0000","note":"a\u0000b","\u0000":1,"total":10,"kind":"x"}}`).want(201)
+		s.admin.post("/v1/drafts", `{"title":"Plain","metadata":{"note":"ab","total":10}}`).want(201)
+		s.admin.same("a number", s.admin.finds("metadata[total]", "10"), "Plain", "Odd")
+		s.admin.same("beside it", s.admin.finds("metadata[kind]", "x"), "Odd")
+		s.admin.same("the member itself", s.admin.finds("metadata[note]", "ab"), "Plain")
+		s.admin.same("the member without a name", s.admin.finds("metadata[]", "null"))
+		s.admin.get("/v1/reports/documents?group_by=metadata.note").want(200)
+		s.admin.get("/v1/reports/documents?sum=metadata.total&group_by=metadata.kind").want(200)
+		for _, labels := range []string{`{"a":"\u0000"}`, `{"\u0000":"a"}`} {
+			s.admin.post("/v1/drafts", `{"title":"Odd","labels":`+labels+`}`).want(422)
+		}
+		s.admin.post("/v1/drafts", `{"title":"Odd","external_id":"a\u0000"}`).want(422)
+	})
+}
+
 // TestSorting: pages in each order hold every document once, also where others
 // come in between and where many have the same value.
 func TestSorting(t *testing.T) {

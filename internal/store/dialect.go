@@ -137,8 +137,7 @@ var postgresDialect = &dialect{
 	words:  func(words []string) (string, string) { return "CAST(? AS tsvector)", tsVector(words) },
 	metadataIs: func(path []string, value string) (string, []any) {
 		at, separator := strings.Join(path, "\x1f"), "\x1f"
-		member := "json_extract_path(d.metadata::json, VARIADIC string_to_array(?, ?))"
-		text := "json_extract_path_text(d.metadata::json, VARIADIC string_to_array(?, ?))"
+		member, text := "json_extract_path"+postgresMember, "json_extract_path_text"+postgresMember
 		if isNumber(value) {
 			return "CASE WHEN json_typeof(" + member + ") = 'number' THEN CAST(" + text + " AS double precision) = CAST(CAST(? AS text) AS double precision) ELSE " + text + " = ? END",
 				[]any{at, separator, at, separator, value, at, separator, value}

@@ -227,7 +227,9 @@ func sqliteSum(v string) (plain, sum string) {
 	return plain, "SUM(CAST(" + v + " AS INTEGER))" + of + " || ':' || SUM(CASE WHEN " + v + " LIKE '-%' THEN -(" + fraction + ") ELSE " + fraction + " END)" + of
 }
 
-const postgresMember = "(d.metadata::json, VARIADIC string_to_array(?, ?))"
+// postgresMember are the arguments of json_extract_path. JSON's zero character has no text in
+// PostgreSQL, and the whole statement would fail on it: it is read as a replacement character.
+const postgresMember = `(replace(d.metadata, '\u0000', '\ufffd')::json, VARIADIC string_to_array(?, ?))`
 
 func postgresText(path []string) (string, []any) {
 	at, separator := strings.Join(path, "\x1f"), "\x1f"
