@@ -137,10 +137,10 @@ func inSQLite() []string {
 		"INSERT INTO search_fts (search_fts) VALUES ('rebuild')", "INSERT INTO search_fts (search_fts) VALUES ('optimize')", again}
 }
 
-// inPostgres does the same there.
-var inPostgres = []string{"SET maintenance_work_mem = '512MB'", "DROP INDEX search_words",
+// inPostgres does the same there, and makes the index as the product's migrations say.
+var inPostgres = []string{"SET maintenance_work_mem = '512MB'", "CREATE TEMP TABLE made AS SELECT indexdef FROM pg_indexes WHERE indexname = 'search_words'", "DROP INDEX search_words",
 	"INSERT INTO search_document (org, document_id, words) SELECT org, id, to_tsvector('simple', " + words("::json") + ") FROM document ORDER BY id",
-	"CREATE INDEX search_words ON search_document USING gin (words, (ARRAY[substr(document_id, 1, 8), substr(document_id, 1, 9), substr(document_id, 1, 10), substr(document_id, 1, 11)]))", "VACUUM ANALYZE"}
+	"DO $$ BEGIN EXECUTE (SELECT indexdef FROM made); END $$", "VACUUM ANALYZE"}
 
 // known gathers ids from all over the store, one of each of many moments.
 func (s *sized) known(ctx context.Context) error {

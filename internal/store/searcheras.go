@@ -74,6 +74,7 @@ type glimpse struct {
 	held     []int64
 }
 
+// glance looks through so many of the newest documents below an id.
 func (l *listing) glance(ctx context.Context, before string, most int) (out glimpse, err error) {
 	words := wantedWords(l.Search)
 	first, last, hold := "", "", ""

@@ -85,15 +85,16 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 	if l.Before != "" {
 		below = searchPlace(l.Before) + placeSlack
 	}
-	var rows []int64
-	all := false
+	var rows []int64                             // all that hold it, where they are known
 	if len(held) == 1 || slices.Min(held) == 0 { // else they are many, or it will be as long a way from either end
-		if rows, all, err = l.upwards(ctx, query, below); err != nil || all && len(rows) == 0 {
+		found, all, err := l.upwards(ctx, query, below)
+		if err != nil || all && len(found) == 0 {
 			return nil, err == nil, err
 		}
+		rows = found
 	}
 	for most := 3 * l.Limit; ; {
-		if all {
+		if rows != nil {
 			most = min(most, len(rows))
 		}
 		hits, end, err := l.newestRows(ctx, query, below, most, rows)
@@ -111,7 +112,7 @@ func (l *listing) newestHits(ctx context.Context) (page []document.Document, who
 			return nil, false, err
 		}
 		// What was not looked at lies before the last row, and so does its place.
-		if most == len(rows) || !all && len(hits) < most || len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= end {
+		if most == len(rows) || len(hits) < most || len(page) == l.Limit && searchPlace(page[len(page)-1].ID) >= end {
 			return page, true, nil
 		}
 		if most >= manyHits {

@@ -35,15 +35,15 @@ func wantedWords(query []service.SearchClause) (words [][]service.SearchClause) 
 			continue
 		}
 		for i := range c.Words {
-			words = append(words, []service.SearchClause{wordOf(c, i)})
+			words = append(words, []service.SearchClause{pieceOf(c, i, i+1)})
 		}
 	}
 	return words
 }
 
-// wordOf gives one of a clause's words as a clause.
-func wordOf(c service.SearchClause, i int) service.SearchClause {
-	return service.SearchClause{Words: c.Words[i : i+1], Prefix: c.Prefix && i == len(c.Words)-1}
+// pieceOf gives some of a clause's words as a clause.
+func pieceOf(c service.SearchClause, from, to int) service.SearchClause {
+	return service.SearchClause{Words: c.Words[from:to], Prefix: c.Prefix && to == len(c.Words)}
 }
 
 // withoutCommon leaves the common words out of a query, in the order of wantedWords. Of a
@@ -67,7 +67,7 @@ func withoutCommon(query []service.SearchClause, common []bool) (rare []service.
 				to++
 			}
 			wanted = true
-			rare = append(rare, service.SearchClause{Words: c.Words[from:to], Prefix: c.Prefix && to == len(here)})
+			rare = append(rare, pieceOf(c, from, to))
 			from = to - 1
 		}
 	}
